@@ -1,0 +1,65 @@
+# Everseal. `make` builds build/everseal and build/testpki; every .c file in a
+# folder belongs to that folder's library, every tests/t_*.c is a test program.
+
+BUILD ?= build
+CC ?= cc
+PKGS = libcrypto libssl libxml-2.0 libcurl libarchive jansson zlib libseccomp
+CSTD = -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64
+WARN = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wvla -Wundef -Wwrite-strings
+HARDEN = -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
+OPT ?= -O2 -g
+VERSION := 0.1.0
+CFLAGS_ALL = $(CSTD) $(WARN) $(if $(WERROR),-Werror) $(OPT) $(if $(SAN),,$(HARDEN)) $(SAN) -DEVERSEAL_VERSION='"$(VERSION)"' \
+	-I. $(PKG_CFLAGS) $(CFLAGS)
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -llmdb -lpthread
+LDFLAGS_ALL = $(SAN) $(if $(SAN),,-pie -Wl,-z,relro,-z,now) $(LDFLAGS)
+
+AREAS = base store policy verify archiver
+LIBS = $(foreach a,archiver verify policy store base,$(if $(wildcard $(a)/*.c),$(BUILD)/lib$(a).a))
+objs = $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard $(1)/*.c)))
+
+TOOL_OBJS = $(call objs,tools)
+PKI_OBJS = $(call objs,tests/pki)
+KIT_OBJS = $(BUILD)/tests/kit.o
+TESTS = $(patsubst tests/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/t_*.c)))
+
+.PHONY: all check check-asan clean layers
+all: $(if $(TOOL_OBJS),$(BUILD)/everseal) $(if $(PKI_OBJS),$(BUILD)/testpki)
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+
+define library
+$(BUILD)/lib$(1).a: $(call objs,$(1))
+	rm -f $$@ && ar rcs $$@ $$^
+endef
+$(foreach a,$(AREAS),$(eval $(call library,$(a))))
+
+$(BUILD)/everseal: $(TOOL_OBJS) $(LIBS)
+	$(CC) $(LDFLAGS_ALL) -o $@ $(TOOL_OBJS) $(LIBS) $(PKG_LIBS)
+
+$(BUILD)/testpki: $(PKI_OBJS) $(BUILD)/libbase.a
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS) -lmicrohttpd
+
+$(BUILD)/tests/t_%: $(BUILD)/tests/t_%.o $(KIT_OBJS) $(LIBS)
+	$(CC) $(LDFLAGS_ALL) -o $@ $< $(KIT_OBJS) $(LIBS) $(PKG_LIBS) -lcmocka
+
+tests: all $(TESTS)
+
+check:
+	@sh tests/deps.sh
+	@$(MAKE) --no-print-directory tests
+	@sh tests/run.sh $(BUILD)
+
+check-asan:
+	@$(MAKE) --no-print-directory BUILD=build/asan OPT='-O1 -g' SAN='-fsanitize=address,undefined -fno-omit-frame-pointer' check
+
+layers:
+	@sh tests/layers.sh
+
+clean:
+	rm -rf build
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,0 +1,27 @@
+#!/bin/sh
+# Installs what building and testing need, on Debian and its derivatives;
+# elsewhere prints the list and stops. Quiet when all is there.
+set -eu
+packages='gcc make pkg-config libssl-dev libxml2-dev libcurl4-openssl-dev liblmdb-dev libarchive-dev libjansson-dev
+zlib1g-dev libseccomp-dev libmicrohttpd-dev libcmocka-dev openssl xmlsec1 libxml2-utils python3 python3-lxml'
+missing=
+if command -v dpkg-query >/dev/null 2>&1; then
+	for p in $packages; do
+		case $(dpkg-query -W -f '${Status}' "$p" 2>/dev/null || true) in
+		'install ok installed') ;;
+		*) missing="$missing $p" ;;
+		esac
+	done
+	[ -n "$missing" ] || exit 0
+fi
+if ! command -v apt-get >/dev/null 2>&1; then
+	echo "This is not a Debian system. Install these (Debian names), then run the compiler by 'make all':" >&2
+	echo "$packages" >&2
+	exit 1
+fi
+sudo=
+[ "$(id -u)" -eq 0 ] || sudo=sudo
+echo "installing:$missing" >&2
+export DEBIAN_FRONTEND=noninteractive
+# shellcheck disable=SC2086 # both are lists
+$sudo apt-get update -qq >&2 && $sudo apt-get install -y -qq --no-install-recommends $missing >&2
