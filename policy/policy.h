@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Rules as data: which algorithms are good until when, which checks fail or
+ * warn, whom we trust in which role, what the operator configured, and when
+ * evidence must be renewed. Pure: no file, no clock; bytes and times come in.
+ *
+ * Everything loaded is immutable afterwards and may be shared by readers.
+ */
+#ifndef EVERSEAL_POLICY_H
+#define EVERSEAL_POLICY_H
+
+#include "base/bytes.h"
+#include "base/digest.h"
+
+/* ---- algorithms (crypto-suitability, RFC 5698, TS 119 312 content) ---- */
+
+enum key_kind {
+	KEY_UNKNOWN = 0,
+	KEY_RSA,     /* PKCS#1 v1.5 */
+	KEY_RSA_PSS, /* the scheme, whatever the key's own OID */
+	KEY_DSA,
+	KEY_ECDSA,
+	KEY_PLAIN_ECDSA,
+	KEY_ED25519,
+	KEY_ED448,
+	KEY_KINDS
+};
+const char *key_kind_name(enum key_kind k); /* "RSA", "RSASSA-PSS", "ECDSA", "Ed25519" ... */
+
+enum alg_usage { USE_DATA = 0, USE_CERTIFICATES, USE_OCSP, USE_TIMESTAMPS };
+
+/* One use of cryptography, as found. key == KEY_UNKNOWN with is_signature = a scheme that this build does not know. */
+struct alg_use {
+	bool is_signature; /* false: the digest alone */
+	enum key_kind key;
+	unsigned key_bits;	 /* RSA modulus, EC order, DSA p: real bit length */
+	unsigned q_bits;	 /* DSA q */
+	enum digest_alg digest;	 /* DIGEST_NONE with Ed25519/Ed448 */
+	enum digest_alg mgf;	 /* PSS: MGF1 digest */
+	enum alg_usage usage;
+};
+
+enum alg_reason {
+	ALG_UNLISTED = 0, /* no line in the catalogue: not good at any time */
+	ALG_UNSUPPORTED,  /* this build can't name it */
+	ALG_TOO_SMALL,
+	ALG_ENDED,
+	ALG_NOT_YET,
+	ALG_GOOD
+};
+
+struct alg_verdict {
+	enum alg_reason reason;
+	bool good;	 /* reason == ALG_GOOD, or ended_after_update under a policy that only warns */
+	bool ended_after_update; /* the end lies after the catalogue's own date (crypto-policy 2.4) */
+	int64_t end_utc; /* first second that is not good; TIME_MAX = open; TIME_NONE = unlisted */
+};
+
+struct catalogue;
+/*
+ * Read an RFC 5698 / TS 119 322 file. Tolerated faults (crypto-policy 4) are appended to remarks, one line each.
+ * ERR_FORMAT when it is no catalogue.
+ */
+MUST_USE enum err_code catalogue_read(struct slice xml, struct catalogue **out, struct buf *remarks, struct err *e);
+/* Built in: "default" (TS 119 312 content, Ed25519 and Ed448 added without an end) and "dss" (for comparison). NULL if unknown. */
+const struct catalogue *catalogue_builtin(const char *name);
+void catalogue_free(struct catalogue *c);
+void catalogue_auto(struct catalogue **c);
+const char *catalogue_name(const struct catalogue *c);
+int64_t catalogue_issued(const struct catalogue *c);
+const struct digest *catalogue_digest(const struct catalogue *c); /* SHA-256 of what was read; of a canonical text for a built-in */
+/* Is this use good at t? after_update_warns: an end later than the catalogue's date only warns. */
+void catalogue_check(
+    const struct catalogue *c, const struct alg_use *use, int64_t t_utc, bool after_update_warns, struct alg_verdict *out);
+/* First second that is not good: TIME_MAX = open, TIME_NONE = never good. For planning: never lenient. */
+int64_t catalogue_end(const struct catalogue *c, const struct alg_use *use);
+/* "RSA 2048 with SHA256"; out at least 64 octets. */
+void alg_text(const struct alg_use *use, char *out, size_t n);
+
+/* ---- verification policy (EN 319 102-1 constraints) ---- */
+
+/* Zero is the strictest, so that a forgotten line refuses. */
+enum check_level { LEVEL_FAIL = 0, LEVEL_WARN, LEVEL_INFORM, LEVEL_IGNORE };
+enum check_context { CTX_SIGNATURE = 0, CTX_COUNTER, CTX_TIMESTAMP, CTX_REVOCATION, CTX_COUNT };
+enum cert_position { POS_SIGNING = 0, POS_CA, POS_COUNT };
+
+/* One row for each rule whose level differs between policies; the meaning of each is in validation.md 7's words. */
+enum check {
+	CHECK_REVOCATION_DATA_AVAILABLE = 0, /* by context and position */
+	CHECK_ACCEPTABLE_REVOCATION_DATA_FOUND,
+	CHECK_KEY_USAGE,
+	CHECK_SIGNING_TIME_IN_CERT_RANGE,
+	CHECK_SIGNING_TIME_PRESENT,
+	CHECK_SIGNING_CERTIFICATE_PRESENT,
+	CHECK_CERT_DIGEST_MATCH,
+	CHECK_ISSUER_SERIAL_MATCH,
+	CHECK_POLICY_AVAILABLE,
+	CHECK_POLICY_HASH_MATCH,
+	CHECK_REFERENCE_NAME_MATCH,
+	CHECK_MANIFEST_ENTRY_INTACT,
+	CHECK_MANIFEST_ENTRY_FOUND,
+	CHECK_TIMESTAMP_COHERENCE,
+	CHECK_TSA_NAME_MATCH,
+	CHECK_TSA_EKU,
+	CHECK_STRUCTURE,
+	CHECK_REVOCATION_ISSUER_NOT_EXPIRED,
+	CHECK_UNKNOWN_CRITICAL_EXTENSION,
+	CHECK_NAME_CONSTRAINTS,
+	CHECK_CRL_NEXT_UPDATE,
+	CHECK_OCSP_DELEGATE_EKU,
+	CHECK_CA_VALIDITY, /* a CA certificate outside its validity at the model's time */
+	CHECK_COUNT
+};
+
+struct vpolicy {
+	char name[48];
+	const struct catalogue *catalogue; /* borrowed */
+	bool after_update_warns;
+	bool sliding_strict; /* freshness counts in validation-time sliding (5.6.2.2) */
+	enum check_level level[CHECK_COUNT][CTX_COUNT][POS_COUNT];
+	struct digest digest; /* of its canonical text, catalogue's digest included */
+};
+/*
+ * "default" = ours, "dss", "dss-lenient". The catalogue of "dss*" is the built-in one of that name.
+ * catalogue NULL: the built-in one that belongs to the policy.
+ */
+MUST_USE enum err_code vpolicy_builtin(const char *name, const struct catalogue *catalogue, struct vpolicy *out, struct err *e);
+/* A policy file (docs/config.md): "base = NAME" first, then "CHECK [context] [position] = fail|warn|inform|ignore". Faults carry the line. */
+MUST_USE enum err_code vpolicy_read(struct slice text, const char *file, struct vpolicy *out, struct err *e);
+
+/* ---- trust anchors ---- */
+
+enum anchor_role { ROLE_SIGNER = 1, ROLE_TSA = 2, ROLE_OCSP = 4, ROLE_ALL = 7 };
+
+struct anchor {
+	struct slice der; /* owned by the set */
+	uint8_t sha256[32];
+	unsigned roles;
+	int64_t sunset_utc; /* TIME_MAX = none; at and after it the anchor gives NO_CERTIFICATE_CHAIN_FOUND_NO_POE */
+	char *name;	    /* file or label, for messages */
+};
+struct anchors;
+MUST_USE enum err_code anchors_new(struct anchors **out, struct err *e);
+/*
+ * Add certificates: DER, or PEM with one or more. The same certificate again merges roles and takes the earlier sunset.
+ * ERR_FORMAT if it is no certificate; the text names it.
+ */
+MUST_USE enum err_code anchors_add(
+    struct anchors *a, struct slice der_or_pem, unsigned roles, int64_t sunset_utc, const char *name, struct err *e);
+size_t anchors_count(const struct anchors *a);
+const struct anchor *anchors_at(const struct anchors *a, size_t i); /* sorted by sha256 */
+const struct anchor *anchors_find(const struct anchors *a, const uint8_t sha256[32]);
+MUST_USE enum err_code anchors_digest(const struct anchors *a, struct digest *out, struct err *e);
+void anchors_free(struct anchors *a);
+void anchors_auto(struct anchors **a);
+
+#endif

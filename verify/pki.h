@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Facts about certificates, CRLs, OCSP responses and time-stamp tokens, with no
+ * judgement by time or policy: what they say, who signed them, whether that
+ * signature is right. judge.c decides what follows.
+ *
+ * struct pki keeps each object decoded once, by its digest, and remembers which
+ * signature checks were made; it lives as long as its owner likes (a worker
+ * keeps one for its whole life). Objects are immutable and live as long as it.
+ * Not thread-safe.
+ */
+#ifndef EVERSEAL_VERIFY_PKI_H
+#define EVERSEAL_VERIFY_PKI_H
+
+#include "base/bytes.h"
+#include "base/digest.h"
+#include "policy/policy.h"
+
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+
+/* Three-valued answers. Zero = not checked, so that a forgotten assignment never says yes. */
+enum tri { TRI_UNKNOWN = 0, TRI_FALSE, TRI_TRUE };
+
+enum eku { EKU_TIMESTAMPING = 1, EKU_OCSP_SIGNING = 2, EKU_ANY = 4, EKU_OTHER = 8 };
+enum key_usage {
+	KU_DIGITAL_SIGNATURE = 0x80,
+	KU_NON_REPUDIATION = 0x40,
+	KU_KEY_CERT_SIGN = 0x04,
+	KU_CRL_SIGN = 0x02
+};
+
+struct urls {
+	char **v;
+	size_t n;
+};
+
+struct cert {
+	uint8_t sha256[32];
+	struct slice der; /* as received */
+	X509 *x509;
+	EVP_PKEY *key; /* NULL: this OpenSSL can't read it */
+	struct slice subject, issuer; /* DER of the Names */
+	char *subject_text, *issuer_text; /* RFC 4514 (2253 order), UTF-8 */
+	struct slice serial; /* content octets of the INTEGER */
+	int64_t not_before, not_after; /* both inclusive */
+	struct alg_use signed_with; /* of this certificate by its issuer: key_bits 0 until the issuer is known */
+	struct alg_use own_key;	    /* key kind and bits of its own key; digest NONE */
+	uint8_t key_sha1[20];	    /* RFC 6960 KeyHash */
+	struct slice ski, aki;	    /* key identifiers, may be empty */
+	bool has_key_usage, has_eku, eku_critical, is_ca, self_issued, self_signed /* name equal and own key verifies */;
+	unsigned key_usage, eku; /* bits above */
+	size_t eku_count;
+	int path_len; /* -1 = none */
+	bool ocsp_nocheck, no_rev_avail, val_assured;
+	bool unknown_critical; /* a critical extension that nobody here processes */
+	bool has_name_constraints;
+	int64_t private_key_end; /* privateKeyUsagePeriod notAfter, TIME_MAX if none */
+	struct urls ocsp_urls, issuer_urls, crl_urls, delta_urls;
+	void *next; /* pki's own */
+};
+
+enum rev_kind { REV_CRL = 1, REV_OCSP };
+
+/* A CRL or an OCSP response, decoded once. */
+struct revocation {
+	enum rev_kind kind;
+	uint8_t sha256[32];
+	struct slice der; /* CertificateList, or the whole OCSPResponse; a bare BasicOCSPResponse is wrapped and remarked */
+	X509_CRL *crl;
+	void *ocsp; /* OCSP_BASICRESP, pki's own */
+	int64_t this_update, next_update; /* CRL; next TIME_NONE if absent. OCSP: see rev_answer */
+	int64_t produced_at;		  /* OCSP producedAt; CRL thisUpdate */
+	int64_t expired_certs_on_crl;	  /* TIME_NONE if absent */
+	bool delta, indirect, partial /* onlySomeReasons or onlyAttributeCerts */, bad_idp, unknown_critical;
+	bool only_user, only_ca;
+	bool was_basic;	 /* came as a BasicOCSPResponse */
+	int ocsp_status; /* OCSPResponseStatus, 0 = successful */
+	void *next;
+};
+
+enum rev_status { REV_NONE = 0, REV_UNKNOWN, REV_GOOD, REV_REVOKED, REV_HOLD };
+
+/* What one revocation object says of one certificate, and who signed it. */
+struct rev_answer {
+	const struct revocation *object;
+	enum rev_status status;	   /* REV_NONE: it says nothing of this certificate (scope, CertID, unsupported kind) */
+	const char *problem;	   /* NULL, or why it can't be used: static text with the clause */
+	bool unsupported;	   /* delta, indirect or partial CRL: recognised, not used */
+	int64_t this_update, next_update, produced_at;
+	int64_t revoked_at;	   /* TIME_NONE if not revoked */
+	int reason;		   /* CRLReason, -1 = absent */
+	int64_t archive_cutoff;	   /* TIME_NONE if absent */
+	bool cert_hash_present, cert_hash_match; /* OCSP CertHash extension */
+	const struct cert *signer; /* whose key verifies it; NULL = not found or wrong, then problem is set */
+	bool signer_is_issuer;	   /* the certificate's own CA key */
+	bool delegate_ok;	   /* RFC 6960 4.2.2.2: issued directly by that CA, with id-kp-OCSPSigning */
+	bool responder_id_match;
+	struct alg_use signed_with;
+};
+
+/* A time-stamp token: structure and signature, no trust (tsp-ocsp-crl 11, steps 1 to 6). */
+enum token_problem { TOKEN_OK = 0, TOKEN_NO_SIGNER, TOKEN_HASH, TOKEN_SIGNATURE, TOKEN_FORMAT };
+struct token {
+	uint8_t sha256[32];
+	struct slice der; /* the ContentInfo */
+	int64_t gen_time;
+	uint32_t gen_micros; /* fraction of the second */
+	struct digest imprint;
+	char policy_oid[80];
+	struct slice serial, nonce;	 /* INTEGER content octets; nonce may be empty */
+	const struct cert **certs;	 /* embedded, decoded */
+	size_t n_certs;
+	const struct revocation **revs; /* CMS crls, and unsigned revocation values */
+	size_t n_revs;
+	size_t signer_infos;
+	bool has_ess_v1, has_ess_v2, unknown_critical, bad_time_form, was_response /* a TimeStampResp stood there */;
+	bool signed_attributes_unsorted; /* verified only after sorting: a remark */
+	struct slice tsa_name;		 /* GeneralName DER or empty */
+	void *cms;			 /* pki's own */
+	void *next;
+};
+struct token_signer {
+	enum token_problem problem;
+	const struct cert *cert; /* NULL unless TOKEN_OK or TOKEN_SIGNATURE/TOKEN_HASH with a candidate */
+	bool ess_match;		 /* ESSCertID(v2) names it */
+	bool tsa_name_match;	 /* true if there is no tsa field */
+	enum digest_alg ess_digest;
+	struct alg_use signed_with;
+};
+
+struct pki;
+MUST_USE enum err_code pki_new(struct pki **out, struct err *e);
+void pki_free(struct pki *p);
+void pki_auto(struct pki **p);
+
+/* Decode, or find again by digest. der is copied. ERR_FORMAT if it is not one; every octet must be consumed. */
+MUST_USE enum err_code pki_cert(struct pki *p, struct slice der, const struct cert **out, struct err *e);
+MUST_USE enum err_code pki_crl(struct pki *p, struct slice der, const struct revocation **out, struct err *e);
+MUST_USE enum err_code pki_ocsp(struct pki *p, struct slice der, const struct revocation **out, struct err *e);
+MUST_USE enum err_code pki_token(struct pki *p, struct slice der, const struct token **out, struct err *e);
+
+/* Does issuer's key verify c's signature (names are compared first)? Remembered. */
+bool pki_signed_by(struct pki *p, const struct cert *c, const struct cert *issuer);
+/* signed_with of c, with the size of the issuer's key filled in. */
+struct alg_use pki_cert_alg(const struct cert *c, const struct cert *issuer);
+
+/* The objects that one verification may use: borrowed from a pki, each once, in the order added. */
+struct pool {
+	struct pki *pki;
+	const struct cert **certs;
+	size_t n_certs, cap_certs;
+	const struct revocation **revs;
+	size_t n_revs, cap_revs;
+};
+void pool_init(struct pool *pool, struct pki *pki);
+void pool_release(struct pool *pool);
+void pool_auto(struct pool *pool);
+MUST_USE enum err_code pool_add_cert(struct pool *pool, const struct cert *c, struct err *e);
+MUST_USE enum err_code pool_add_rev(struct pool *pool, const struct revocation *r, struct err *e);
+/* The token's embedded certificates and revocation data. */
+MUST_USE enum err_code pool_add_token(struct pool *pool, const struct token *t, struct err *e);
+const struct cert *pool_find_cert(const struct pool *pool, const uint8_t sha256[32]);
+
+/*
+ * A prospective chain, from the target (index 0) upwards; the last is an anchor if anchored.
+ * Issuers: name equal, AKI match ranked first, signature verified; loops guarded; at most 10 deep, 16 chains.
+ */
+#define CHAIN_MAX 10
+struct chain {
+	const struct cert *v[CHAIN_MAX];
+	size_t n;
+	const struct anchor *anchor; /* NULL: it ends without one */
+};
+/*
+ * All chains of target to an anchor of one of the roles, deterministic order (shortest first, then by digest);
+ * none found: *n = 0 and partial (if not NULL) is the longest way up, its top without an issuer.
+ * out: array for the caller to free with mem_auto.
+ */
+MUST_USE enum err_code pool_chains(struct pool *pool, const struct cert *target, const struct anchors *anchors,
+    unsigned roles, struct chain **out, size_t *n, struct chain *partial, struct err *e);
+/*
+ * RFC 5280 6.1 without times, revocation and algorithms: CA flag, path length, keyCertSign, name constraints,
+ * unknown critical extensions. NULL if fine; else static text naming the rule, *where = index in the chain.
+ */
+enum path_fault { PATH_OK = 0, PATH_NOT_CA, PATH_LENGTH, PATH_KEY_USAGE, PATH_NAME_CONSTRAINTS, PATH_CRITICAL };
+enum path_fault chain_fault(const struct chain *c, size_t *where);
+
+/*
+ * What every CRL and OCSP response of the pool says of c, issued by issuer. Sorted by produced_at descending,
+ * then by digest. Objects that do not concern c at all are left out; those that should but can't be used carry problem.
+ */
+MUST_USE enum err_code pool_answers(struct pool *pool, const struct cert *c, const struct cert *issuer,
+    struct rev_answer **out, size_t *n, struct err *e);
+
+/* Who signed the token: certificates of the token, then of the pool; ESSCertID match first. Remembered by (token, candidate). */
+MUST_USE enum err_code pool_token_signer(struct pool *pool, const struct token *t, struct token_signer *out, struct err *e);
+
+/* ---- requests and answers for those who fetch (RFC 3161, RFC 6960) ---- */
+
+/* DER of a TimeStampReq: digest parameters NULL, certReq TRUE. nonce: 8..20 octets, first 0x01..0x7f. policy_oid may be NULL. */
+MUST_USE enum err_code tsp_request(
+    const struct digest *imprint, struct slice nonce, const char *policy_oid, struct buf *out, struct err *e);
+/*
+ * A TimeStampResp: the raw TimeStampToken octets (borrowed from der) when granted.
+ * ERR_REMOTE when it is a rejection; *status and *fail_info (bit number, -1 none) are set then.
+ */
+MUST_USE enum err_code tsp_response(struct slice der, struct slice *token, int *status, int *fail_info, struct err *e);
+/* DER of an OCSPRequest for c (SHA-1 CertID by default). nonce may be empty. */
+MUST_USE enum err_code ocsp_request(const struct cert *c, const struct cert *issuer, enum digest_alg certid,
+    struct slice nonce, struct buf *out, struct err *e);
+/* Nonce of a response, empty if none; borrowed from the object. */
+struct slice ocsp_nonce(const struct revocation *r);
+/* Time of a GeneralizedTime or UTCTime; TIME_NONE when unreadable. */
+int64_t asn1_time_utc(const ASN1_TIME *t);
+
+#endif

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Verification, pure: a source of bytes, material, policy, a time and known
+ * proofs of existence go in; a report and a list of wants come out. No file,
+ * no socket, no clock.
+ *
+ *	verifier_new -> verify_document (gather what it wants, call again) -> report_json / report_text
+ *
+ * A verifier keeps decoded certificates and made signature checks across calls.
+ */
+#ifndef EVERSEAL_VERIFY_H
+#define EVERSEAL_VERIFY_H
+
+#include "base/bytes.h"
+#include "base/digest.h"
+#include "base/json.h"
+#include "base/xml.h"
+#include "policy/policy.h"
+#include "verify/xades.h"
+
+enum indication { IND_INDETERMINATE = 0, IND_FAILED, IND_PASSED };
+
+/* Sub-indications as EN 319 102-1 spells them. */
+enum subindication {
+	SUB_NONE = 0,
+	SUB_FORMAT_FAILURE,
+	SUB_HASH_FAILURE,
+	SUB_SIG_CRYPTO_FAILURE,
+	SUB_REVOKED,
+	SUB_EXPIRED,
+	SUB_NOT_YET_VALID,
+	SUB_SIG_CONSTRAINTS_FAILURE,
+	SUB_CHAIN_CONSTRAINTS_FAILURE,
+	SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE,
+	SUB_CRYPTO_CONSTRAINTS_FAILURE,
+	SUB_CRYPTO_CONSTRAINTS_FAILURE_NO_POE,
+	SUB_POLICY_PROCESSING_ERROR,
+	SUB_SIGNATURE_POLICY_NOT_AVAILABLE,
+	SUB_TIMESTAMP_ORDER_FAILURE,
+	SUB_NO_SIGNING_CERTIFICATE_FOUND,
+	SUB_NO_CERTIFICATE_CHAIN_FOUND,
+	SUB_NO_CERTIFICATE_CHAIN_FOUND_NO_POE,
+	SUB_REVOKED_NO_POE,
+	SUB_REVOKED_CA_NO_POE,
+	SUB_OUT_OF_BOUNDS_NOT_REVOKED,
+	SUB_OUT_OF_BOUNDS_NO_POE,
+	SUB_REVOCATION_OUT_OF_BOUNDS_NO_POE,
+	SUB_NO_POE,
+	SUB_TRY_LATER,
+	SUB_SIGNED_DATA_NOT_FOUND,
+	SUB_COUNT
+};
+const char *indication_name(enum indication i);	      /* TOTAL-PASSED, TOTAL-FAILED, INDETERMINATE */
+const char *indication_token_name(enum indication i); /* PASSED, FAILED, INDETERMINATE: for time-stamps */
+const char *subindication_name(enum subindication s); /* "" for none */
+
+struct verdict {
+	enum indication ind;
+	enum subindication sub;
+};
+
+/* Certificates and revocation data known beside the document, and signature policy documents. Copies what it is given. */
+enum material_kind { MAT_CERT = 1, MAT_CRL, MAT_OCSP, MAT_POLICY };
+struct material;
+MUST_USE enum err_code material_new(struct material **out, struct err *e);
+MUST_USE enum err_code material_add(struct material *m, enum material_kind kind, struct slice octets, struct err *e);
+/* One flat form, for the way to a worker; reading it back gives the same material. */
+MUST_USE enum err_code material_pack(const struct material *m, struct buf *out, struct err *e);
+MUST_USE enum err_code material_unpack(struct slice packed, struct material **out, struct err *e);
+void material_free(struct material *m);
+void material_auto(struct material **m);
+
+/* A proof from outside the document: this object existed at that time (design 10). sha256 of the object's octets. */
+struct known_poe {
+	uint8_t sha256[32];
+	int64_t time_utc;
+};
+
+struct verify_input {
+	const char *name;  /* of the file, for the report */
+	struct slice doc;  /* the whole signature file */
+	const struct side_file *files; /* detached data */
+	size_t n_files;
+	const struct material *material; /* may be NULL */
+	const struct anchors *anchors;
+	const struct vpolicy *policy;
+	int64_t time_utc;
+	const struct known_poe *poes;
+	size_t n_poes;
+	const struct xades_limits *limits; /* NULL = default */
+	int64_t grace_seconds; /* wants: final revocation data has thisUpdate >= best signature time + this */
+	bool want_material;    /* compute wants and closure */
+};
+
+enum finding_status { FIND_OK = 0, FIND_WARN, FIND_FAIL, FIND_INFO, FIND_NOT_CHECKED };
+/* One check of the tree: what was checked, which clause, on what, what would cure it. depth gives the tree. */
+struct finding {
+	unsigned depth;
+	enum finding_status status;
+	const char *check;  /* stable name, e.g. "RevocationDataAvailable" */
+	const char *clause; /* "EN 319 102-1 5.2.6.4" */
+	char *object;	    /* what it was about */
+	char *text;	    /* what was found */
+	const char *cure;   /* NULL, or what to do */
+};
+
+enum object_role { OBJ_SIGNER = 1, OBJ_CA, OBJ_ANCHOR, OBJ_TSA, OBJ_RESPONDER, OBJ_CRL_ISSUER, OBJ_REVOCATION };
+/* A certificate or revocation object that a verdict rests on (the closure), for embedding and for deadlines. */
+struct closure_object {
+	enum material_kind kind;
+	enum object_role role;
+	uint8_t sha256[32];
+	struct slice der;      /* borrowed from the verifier */
+	bool embedded;	       /* stands in the signature file already */
+	size_t embedded_before; /* embedded at this position (SIZE_MAX: not in the unsigned properties) */
+	int64_t not_after;     /* certificates */
+	int64_t this_update, next_update, produced_at; /* revocation data */
+	char *subject;	       /* certificates: RFC 4514 */
+};
+struct closure {
+	struct closure_object *v;
+	size_t n;
+	bool complete; /* every certificate below an anchor has revocation data or needs none */
+	bool fresh;    /* ... with thisUpdate after the reference time (+ grace for the target certificate) */
+	char *gap;     /* what is missing, NULL if complete */
+};
+
+enum want_kind { WANT_ISSUER = 1, WANT_REVOCATION, WANT_FILE };
+/* What would take the verdict further. Answer by adding to material (or files) and verifying again. */
+struct want {
+	enum want_kind kind;
+	uint8_t cert_sha256[32];   /* the certificate in question */
+	uint8_t issuer_sha256[32]; /* WANT_REVOCATION: its issuer */
+	bool for_stamp;		   /* of a time-stamp's closure */
+	size_t stamp;		   /* index of the stamp */
+	bool is_ca;		   /* the certificate is a CA's: nextUpdate > time is enough */
+	int64_t newer_than;	   /* thisUpdate wanted at or after */
+	const struct urls *ocsp, *crl, *issuers; /* borrowed from the verifier */
+	struct slice cert_der, issuer_der;	 /* borrowed */
+	char *name; /* WANT_FILE */
+};
+
+struct report_stamp {
+	enum stamp_type type;
+	size_t index; /* in xsig.stamps */
+	char *id;
+	int64_t time_utc;
+	struct verdict verdict;	      /* final, past validation included */
+	struct verdict basic;	      /* at the validation time alone */
+	enum tri imprint_intact;
+	char *tsa_subject;
+	uint8_t tsa_sha256[32];
+	bool gives_poe;
+	struct closure closure;
+	/* For the protection class (crypto-policy 6.5). */
+	struct alg_use signed_with, imprint;
+	int64_t tsa_not_after, ca_not_after; /* earliest CA below the anchor; TIME_MAX none */
+	char *ca_subject;		     /* that CA */
+	struct alg_use weakest_ca_alg;	     /* of the certificates TSA..below anchor, by catalogue end */
+	uint8_t chain_digest[32];
+};
+
+struct report_signature {
+	char *id;
+	size_t index;
+	long parent; /* -1 none */
+	const char *format; /* "XAdES 1.3.2", "XAdES 1.1.1", "XML-DSig" ... */
+	const char *level;
+	enum tri value_intact;
+	struct {
+		char *uri, *covers, *note;
+		enum tri found, intact;
+		enum ref_kind kind;
+	} *refs;
+	size_t n_refs;
+	char *signer_subject; /* NULL = none found */
+	uint8_t signer_sha256[32];
+	int64_t signer_not_after;
+	int64_t claimed_time;
+	int64_t best_signature_time;
+	struct verdict basic, ltv, verdict; /* 5.3, 5.5, 5.6 (final) */
+	struct finding *findings;
+	size_t n_findings, cap_findings;
+	struct report_stamp *stamps;
+	size_t n_stamps;
+	struct closure closure;	 /* of the signing certificate */
+	int64_t control_time;	 /* of past validation, TIME_NONE */
+	bool anchored;		 /* a chain to an anchor exists */
+	bool sealed, nested, manifest_only_data;
+};
+
+enum doc_status { DOC_REFUSED = 0, DOC_NO_SIGNATURE, DOC_TOO_LARGE, DOC_VALIDATED };
+struct report {
+	char *file;
+	enum doc_status status;
+	char *error; /* NULL, or what was refused and by which rule */
+	int64_t time_utc;
+	struct digest policy, catalogue, trust, material;
+	char policy_name[48];
+	bool sliding_strict;
+	struct report_signature *sigs;
+	size_t n_sigs;
+	size_t evidence_records; /* seen, not judged here */
+	struct want *wants;
+	size_t n_wants;
+	struct known_poe *poes; /* proofs gained: signature files' objects (for the record) */
+	size_t n_poes;
+};
+
+struct verifier;
+MUST_USE enum err_code verifier_new(struct verifier **out, struct err *e);
+void verifier_free(struct verifier *v);
+void verifier_auto(struct verifier **v);
+struct pki *verifier_pki(struct verifier *v);
+/*
+ * One document. A file that is refused or holds no signature is a report with that status, not an error.
+ * The report borrows from v (closures, wants): free it first. Same input, same report, byte for byte.
+ */
+MUST_USE enum err_code verify_document(
+    struct verifier *v, const struct verify_input *in, struct report **out, struct err *e);
+void report_free(struct report *r);
+void report_auto(struct report **r);
+/* The worst over all signatures: PASSED only if every one passed; FAILED if any failed. Without signatures INDETERMINATE. */
+enum indication report_overall(const struct report *r);
+/* The object of docs/report.md for one document (element of "documents"). New reference. */
+MUST_USE enum err_code report_json(const struct report *r, json_t **out, struct err *e);
+/* Header of docs/report.md with an empty "documents" array: validation time, digests, program version. */
+MUST_USE enum err_code report_header_json(const struct report *r, json_t **out, struct err *e);
+MUST_USE enum err_code report_text(const struct report *r, struct buf *out, struct err *e);
+
+#endif
