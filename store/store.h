@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The store keeps octets by their digest and commits them in groups. It never
+ * knows what a signature is. Bytes on disk: docs/format.md.
+ *
+ *	store_create(dir, ...)				once
+ *	store_open(dir, STORE_WRITE, ...)
+ *	  store_hash(source, &ref)			first pass: digests, is it here already?
+ *	  store_batch_begin(s, &b)			one batch at a time
+ *	    batch_put, batch_leaf, batch_row ...	as many deposits as you like
+ *	  store_commit(&b, &done)			one group: all of it or nothing
+ *	  only now acknowledge
+ *	store_close(s)
+ *
+ * What survives what. After store_commit gave ERR_OK, everything in the batch
+ * survives power loss. Before, nothing of it is visible to anybody. When it
+ * gave ERR_IO or ERR_NOSPACE the handle is bad: all later writes give ERR_IO,
+ * and only the next store_open knows whether the group counts (a failed sync
+ * can't be taken back). The index and ops environments are derived or
+ * harmless: delete them and the next store_open makes them again.
+ *
+ * Syncs per group: one for each data segment written (usually one), one for
+ * the log segment; the folder too when a segment is born. The number of
+ * deposits in the group does not matter: put many in one batch.
+ *
+ * One writer at a time (flock on DIR/lock); readers open beside it and see
+ * whole groups. One handle of a directory per process (LMDB's rule), used by
+ * one thread. A child forked while a handle is open must not use it and must
+ * close its descriptors, else it keeps the lock. DIR/index and DIR/ops are not
+ * part of a backup; copy the rest with the log segments first.
+ */
+#ifndef EVERSEAL_STORE_STORE_H
+#define EVERSEAL_STORE_STORE_H
+
+#include "base/digest.h"
+#include "store/place.h"
+#include "store/tlog.h"
+
+struct store;
+struct batch;
+struct store_object;
+
+#define STORE_FORMAT_VERSION 1
+#define STORE_TABLE_MAX 32	      /* name of a row table: [a-z0-9_-] */
+#define STORE_KEY_MAX 400	      /* octets of a row key, at least 1 */
+#define STORE_VALUE_MAX (1u << 20)    /* octets of a row value */
+#define STORE_BATCH_MEMBERS 20000     /* objects, leaves and rows in one batch, each */
+#define STORE_BATCH_BYTES (24u << 20) /* rows in one batch, octets of keys and values */
+
+/* Both digests and the size of an object. SHA-256 is its address. */
+struct store_ref {
+	uint8_t sha256[32];
+	uint8_t sha512[64];
+	uint64_t size_bytes;
+};
+
+/* Which segments an object goes to. The longer it is kept, the larger. */
+enum store_kind {
+	STORE_KIND_NONE = 0, /* refused */
+	STORE_DATA,	     /* originals, versions, manifests: erasable after `year` */
+	STORE_SHARED,	     /* certificates, CRLs, OCSP, tokens, catalogues, lists, configuration: never erased */
+	STORE_LOG,	     /* groups; the store's own */
+};
+
+enum store_open_flags {
+	STORE_READ = 1,	 /* beside a writer, changes nothing (an index left behind by a crash is brought up first) */
+	STORE_WRITE = 2, /* takes the lock, recovers */
+};
+
+/* All-zero is the documented default. Kept in the FORMAT file. */
+struct store_options {
+	uint64_t segment_bytes; /* a segment is sealed from this size on; 0 = 1 GiB */
+	uint64_t large_bytes;	/* an object above this is a segment of its own; 0 = 64 MiB */
+	int64_t segment_age_s;	/* a segment is sealed from this age on; 0 = 24 h */
+	const char *origin;	/* name of the log in its checkpoints, no white space or '+'; NULL = everseal/<random id> */
+};
+
+/* The clock dates groups, checkpoints and segments. entropy is used by store_create only. */
+struct store_seams {
+	int64_t (*now_utc)(void *ctx);
+	void *clock_ctx;
+	/* Fill n octets with secret randomness; NULL = the library's generator. */
+	enum err_code (*entropy)(void *ctx, uint8_t *to, size_t n, struct err *e);
+	void *entropy_ctx;
+};
+
+/*
+ * Make an empty store in dir, which is made (parent must be there) or is empty. Writes FORMAT, lock, segments/, log.key
+ * (0600) and log.pub. Durable on ERR_OK. ERR_EXISTS: there is a store already.
+ */
+MUST_USE enum err_code store_create(const char *dir, const struct store_options *o, const struct store_seams *seams,
+    struct err *e);
+/*
+ * ERR_BUSY: another writer, or a reader that finds a crashed store and can't recover it. ERR_UNSUPPORTED: newer format.
+ * ERR_DAMAGED: the log itself is broken (not just torn at its end): nothing was changed; the text says where.
+ */
+MUST_USE enum err_code store_open(const char *dir, enum store_open_flags flags, const struct store_seams *seams,
+    struct store **out, struct err *e);
+/* Marks a clean end. An open batch must be dropped before. s is gone whatever it returns; NULL is fine. */
+enum err_code store_close(struct store *s, struct err *e);
+void store_auto(struct store **s);
+
+/* --- Writing --- */
+
+/* Both digests of a source, read once. */
+MUST_USE enum err_code store_hash(const struct source *from, struct store_ref *out, struct err *e);
+/* Is it there, committed, for at least as long as kind and year say? */
+bool store_has(struct store *s, const uint8_t sha256[32], enum store_kind kind, int year);
+
+/* ERR_BUSY if a batch is open, ERR_IO if the handle is bad, ERR_USAGE for a reader. */
+MUST_USE enum err_code store_batch_begin(struct store *s, struct batch **out, struct err *e);
+/*
+ * Take an object in. kind: STORE_DATA (year 1..9999 = the retention year, after whose end it may be erased) or
+ * STORE_SHARED (year is ignored). The source is hashed while it is copied; expected: what a first pass found, NULL = it
+ * is made here. ERR_DAMAGED: the copy differs from expected; nothing is kept and the batch goes on. The same octets held
+ * already for at least as long (committed or in this batch) are not written again: ERR_OK all the same.
+ * out may be NULL.
+ */
+MUST_USE enum err_code batch_put(struct batch *b, enum store_kind kind, int year, const struct source *from,
+    const struct store_ref *expected, struct store_ref *out, struct err *e);
+/* The same for octets in memory (certificates, manifests). */
+MUST_USE enum err_code batch_put_bytes(struct batch *b, enum store_kind kind, int year, struct slice octets,
+    struct store_ref *out, struct err *e);
+/*
+ * A log leaf. event: salted digest of what happened (SHA-256). *index: its place in the log if this batch is committed.
+ * index may be NULL.
+ */
+MUST_USE enum err_code batch_leaf(struct batch *b, uint16_t type, const uint8_t record[16], const uint8_t event[32],
+    int64_t time_utc, uint64_t *index, struct err *e);
+/*
+ * Set (or with value NULL delete) a row of the derived index. Rows travel in the group, so a rebuild from the segments
+ * alone restores them. Visible to others after the commit. The last one for a key wins.
+ */
+MUST_USE enum err_code batch_row(struct batch *b, const char *table, struct slice key, const struct slice *value,
+    struct err *e);
+/* As store_get_row, but sees the rows of this batch first. */
+MUST_USE enum err_code batch_get_row(struct batch *b, const char *table, struct slice key, struct buf *value, struct err *e);
+
+/* A place in a batch to come back to, when one of many deposits fails. Good until the batch ends or an earlier mark is undone to. */
+struct batch_mark {
+	size_t objects, leaves, rows;
+};
+struct batch_mark batch_mark(const struct batch *b);
+/* Forget all that was added after the mark. */
+void batch_undo(struct batch *b, struct batch_mark m);
+
+struct store_done {
+	uint64_t group;	   /* 0 when the batch was empty: nothing written */
+	uint64_t log_size; /* leaves in the log with this group */
+	uint8_t root[TLOG_HASH];
+	unsigned syncs; /* fdatasync and folder syncs that it took */
+};
+/* Commit the batch as one group. Takes *b whatever it returns. done may be NULL. ERR_IO, ERR_NOSPACE: see above. */
+MUST_USE enum err_code store_commit(struct batch **b, struct store_done *done, struct err *e);
+void batch_drop(struct batch *b); /* nothing of it is kept; NULL is fine */
+void batch_auto(struct batch **b);
+/* Seal every open segment now (a group of its own); for tests, and before a replica is taken away. */
+MUST_USE enum err_code store_seal(struct store *s, struct err *e);
+
+/* --- Objects --- */
+
+struct store_info {
+	struct store_ref ref;
+	enum store_kind kind;
+	int year; /* 0 unless STORE_DATA */
+	char segment[48];
+	uint64_t offset_bytes; /* of its tar header */
+	uint64_t group;
+	bool alone; /* in a segment of its own */
+};
+/* ERR_NOTFOUND when no committed group holds it. */
+MUST_USE enum err_code store_stat(struct store *s, const uint8_t sha256[32], struct store_info *out, struct err *e);
+/*
+ * The octets as a source, for as long as the object is open (also past store_close of a reader). They are not rehashed
+ * here: what is read through it must be hashed by the reader, or use store_get.
+ */
+MUST_USE enum err_code store_open_object(struct store *s, const uint8_t sha256[32], struct store_object **out, struct err *e);
+const struct source *store_object_source(const struct store_object *o);
+const struct store_ref *store_object_ref(const struct store_object *o);
+void store_object_free(struct store_object *o);
+void store_object_auto(struct store_object **o);
+/*
+ * Copy out and rehash (SHA-256). ERR_DAMAGED names segment and offset; the sink has then got wrong octets already and the
+ * caller throws them away.
+ */
+MUST_USE enum err_code store_get(struct store *s, const uint8_t sha256[32], const struct sink *to, struct err *e);
+/* store_get into a buffer; ERR_LIMIT above max_bytes. Nothing is appended unless it is right. */
+MUST_USE enum err_code store_get_bytes(struct store *s, const uint8_t sha256[32], size_t max_bytes, struct buf *out, struct err *e);
+/*
+ * For a worker that must not open files: a memfd with a rehashed copy, sealed against change, offset 0. ERR_LIMIT above
+ * max_bytes. The caller closes it.
+ */
+MUST_USE enum err_code store_object_copy_fd(struct store *s, const uint8_t sha256[32], uint64_t max_bytes, int *fd, struct err *e);
+/*
+ * For what is too large for that: a read-only descriptor of the segment that holds this object alone, and where in it
+ * the object starts. ERR_REFUSED for an object in a shared segment. Not rehashed. The caller closes it.
+ */
+MUST_USE enum err_code store_object_fd(struct store *s, const uint8_t sha256[32], int *fd, uint64_t *offset_bytes, struct err *e);
+
+/* --- Rows --- */
+
+/* Appends to value. ERR_NOTFOUND when there is none. */
+MUST_USE enum err_code store_get_row(struct store *s, const char *table, struct slice key, struct buf *value, struct err *e);
+/* key and value are good for the call only. *stop = true ends the walk with ERR_OK; an error ends it with that. */
+struct store_each {
+	enum err_code (*row)(void *ctx, struct slice key, struct slice value, bool *stop, struct err *e);
+	void *ctx;
+};
+/*
+ * Rows with from <= key < to in octet order; an empty from is the start, an empty to the end of the table. The callback
+ * may commit: the walk goes on behind the last key it gave (it is not a snapshot).
+ */
+MUST_USE enum err_code store_rows(struct store *s, const char *table, struct slice from, struct slice to,
+    const struct store_each *each, struct err *e);
+MUST_USE enum err_code store_rows_prefix(struct store *s, const char *table, struct slice prefix,
+    const struct store_each *each, struct err *e);
+
+/* --- Operational tables: back-off, budgets, claims. May be lost at any crash; never evidence. --- */
+
+MUST_USE enum err_code ops_put(struct store *s, const char *table, struct slice key, struct slice value, struct err *e);
+MUST_USE enum err_code ops_get(struct store *s, const char *table, struct slice key, struct buf *value, struct err *e);
+/* ERR_OK when there was none. */
+MUST_USE enum err_code ops_del(struct store *s, const char *table, struct slice key, struct err *e);
+MUST_USE enum err_code ops_rows(struct store *s, const char *table, struct slice from, struct slice to,
+    const struct store_each *each, struct err *e);
+
+/* --- Log --- */
+
+uint64_t store_log_size(struct store *s);
+/* The signed checkpoint of the last group; appended to out. ERR_NOTFOUND before the first group. */
+MUST_USE enum err_code store_log_checkpoint(struct store *s, struct buf *out, struct err *e);
+MUST_USE enum err_code store_log_leaf(struct store *s, uint64_t index, struct tlog_leaf *out, struct err *e);
+/* Path of a leaf in the tree of the first `size` leaves (0 = those of the last checkpoint). */
+MUST_USE enum err_code store_log_proof(struct store *s, uint64_t index, uint64_t size, struct tlog_proof *out, struct err *e);
+/* The public key as PEM; what `log.pub` holds. */
+MUST_USE enum err_code store_log_pub(struct store *s, struct buf *out, struct err *e);
+
+/* --- Care --- */
+
+struct store_damage {
+	char segment[48];
+	uint64_t offset_bytes; /* of the member's tar header */
+	char name[112];	       /* member name; empty = between members */
+	char what[200];
+};
+/* Either function may be NULL. */
+struct store_watch {
+	void (*damage)(void *ctx, const struct store_damage *d);
+	void (*progress)(void *ctx, uint64_t done_bytes, uint64_t total_bytes);
+	void *ctx;
+};
+struct store_report {
+	uint64_t groups, leaves, segments, members, bytes; /* looked at */
+	uint64_t damaged;
+};
+/*
+ * Recompute the whole tree from the groups in the segments and hold it against every group's root and signed checkpoint,
+ * the groups' links, and the index. Damage is ERR_OK with report->damaged > 0.
+ */
+MUST_USE enum err_code store_log_verify(struct store *s, const struct store_watch *w, struct store_report *out, struct err *e);
+/*
+ * Read every committed octet: headers, padding, members (SHA-256; full: SHA-512 too), member tables of sealed segments,
+ * and octets that belong to nothing. Damage is ERR_OK with report->damaged > 0; each is told to w.
+ */
+MUST_USE enum err_code store_scrub(struct store *s, bool full, const struct store_watch *w, struct store_report *out, struct err *e);
+/* Throw the index away and make it again from the segments alone. The store must be closed; takes the lock. */
+MUST_USE enum err_code store_rebuild(const char *dir, const struct store_seams *seams, struct err *e);
+/* The whole index as text, one line an entry, in key order: equal indexes give equal text. */
+MUST_USE enum err_code store_dump(struct store *s, const struct sink *to, struct err *e);
+
+struct store_status {
+	int format;
+	char origin[128];
+	uint64_t groups, log_size, objects, segments, sealed, bytes;
+	int64_t last_group_utc; /* TIME_NONE before the first */
+	uint64_t disk_free_bytes;
+	/* What the open found: */
+	bool recovered;		 /* the last end was not clean */
+	uint64_t replayed;	 /* groups that the index did not have yet */
+	uint64_t cut_bytes;	 /* octets behind the last committed ones */
+	uint64_t refused_groups; /* whole groups whose members were not there: kept in DIR/lost, to be told loudly */
+};
+MUST_USE enum err_code store_status(struct store *s, struct store_status *out, struct err *e);
+
+/*
+ * Bring a place up to the last group: each group at once as an immutable object, each sealed segment once; group objects
+ * that sealed segments have replaced are removed. What is there already is not sent again. *sent may be NULL.
+ */
+MUST_USE enum err_code store_push(struct store *s, const struct place *to, uint64_t *sent, struct err *e);
+
+#endif
