@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the main process asks of a caged worker. Everything foreign (documents,
+ * certificates, CRLs, OCSP responses, tokens) is parsed there and only there;
+ * main sees JSON, digests and octets that it stores or inserts.
+ *
+ *	caged_start -> caged_judge / caged_extend / caged_token / ... -> caged_free
+ *
+ * The worker inherits trust anchors, policy and limits when it is forked; after
+ * a change of any of them call caged_restart. Calls block until the answer is
+ * there or the time limit passed (ERR_LIMIT: the document is to blame; the next
+ * call has a fresh worker). Documents travel as descriptors.
+ */
+#ifndef EVERSEAL_ARCHIVER_CAGED_H
+#define EVERSEAL_ARCHIVER_CAGED_H
+
+#include "base/json.h"
+#include "policy/policy.h"
+#include "verify/verify.h"
+
+struct caged;
+
+struct caged_setup {
+	const struct anchors *anchors;
+	const struct vpolicy *policy;
+	struct xades_limits limits;
+	uint64_t max_document_bytes; /* a larger one is kept as data, "too_large" */
+	int timeout_ms;		     /* a call, default 60000 */
+	uint64_t memory_bytes;	     /* a worker, default 2 GiB */
+	bool uncaged;		     /* only by explicit flag of the operator */
+};
+
+/* A document with what lies beside it. Descriptors are borrowed for the call and read with pread. */
+struct caged_file {
+	const char *name;
+	int fd;
+};
+struct caged_doc {
+	struct caged_file main;
+	const struct caged_file *side;
+	size_t n_side;
+};
+
+MUST_USE enum err_code caged_start(const struct caged_setup *setup, struct caged **out, struct err *e);
+MUST_USE enum err_code caged_restart(struct caged *c, const struct caged_setup *setup, struct err *e);
+void caged_free(struct caged *c);
+void caged_auto(struct caged **c);
+
+/*
+ * Judge a document at time_utc with material (packed form, may be empty; certificates, CRLs, OCSP responses).
+ * grace_seconds and entropy (32 octets, for nonces) serve the wants. Answer, a new reference:
+ * { "form": "xades"|"xmldsig"|"asic"|"e-akta"|"xml"|"pdf"|"cms"|"data",      what it was recognised as
+ *   "report": element of "documents" (docs/report.md), "header": its header,
+ *   "signatures": [ one for each of the report's, same order:
+ *     { "path": "extended"|"baseline"|"continue"|"stamp"|"none", "row": "...", "reason": "...",   design 6
+ *       "covered_by": index|null, "closure": CLOSURE,
+ *       "signer_not_after": ISO, "stamps": [ { "type", "id", "time", "sha256" of the token, "tsa_sha256",
+ *           "tsa_not_after", "class": FACTS, "closure": CLOSURE } ] } ],
+ *   "wants": [ WANT ] }
+ * CLOSURE: { "complete": bool, "fresh": bool, "gap": text|null, "earliest_end": ISO|null  (notAfter of responders, CRL issuers),
+ *            "objects": [ { "kind": "cert"|"crl"|"ocsp", "role", "sha256", "embedded": bool, "not_after", "this_update", "subject" } ] }
+ * FACTS: what deadline_compute needs, as docs/deadlines.md writes a class.
+ * WANT: { "kind": "issuer"|"revocation"|"file", "cert": hex, "subject": text, "issuer": text, "issuer_sha256": hex, "signature": i, "stamp": j|null, "ca": bool,
+ *         "newer_than": ISO, "anchored": bool  (its chain reaches an anchor: only then are its URLs fetched),
+ *         "requests": [ { "type": "ocsp"|"crl"|"aia", "method": "GET"|"POST", "url", "body": base64|null } ], "name": text }
+ * Raw octets of closure objects that are embedded in the document come in "objects": { sha256: base64 }.
+ * A refused document is ERR_REFUSED/ERR_LIMIT/ERR_FORMAT with the reason; "no signature" is an answer.
+ */
+MUST_USE enum err_code caged_judge(struct caged *c, const struct caged_doc *doc, struct slice material, int64_t time_utc,
+    int64_t grace_seconds, struct slice entropy, json_t **out, struct err *e);
+
+/*
+ * What a fetched answer is. want: as given by a judge; type "ocsp"|"crl"|"aia". Answer:
+ * { "class": "good"|"revoked"|"hold"|"unknown"|"unauthorised"|"stale"|"refused"|"retry"|"alternate",  (tsp-ocsp-crl 4.2, 7.1)
+ *   "why": text, "this_update", "next_update", "produced_at",
+ *   "fresh": bool  (thisUpdate >= newer_than; for a CA nextUpdate > newer_than),
+ *   "objects": [ { "kind": "cert"|"crl"|"ocsp", "sha256", "der": base64|null  (null: the body as received) } ] }
+ */
+MUST_USE enum err_code caged_answer(struct caged *c, const json_t *want, const char *type, struct slice body,
+    struct slice material, int64_t time_utc, json_t **out, struct err *e);
+
+/* A time-stamp request (DER) for an imprint; nonce 8..20 octets. */
+MUST_USE enum err_code caged_tsp_request(
+    const struct digest *imprint, struct slice nonce, const char *policy_oid, struct buf *out, struct err *e);
+
+struct token_expect {
+	struct digest imprint;
+	struct slice nonce;
+	const char *policy_oid;	 /* NULL = any */
+	int64_t sent_utc, received_utc; /* genTime lies between, +- tolerance */
+	int64_t tolerance_seconds;
+	int64_t not_before_utc;	 /* genTime of what it follows */
+	int64_t min_life_seconds; /* of its protection class; 0 = any */
+};
+/*
+ * A TimeStampResp, checked as tsp-ocsp-crl 11 "what a created stamp must satisfy". Answer:
+ * { "class": "good"|"early"  (older than its predecessor: wait and ask again)|"short"  (ends too soon)|"refused"|"retry"|"config"|"alarm",
+ *   "why", "token": base64, "sha256", "gen_time", "tsa_sha256", "tsa_subject", "tsa_not_after", "deadline", "class_facts": FACTS, "certs": [base64] }
+ */
+MUST_USE enum err_code caged_token(struct caged *c, struct slice response, const struct token_expect *want,
+    struct slice material, int64_t time_utc, json_t **out, struct err *e);
+
+/*
+ * Closure and wants of a token by itself (the material job): revocation data newer than newer_than for each
+ * certificate below the anchor, responders and CRL issuers included. { "closure", "wants", "tsa_sha256", "tsa_subject", "tsa_not_after", "class": FACTS }
+ */
+MUST_USE enum err_code caged_tsa_material(struct caged *c, struct slice token, struct slice material, int64_t time_utc,
+    int64_t newer_than, struct slice entropy, json_t **out, struct err *e);
+
+/*
+ * Build what is to be inserted. request:
+ * { "signature": index, "digest": "SHA512",
+ *   "add": [ { "do": "T"|"X"|"A", "token": base64 } | { "do": "refs"|"values"|"tsvd"|"anyvd", "objects": [sha256 ...] } ... ],
+ *   "imprint": "T"|"X"|"A"|null }
+ * Objects named by sha256 come from material. "imprint" set: answer { "imprint": "sha512:hex", "gen_after": ISO } of a new stamp
+ * of that kind standing after "add". Else the final text, checked by parsing the new file: every signature's and
+ * old stamp's outcome as before, the new stamps' imprints right, the old file an ordered subsequence:
+ * { "offset": n, "text": base64 octets to insert there, "sha256", "sha512", "size", "level": text, "judge": as caged_judge of the new file }.
+ * ERR_UNSUPPORTED: nothing may be inserted (reason in the text). ERR_REFUSED: a check of the result failed; nothing changes.
+ */
+MUST_USE enum err_code caged_extend(struct caged *c, const struct caged_doc *doc, const json_t *request, struct slice material,
+    int64_t time_utc, json_t **out, struct err *e);
+
+#endif
