@@ -37,9 +37,7 @@ struct urls {
 
 struct cert {
 	uint8_t sha256[32];
-	struct slice der; /* as received */
-	X509 *x509;
-	EVP_PKEY *key; /* NULL: this OpenSSL can't read it */
+	struct slice der; /* as received; the key is made on first use: pki_key(), an OpenSSL object: pki_x509() */
 	struct slice subject, issuer; /* DER of the Names */
 	char *subject_text, *issuer_text; /* RFC 4514 (2253 order), UTF-8 */
 	struct slice serial; /* content octets of the INTEGER */
@@ -53,11 +51,10 @@ struct cert {
 	size_t eku_count;
 	int path_len; /* -1 = none */
 	bool ocsp_nocheck, no_rev_avail, val_assured;
-	bool unknown_critical; /* a critical extension that nobody here processes */
+	bool unknown_critical; /* a critical extension that nobody here processes, one twice, or a known one unreadable */
 	bool has_name_constraints;
 	int64_t private_key_end; /* privateKeyUsagePeriod notAfter, TIME_MAX if none */
-	struct urls ocsp_urls, issuer_urls, crl_urls, delta_urls;
-	void *next; /* pki's own */
+	struct urls ocsp_urls, issuer_urls, crl_urls, delta_urls; /* as they stand, any scheme */
 };
 
 enum rev_kind { REV_CRL = 1, REV_OCSP };
@@ -67,8 +64,6 @@ struct revocation {
 	enum rev_kind kind;
 	uint8_t sha256[32];
 	struct slice der; /* CertificateList, or the whole OCSPResponse; a bare BasicOCSPResponse is wrapped and remarked */
-	X509_CRL *crl;
-	void *ocsp; /* OCSP_BASICRESP, pki's own */
 	int64_t this_update, next_update; /* CRL; next TIME_NONE if absent. OCSP: see rev_answer */
 	int64_t produced_at;		  /* OCSP producedAt; CRL thisUpdate */
 	int64_t expired_certs_on_crl;	  /* TIME_NONE if absent */
@@ -76,7 +71,11 @@ struct revocation {
 	bool only_user, only_ca;
 	bool was_basic;	 /* came as a BasicOCSPResponse */
 	int ocsp_status; /* OCSPResponseStatus, 0 = successful */
-	void *next;
+	struct slice issuer;	/* CRL: DER of the Name */
+	struct slice crl_number; /* INTEGER content octets, empty if absent */
+	size_t n_entries;	/* CRL: revoked certificates; OCSP: SingleResponses */
+	const struct cert **certs; /* OCSP: embedded certificates that could be read */
+	size_t n_certs;
 };
 
 enum rev_status { REV_NONE = 0, REV_UNKNOWN, REV_GOOD, REV_REVOKED, REV_HOLD };
@@ -117,8 +116,6 @@ struct token {
 	bool has_ess_v1, has_ess_v2, unknown_critical, bad_time_form, was_response /* a TimeStampResp stood there */;
 	bool signed_attributes_unsorted; /* verified only after sorting: a remark */
 	struct slice tsa_name;		 /* GeneralName DER or empty */
-	void *cms;			 /* pki's own */
-	void *next;
 };
 struct token_signer {
 	enum token_problem problem;
@@ -139,6 +136,15 @@ MUST_USE enum err_code pki_cert(struct pki *p, struct slice der, const struct ce
 MUST_USE enum err_code pki_crl(struct pki *p, struct slice der, const struct revocation **out, struct err *e);
 MUST_USE enum err_code pki_ocsp(struct pki *p, struct slice der, const struct revocation **out, struct err *e);
 MUST_USE enum err_code pki_token(struct pki *p, struct slice der, const struct token **out, struct err *e);
+
+/* The certificate's public key, made on first use, owned by the pki. NULL: this OpenSSL can't read it. */
+EVP_PKEY *pki_key(const struct cert *c);
+/* The same certificate as OpenSSL sees it, made on first use (dear: 100 us), owned by the pki. NULL if it can't. */
+X509 *pki_x509(const struct cert *c);
+/* Names equal by RFC 5280 7.1 (case and white space folded); arguments are DER of Names. */
+bool pki_name_eq(struct slice a, struct slice b);
+/* One PEM block of that label ("CERTIFICATE", "X509 CRL"), or bare base64 of a SEQUENCE, to DER; DER is copied as it is. */
+MUST_USE enum err_code pki_pem_to_der(struct slice in, const char *label, struct buf *out, struct err *e);
 
 /* Does issuer's key verify c's signature (names are compared first)? Remembered. */
 bool pki_signed_by(struct pki *p, const struct cert *c, const struct cert *issuer);
