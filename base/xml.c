@@ -1,0 +1,574 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/xml.h"
+
+#include <libxml/SAX2.h>
+#include <libxml/parser.h>
+#include <libxml/parserInternals.h>
+#include <libxml/xmlerror.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define HARD_BYTES ((size_t)1 << 30)
+#define HARD_DEPTH 1024
+
+/*
+ * One parse: the octets still to be handed out, the caps, what was counted, and the
+ * first thing that went wrong. Once something did, no further octet is handed
+ * out: libxml2 goes on after an error, without our counting.
+ */
+struct guard {
+	struct slice raw;
+	size_t at;
+	struct xml_limits max;
+	size_t depth, nodes, text_bytes;
+	bool in_text; /* the last event was text too: libxml2 hands a long one over in pieces */
+	struct err err;
+};
+
+/* --- octets before the parser ------------------------------------------- */
+
+enum bom { BOM_NONE, BOM_UTF8, BOM_UTF16LE, BOM_UTF16BE };
+
+static enum bom
+bom_of(struct slice raw)
+{
+	if (raw.n >= 3 && memcmp(raw.p, "\xef\xbb\xbf", 3) == 0)
+		return BOM_UTF8;
+	if (raw.n >= 2 && memcmp(raw.p, "\xff\xfe", 2) == 0)
+		return BOM_UTF16LE;
+	if (raw.n >= 2 && memcmp(raw.p, "\xfe\xff", 2) == 0)
+		return BOM_UTF16BE;
+	return BOM_NONE;
+}
+
+/* Characters below U+0100 read through one function in all encodings; others give 0xff. */
+struct units {
+	struct slice raw;
+	size_t n;    /* how many units */
+	size_t base; /* octets of the byte order mark */
+	int width;   /* octets a unit */
+	int low, high;
+};
+
+static struct units
+units_of(struct slice raw)
+{
+	enum bom bom = bom_of(raw);
+	struct units u = {.raw = raw, .width = 1};
+
+	u.base = bom == BOM_NONE ? 0 : bom == BOM_UTF8 ? 3 : 2;
+	if (bom == BOM_UTF16LE || bom == BOM_UTF16BE) {
+		u.width = 2;
+		u.low = bom == BOM_UTF16BE;
+		u.high = !u.low;
+	}
+	u.n = (raw.n - u.base) / (size_t)u.width;
+	return u;
+}
+
+static inline unsigned char
+unit(const struct units *u, size_t i)
+{
+	const uint8_t *p = u->raw.p + u->base + i * (size_t)u->width;
+
+	if (u->width == 1)
+		return *p;
+	return p[u->high] == 0 ? p[u->low] : 0xff;
+}
+
+static bool
+unit_is(const struct units *u, size_t at, const char *s)
+{
+	size_t n = strlen(s);
+
+	if (at > u->n || n > u->n - at)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (unit(u, at + i) != (unsigned char)s[i])
+			return false;
+	return true;
+}
+
+/* Position of s at or after at; the end when it is not there. */
+static size_t
+unit_find(const struct units *u, size_t at, const char *s)
+{
+	if (u->width == 1 && at < u->n) {
+		const uint8_t *from = u->raw.p + u->base;
+		const uint8_t *hit = memmem(from + at, u->n - at, s, strlen(s));
+
+		return hit != NULL ? (size_t)(hit - from) : u->n;
+	}
+	while (at < u->n && !unit_is(u, at, s))
+		at++;
+	return at < u->n ? at : u->n;
+}
+
+/* The declared encoding, or "" when there is none. */
+static void
+declared(const struct units *u, char *out, size_t size)
+{
+	size_t end = unit_find(u, 0, "?>"), at, n = 0;
+	unsigned char quote;
+
+	out[0] = '\0';
+	if (!unit_is(u, 0, "<?xml") || end > 512)
+		return;
+	at = unit_find(u, 0, "encoding");
+	while (at < end && unit(u, at) != '"' && unit(u, at) != '\'')
+		at++;
+	if (at >= end)
+		return;
+	quote = unit(u, at++);
+	while (at < end && unit(u, at) != quote && n + 1 < size)
+		out[n++] = (char)unit(u, at++);
+	out[n] = '\0';
+}
+
+static bool
+single_byte_name(const char *name)
+{
+	static const char *const heads[] = {"ISO-8859-", "ISO_8859-", "ISO8859-"};
+	char *end;
+
+	if (strncasecmp(name, "windows-125", 11) == 0)
+		return name[11] >= '0' && name[11] <= '8' && name[12] == '\0';
+	if (strncasecmp(name, "cp125", 5) == 0)
+		return name[5] >= '0' && name[5] <= '8' && name[6] == '\0';
+	for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
+		size_t n = strlen(heads[i]);
+
+		if (strncasecmp(name, heads[i], n) == 0 && name[n] >= '1' && name[n] <= '9') {
+			long part = strtol(name + n, &end, 10);
+
+			return part <= 16 && *end == '\0';
+		}
+	}
+	return strcasecmp(name, "US-ASCII") == 0 || strcasecmp(name, "ASCII") == 0;
+}
+
+/* The list is closed: what else iconv knows (UTF-7, EBCDIC, stateful sets) hides markup from every other reader. */
+static enum err_code
+check_encoding(const struct units *u, struct err *e)
+{
+	enum bom bom = bom_of(u->raw);
+	char name[64];
+	bool fits;
+
+	if (bom == BOM_NONE && u->raw.n >= 2 && (u->raw.p[0] == 0 || u->raw.p[1] == 0))
+		return err_set(e, ERR_REFUSED, "encoding: UTF-16 or UTF-32 without a byte order mark");
+	if (u->raw.n >= 4 && bom == BOM_UTF16LE && u->raw.p[2] == 0 && u->raw.p[3] == 0)
+		return err_set(e, ERR_REFUSED, "encoding: UTF-32");
+	declared(u, name, sizeof(name));
+	for (char *p = name; *p != '\0'; p++)
+		if ((unsigned char)*p < 0x21 || (unsigned char)*p > 0x7e)
+			*p = '?';
+	if (name[0] == '\0')
+		return ERR_OK;
+	fits = bom == BOM_NONE	      ? strcasecmp(name, "UTF-8") == 0 || single_byte_name(name)
+	       : bom == BOM_UTF8      ? strcasecmp(name, "UTF-8") == 0
+	       : bom == BOM_UTF16LE   ? strcasecmp(name, "UTF-16") == 0 || strcasecmp(name, "UTF-16LE") == 0
+				      : strcasecmp(name, "UTF-16") == 0 || strcasecmp(name, "UTF-16BE") == 0;
+	if (!fits)
+		return err_set(e, ERR_REFUSED, "encoding: %s%s", name,
+		    bom == BOM_NONE ? " is not in the list" : " contradicts the byte order mark");
+	return ERR_OK;
+}
+
+/*
+ * The end of one start tag whose '<' is at *at. libxml2 compares each attribute with all before it
+ * while still reading the tag, so their number has to be known earlier. A '<' inside a tag ends
+ * the matter: no well-formed document has one, and the two readers would part there.
+ */
+static enum err_code
+scan_tag(const struct units *u, size_t *at, const struct xml_limits *max, struct err *e)
+{
+	size_t attrs = 0, i;
+	unsigned char quote = 0;
+
+	for (i = *at + 1; i < u->n; i++) {
+		unsigned char c = unit(u, i);
+
+		if (c == '<')
+			return err_set(e, ERR_FORMAT, "not well-formed: '<' inside a tag, at character %zu", i);
+		if (quote != 0) {
+			quote = c == quote ? 0 : quote;
+		} else if (c == '"' || c == '\'') {
+			quote = c;
+			if (++attrs > max->max_attrs)
+				return err_set(e, ERR_LIMIT, "an element has more than %zu attributes", max->max_attrs);
+		} else if (c == '>') {
+			break;
+		}
+	}
+	*at = i;
+	return ERR_OK;
+}
+
+static enum err_code
+scan_tags(const struct units *u, const struct xml_limits *max, struct err *e)
+{
+	enum err_code code = ERR_OK;
+
+	for (size_t at = unit_find(u, 0, "<"); code == ERR_OK && at < u->n; at = unit_find(u, at, "<")) {
+		if (unit_is(u, at, "<!--"))
+			at = unit_find(u, at + 4, "-->");
+		else if (unit_is(u, at, "<![CDATA["))
+			at = unit_find(u, at + 9, "]]>");
+		else if (unit_is(u, at, "<?"))
+			at = unit_find(u, at + 2, "?>");
+		else if (unit_is(u, at, "<!"))
+			return ERR_OK; /* a DOCTYPE, which the parser refuses, or nothing well-formed */
+		else
+			code = scan_tag(u, &at, max, e);
+	}
+	return code;
+}
+
+/* --- events -------------------------------------------------------------- */
+
+static struct guard *
+guard_of(void *ctx)
+{
+	return ((xmlParserCtxtPtr)ctx)->_private;
+}
+
+static void
+stop(void *ctx, enum err_code code, const char *fmt, ...) PRINTF(3, 4);
+static void
+stop(void *ctx, enum err_code code, const char *fmt, ...)
+{
+	struct guard *g = guard_of(ctx);
+	char text[256];
+	va_list ap;
+
+	if (g->err.code == ERR_OK) {
+		va_start(ap, fmt);
+		vsnprintf(text, sizeof(text), fmt, ap);
+		va_end(ap);
+		err_set(&g->err, code, "line %d: %s", xmlSAX2GetLineNumber(ctx), text);
+	}
+	xmlStopParser(ctx);
+}
+
+static bool
+count_nodes(void *ctx, size_t n)
+{
+	struct guard *g = guard_of(ctx);
+
+	g->nodes += n;
+	if (g->nodes <= g->max.max_nodes)
+		return true;
+	stop(ctx, ERR_LIMIT, "more than %zu nodes", g->max.max_nodes);
+	return false;
+}
+
+static bool
+name_fits(void *ctx, const xmlChar *name)
+{
+	struct guard *g = guard_of(ctx);
+
+	if (name == NULL || strnlen((const char *)name, g->max.max_name_bytes + 1) <= g->max.max_name_bytes)
+		return true;
+	stop(ctx, ERR_LIMIT, "a name is longer than %zu octets", g->max.max_name_bytes);
+	return false;
+}
+
+static bool
+text_fits(void *ctx, size_t n)
+{
+	struct guard *g = guard_of(ctx);
+
+	if (n <= g->max.max_text_bytes)
+		return true;
+	stop(ctx, ERR_LIMIT, "a text is longer than %zu octets", g->max.max_text_bytes);
+	return false;
+}
+
+static void
+on_doctype(void *ctx, const xmlChar *name, const xmlChar *public_id, const xmlChar *system_id)
+{
+	(void)public_id;
+	(void)system_id;
+	stop(ctx, ERR_REFUSED, "a document type declaration (DOCTYPE %.40s)", name != NULL ? (const char *)name : "");
+}
+
+/* The five predefined ones never come here. */
+static xmlEntityPtr
+on_entity(void *ctx, const xmlChar *name)
+{
+	stop(ctx, ERR_REFUSED, "the entity &%.40s;", (const char *)name);
+	return NULL;
+}
+
+static bool
+attributes_fit(void *ctx, int n, const xmlChar **v)
+{
+	for (int i = 0; i < n; i++, v += 5) /* name, prefix, URI, value, value's end */
+		if (!name_fits(ctx, v[0]) || !name_fits(ctx, v[1]) || !text_fits(ctx, (size_t)(v[4] - v[3])))
+			return false;
+	return true;
+}
+
+static void
+on_start(void *ctx, const xmlChar *name, const xmlChar *prefix, const xmlChar *uri, int ns_n, const xmlChar **ns,
+    int attr_n, int defaulted, const xmlChar **attrs)
+{
+	struct guard *g = guard_of(ctx);
+	size_t scope = (size_t)((xmlParserCtxtPtr)ctx)->nsNr / 2;
+
+	g->in_text = false;
+	if (++g->depth > g->max.max_depth) {
+		stop(ctx, ERR_LIMIT, "elements nested deeper than %zu", g->max.max_depth);
+		return;
+	}
+	if (scope > g->max.max_namespaces) {
+		stop(ctx, ERR_LIMIT, "more than %zu namespace declarations in scope", g->max.max_namespaces);
+		return;
+	}
+	if (!count_nodes(ctx, 1 + (size_t)ns_n + (size_t)attr_n) || !name_fits(ctx, name) || !name_fits(ctx, prefix) ||
+	    !attributes_fit(ctx, attr_n, attrs))
+		return;
+	for (int i = 0; i < 2 * ns_n; i++)
+		if (!name_fits(ctx, ns[i]))
+			return;
+	xmlSAX2StartElementNs(ctx, name, prefix, uri, ns_n, ns, attr_n, defaulted, attrs);
+}
+
+static void
+on_end(void *ctx, const xmlChar *name, const xmlChar *prefix, const xmlChar *uri)
+{
+	struct guard *g = guard_of(ctx);
+
+	g->in_text = false;
+	g->depth--;
+	xmlSAX2EndElementNs(ctx, name, prefix, uri);
+}
+
+static void
+on_text(void *ctx, const xmlChar *s, int n)
+{
+	struct guard *g = guard_of(ctx);
+
+	if (!g->in_text) {
+		g->in_text = true;
+		g->text_bytes = 0;
+		if (!count_nodes(ctx, 1))
+			return;
+	}
+	g->text_bytes += (size_t)n;
+	if (text_fits(ctx, g->text_bytes))
+		xmlSAX2Characters(ctx, s, n);
+}
+
+static void
+on_cdata(void *ctx, const xmlChar *s, int n)
+{
+	guard_of(ctx)->in_text = false;
+	if (count_nodes(ctx, 1) && text_fits(ctx, (size_t)n))
+		xmlSAX2CDataBlock(ctx, s, n);
+}
+
+static void
+on_comment(void *ctx, const xmlChar *s)
+{
+	guard_of(ctx)->in_text = false;
+	if (count_nodes(ctx, 1) && text_fits(ctx, strlen((const char *)s)))
+		xmlSAX2Comment(ctx, s);
+}
+
+static void
+on_pi(void *ctx, const xmlChar *target, const xmlChar *data)
+{
+	guard_of(ctx)->in_text = false;
+	if (count_nodes(ctx, 1) && name_fits(ctx, target) &&
+	    text_fits(ctx, data != NULL ? strlen((const char *)data) : 0))
+		xmlSAX2ProcessingInstruction(ctx, target, data);
+}
+
+static void
+copy_message(const char *from, char *to, size_t size)
+{
+	size_t n;
+
+	snprintf(to, size, "%s", from != NULL ? from : "no reason given");
+	for (n = strlen(to); n > 0 && to[n - 1] == '\n'; n--)
+		to[n - 1] = '\0';
+	for (char *p = to; *p != '\0'; p++)
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			*p = '?';
+}
+
+/*
+ * A document that breaks the namespace rules is well-formed XML, but has no canonical form.
+ * "Not a valid URI" is none of these: declared names are compared, not resolved.
+ */
+static bool
+breaks_namespaces(const xmlError *error)
+{
+	return error->domain == XML_FROM_NAMESPACE && error->code >= XML_NS_ERR_XML_NAMESPACE &&
+	       error->code <= XML_NS_ERR_COLON;
+}
+
+/* libxml2 2.9 calls it with the parser's context. Stopping is not allowed from here; the reader sees err and dries up. */
+static void
+on_error(void *ctx, xmlErrorPtr error)
+{
+	struct guard *g = guard_of(ctx);
+	char text[240];
+
+	if (g->err.code != ERR_OK || (error->level != XML_ERR_FATAL && !breaks_namespaces(error)))
+		return;
+	copy_message(error->message, text, sizeof(text));
+	if (error->code == XML_ERR_NO_MEMORY)
+		err_nomem(&g->err);
+	else
+		err_set(&g->err, ERR_FORMAT, "not well-formed: line %d: %s", error->line, text);
+}
+
+static void
+on_any_error(void *ctx, xmlErrorPtr error)
+{
+	(void)ctx;
+	(void)error;
+}
+
+static int
+hand_out(void *ctx, char *to, int n)
+{
+	struct guard *g = ctx;
+	size_t left = g->raw.n - g->at, take = (size_t)n < left ? (size_t)n : left;
+
+	if (g->err.code != ERR_OK || n <= 0)
+		return 0;
+	if (take > 0)
+		memcpy(to, g->raw.p + g->at, take);
+	g->at += take;
+	return (int)take;
+}
+
+/* --- load ---------------------------------------------------------------- */
+
+void
+xml_init(void)
+{
+	xmlInitParser();
+	/* Errors without a parser context (conversion, memory, C14N) would go to stderr otherwise. */
+	xmlSetStructuredErrorFunc(NULL, on_any_error);
+}
+
+static size_t
+cap(size_t asked, size_t dflt, size_t hard)
+{
+	size_t v = asked == 0 ? dflt : asked;
+
+	return v < hard ? v : hard;
+}
+
+static struct xml_limits
+caps_of(const struct xml_limits *l)
+{
+	static const struct xml_limits none;
+
+	if (l == NULL)
+		l = &none;
+	return (struct xml_limits){
+	    .max_bytes = cap(l->max_bytes, (size_t)256 << 20, HARD_BYTES),
+	    .max_depth = cap(l->max_depth, 256, HARD_DEPTH),
+	    .max_nodes = cap(l->max_nodes, 4000000, SIZE_MAX),
+	    .max_attrs = cap(l->max_attrs, 512, 65536),
+	    .max_namespaces = cap(l->max_namespaces, 1024, 65536),
+	    .max_name_bytes = cap(l->max_name_bytes, 4096, 65536),
+	    .max_text_bytes = cap(l->max_text_bytes, (size_t)256 << 20, HARD_BYTES),
+	};
+}
+
+static void
+set_events(xmlSAXHandler *sax)
+{
+	sax->internalSubset = on_doctype;
+	sax->externalSubset = NULL;
+	sax->getEntity = on_entity;
+	sax->getParameterEntity = on_entity;
+	sax->startElementNs = on_start;
+	sax->endElementNs = on_end;
+	sax->characters = on_text;
+	sax->ignorableWhitespace = on_text;
+	sax->cdataBlock = on_cdata;
+	sax->comment = on_comment;
+	sax->processingInstruction = on_pi;
+	sax->serror = on_error;
+}
+
+static enum err_code
+parse(struct guard *g, xmlDocPtr *out, struct err *e)
+{
+	/* HUGE lifts libxml2's own caps (10 MB a text), which our documents exceed; the guard counts instead. */
+	const int options = XML_PARSE_NONET | XML_PARSE_HUGE | XML_PARSE_NOXINCNODE;
+	AUTO(xml_doc) xmlDocPtr doc = NULL;
+	xmlParserCtxtPtr ctx = xmlNewParserCtxt();
+
+	if (ctx == NULL)
+		return err_nomem(e);
+	ctx->_private = g;
+	set_events(ctx->sax);
+	doc = xmlCtxtReadIO(ctx, hand_out, NULL, g, NULL, NULL, options);
+	if (doc == NULL && g->err.code == ERR_OK && ctx->errNo == XML_ERR_NO_MEMORY)
+		err_nomem(&g->err);
+	xmlFreeParserCtxt(ctx);
+	xmlResetLastError();
+	if (doc == NULL && g->err.code == ERR_OK)
+		err_set(&g->err, ERR_FORMAT, "not well-formed");
+	if (g->err.code != ERR_OK)
+		return err_set(e, g->err.code, "XML: %s", g->err.text);
+	*out = TAKE(doc);
+	return ERR_OK;
+}
+
+enum err_code
+xml_load(struct slice raw, const struct xml_limits *limits, xmlDocPtr *out, struct err *e)
+{
+	struct guard g = {.raw = raw, .max = caps_of(limits)};
+	struct units u = units_of(raw);
+
+	if (raw.n > g.max.max_bytes)
+		return err_set(
+		    e, ERR_LIMIT, "XML: a document of %zu octets, at most %zu", raw.n, g.max.max_bytes);
+	if (raw.n == 0)
+		return err_set(e, ERR_FORMAT, "XML: not well-formed: empty");
+	if (check_encoding(&u, &g.err) != ERR_OK || scan_tags(&u, &g.max, &g.err) != ERR_OK)
+		return err_set(e, g.err.code, "XML: %s", g.err.text);
+	return parse(&g, out, e);
+}
+
+void
+xml_doc_auto(xmlDocPtr *doc)
+{
+	if (*doc != NULL)
+		xmlFreeDoc(*doc);
+}
+
+enum err_code
+xml_err(struct err *e, enum err_code code, const char *fmt, ...)
+{
+	const xmlError *last = xmlGetLastError();
+	char text[240], why[240];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (last != NULL && last->code == XML_ERR_NO_MEMORY)
+		code = ERR_NOMEM;
+	if (last != NULL && last->message != NULL) {
+		copy_message(last->message, why, sizeof(why));
+		err_set(e, code, "%s: %s", text, why);
+	} else {
+		err_set(e, code, "%s", text);
+	}
+	xmlResetLastError();
+	return code;
+}
