@@ -1,0 +1,467 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/json.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Every integer within it is the same number to every JSON reader (RFC 8785 3.2.2.3, I-JSON). */
+#define SAFE_INT 9007199254740991LL
+
+/* jansson recurses by nesting, so the depth is known before it starts. */
+static size_t
+depth_of(struct slice raw)
+{
+	size_t depth = 0, max = 0;
+	bool quoted = false;
+
+	for (size_t i = 0; i < raw.n; i++) {
+		uint8_t c = raw.p[i];
+
+		if (quoted) {
+			if (c == '\\')
+				i++;
+			else if (c == '"')
+				quoted = false;
+		} else if (c == '"') {
+			quoted = true;
+		} else if (c == '[' || c == '{') {
+			depth++;
+			max = depth > max ? depth : max;
+		} else if ((c == ']' || c == '}') && depth > 0) {
+			depth--;
+		}
+	}
+	return max;
+}
+
+/* A number written with a fraction or an exponent, outside strings. */
+static bool
+has_real(struct slice raw)
+{
+	bool quoted = false, digit = false;
+
+	for (size_t i = 0; i < raw.n; i++) {
+		uint8_t c = raw.p[i];
+
+		if (quoted) {
+			if (c == '\\')
+				i++;
+			else if (c == '"')
+				quoted = false;
+			continue;
+		}
+		if (digit && (c == '.' || c == 'e' || c == 'E'))
+			return true;
+		quoted = c == '"';
+		digit = c >= '0' && c <= '9';
+	}
+	return false;
+}
+
+enum err_code
+json_read(struct slice raw, const struct json_limits *limits, json_t **out, struct err *e)
+{
+	size_t max_bytes = limits != NULL && limits->max_bytes != 0 ? limits->max_bytes : (size_t)64 << 20;
+	size_t max_depth = limits != NULL && limits->max_depth != 0 ? limits->max_depth : 64;
+	json_error_t why;
+	json_t *j;
+
+	if (raw.n > max_bytes)
+		return err_set(e, ERR_LIMIT, "JSON: %zu octets, at most %zu", raw.n, max_bytes);
+	if (depth_of(raw) > max_depth)
+		return err_set(e, ERR_LIMIT, "JSON: nested deeper than %zu", max_depth);
+	j = json_loadb(raw.n != 0 ? (const char *)raw.p : "", raw.n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
+	if (j == NULL && json_error_code(&why) == json_error_out_of_memory)
+		return err_nomem(e);
+	if (j == NULL)
+		return err_set(e, ERR_FORMAT, "JSON: line %d column %d: %s", why.line, why.column, why.text);
+	if (!(limits != NULL && limits->reals) && has_real(raw)) {
+		json_decref(j);
+		return err_set(e, ERR_FORMAT, "JSON: a number that is not an integer");
+	}
+	*out = j;
+	return ERR_OK;
+}
+
+void
+json_auto(json_t **j)
+{
+	json_decref(*j);
+}
+
+/* --- canonical form ------------------------------------------------------ */
+
+/* RFC 8785 3.2.2.2: the short escapes, other controls as \u00xx in lower case, all else as it is. */
+static void
+add_string(struct buf *out, const char *s, size_t n)
+{
+	static const char from[] = "\"\\\b\f\n\r\t", to[] = "\"\\bfnrt";
+
+	buf_add8(out, '"');
+	for (size_t i = 0, start = 0; i <= n; i++) {
+		unsigned char c = i < n ? (unsigned char)s[i] : 0;
+		const char *hit = c != 0 ? strchr(from, c) : NULL;
+
+		if (i < n && c >= 0x20 && hit == NULL)
+			continue;
+		buf_add(out, s + start, i - start);
+		start = i + 1;
+		if (i == n)
+			break;
+		if (hit != NULL)
+			buf_addf(out, "\\%c", to[hit - from]);
+		else
+			buf_addf(out, "\\u%04x", c);
+	}
+	buf_add8(out, '"');
+}
+
+static int
+by_key(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static enum err_code
+sorted_keys(const json_t *j, const char ***out, struct err *e)
+{
+	size_t n = 0;
+	const char **keys = mem_new(json_object_size(j) + 1, sizeof(*keys)), *key;
+	json_t *obj = (json_t *)(uintptr_t)j, *value;
+
+	if (keys == NULL)
+		return err_nomem(e);
+	json_object_foreach(obj, key, value)
+	{
+		for (const char *p = key; *p != '\0'; p++)
+			if ((unsigned char)*p >= 0x80) {
+				free(keys);
+				return err_set(e, ERR_USAGE, "JSON: a key that is not ASCII");
+			}
+		keys[n++] = key;
+	}
+	qsort(keys, n, sizeof(*keys), by_key);
+	*out = keys;
+	return ERR_OK;
+}
+
+static enum err_code write_value(const json_t *j, struct buf *out, struct err *e);
+
+static enum err_code
+write_object(const json_t *j, struct buf *out, struct err *e)
+{
+	AUTO(mem) const char **keys = NULL;
+	enum err_code code = sorted_keys(j, &keys, e);
+	size_t n = json_object_size(j);
+
+	buf_add8(out, '{');
+	for (size_t i = 0; code == ERR_OK && i < n; i++) {
+		if (i > 0)
+			buf_add8(out, ',');
+		add_string(out, keys[i], strlen(keys[i]));
+		buf_add8(out, ':');
+		code = write_value(json_object_get(j, keys[i]), out, e);
+	}
+	buf_add8(out, '}');
+	return code;
+}
+
+static enum err_code
+write_array(const json_t *j, struct buf *out, struct err *e)
+{
+	enum err_code code = ERR_OK;
+	size_t n = json_array_size(j);
+
+	buf_add8(out, '[');
+	for (size_t i = 0; code == ERR_OK && i < n; i++) {
+		if (i > 0)
+			buf_add8(out, ',');
+		code = write_value(json_array_get(j, i), out, e);
+	}
+	buf_add8(out, ']');
+	return code;
+}
+
+static enum err_code
+write_int(json_int_t v, struct buf *out, struct err *e)
+{
+	if (v > SAFE_INT || v < -SAFE_INT)
+		return err_set(e, ERR_USAGE, "JSON: the integer %" PRId64 " is beyond 2^53 - 1", (int64_t)v);
+	buf_addf(out, "%" PRId64, (int64_t)v);
+	return ERR_OK;
+}
+
+static enum err_code
+write_value(const json_t *j, struct buf *out, struct err *e)
+{
+	switch (json_typeof(j)) {
+	case JSON_OBJECT:
+		return write_object(j, out, e);
+	case JSON_ARRAY:
+		return write_array(j, out, e);
+	case JSON_STRING:
+		add_string(out, json_string_value(j), json_string_length(j));
+		return ERR_OK;
+	case JSON_INTEGER:
+		return write_int(json_integer_value(j), out, e);
+	case JSON_REAL:
+		return err_set(e, ERR_USAGE, "JSON: a number that is not an integer");
+	case JSON_TRUE:
+		buf_adds(out, "true");
+		return ERR_OK;
+	case JSON_FALSE:
+		buf_adds(out, "false");
+		return ERR_OK;
+	default:
+		buf_adds(out, "null");
+		return ERR_OK;
+	}
+}
+
+enum err_code
+json_canonical(const json_t *j, struct buf *out, struct err *e)
+{
+	enum err_code code = j != NULL ? write_value(j, out, e) : err_set(e, ERR_BUG, "JSON: nothing to write");
+
+	return code != ERR_OK ? code : buf_ok(out, e);
+}
+
+/* --- reading members ----------------------------------------------------- */
+
+/* The member, checked for its type; NULL with ERR_OK when it is missing (or null) and may be. */
+static enum err_code
+member(const json_t *obj, const char *key, json_type type, const char *what, bool needed, json_t **out, struct err *e)
+{
+	json_t *v = json_object_get(obj, key);
+
+	*out = NULL;
+	if (!json_is_object(obj))
+		return err_set(e, ERR_FORMAT, "JSON: an object with \"%s\" is needed here", key);
+	if (!needed && (v == NULL || json_is_null(v)))
+		return ERR_OK;
+	if (v == NULL)
+		return err_set(e, ERR_FORMAT, "JSON: \"%s\" is missing", key);
+	if (type == JSON_TRUE ? !json_is_boolean(v) : json_typeof(v) != type)
+		return err_set(e, ERR_FORMAT, "JSON: \"%s\" is not %s", key, what);
+	*out = v;
+	return ERR_OK;
+}
+
+enum err_code
+json_need_str(const json_t *obj, const char *key, const char **out, struct err *e)
+{
+	json_t *v;
+	enum err_code code = member(obj, key, JSON_STRING, "a text", true, &v, e);
+
+	if (code == ERR_OK)
+		*out = json_string_value(v);
+	return code;
+}
+
+enum err_code
+json_need_int(const json_t *obj, const char *key, int64_t *out, struct err *e)
+{
+	json_t *v;
+	enum err_code code = member(obj, key, JSON_INTEGER, "an integer", true, &v, e);
+
+	if (code == ERR_OK)
+		*out = json_integer_value(v);
+	return code;
+}
+
+enum err_code
+json_need_size(const json_t *obj, const char *key, uint64_t *out, struct err *e)
+{
+	int64_t n = 0;
+	enum err_code code = json_need_int(obj, key, &n, e);
+
+	if (code != ERR_OK)
+		return code;
+	if (n < 0)
+		return err_set(e, ERR_FORMAT, "JSON: \"%s\" is negative", key);
+	*out = (uint64_t)n;
+	return ERR_OK;
+}
+
+enum err_code
+json_need_bool(const json_t *obj, const char *key, bool *out, struct err *e)
+{
+	json_t *v;
+	enum err_code code = member(obj, key, JSON_TRUE, "true or false", true, &v, e);
+
+	if (code == ERR_OK)
+		*out = json_is_true(v);
+	return code;
+}
+
+enum err_code
+json_need_obj(const json_t *obj, const char *key, json_t **out, struct err *e)
+{
+	return member(obj, key, JSON_OBJECT, "an object", true, out, e);
+}
+
+enum err_code
+json_need_arr(const json_t *obj, const char *key, json_t **out, struct err *e)
+{
+	return member(obj, key, JSON_ARRAY, "an array", true, out, e);
+}
+
+enum err_code
+json_want_str(const json_t *obj, const char *key, const char *dflt, const char **out, struct err *e)
+{
+	json_t *v;
+	enum err_code code = member(obj, key, JSON_STRING, "a text", false, &v, e);
+
+	if (code == ERR_OK)
+		*out = v != NULL ? json_string_value(v) : dflt;
+	return code;
+}
+
+enum err_code
+json_want_int(const json_t *obj, const char *key, int64_t dflt, int64_t *out, struct err *e)
+{
+	json_t *v;
+	enum err_code code = member(obj, key, JSON_INTEGER, "an integer", false, &v, e);
+
+	if (code == ERR_OK)
+		*out = v != NULL ? json_integer_value(v) : dflt;
+	return code;
+}
+
+enum err_code
+json_want_bool(const json_t *obj, const char *key, bool dflt, bool *out, struct err *e)
+{
+	json_t *v;
+	enum err_code code = member(obj, key, JSON_TRUE, "true or false", false, &v, e);
+
+	if (code == ERR_OK)
+		*out = v != NULL ? json_is_true(v) : dflt;
+	return code;
+}
+
+enum err_code
+json_want_time(const json_t *obj, const char *key, int64_t *out, struct err *e)
+{
+	const char *text = NULL;
+	enum err_code code = json_want_str(obj, key, NULL, &text, e);
+
+	if (code != ERR_OK)
+		return code;
+	if (text == NULL)
+		*out = TIME_NONE;
+	else if (strcmp(text, "open") == 0)
+		*out = TIME_MAX;
+	else if (!time_parse(text, out))
+		return err_set(e, ERR_FORMAT, "JSON: \"%s\" is not a time", key);
+	return ERR_OK;
+}
+
+enum err_code
+json_only_keys(const json_t *obj, const char *const *keys, struct err *e)
+{
+	json_t *o = (json_t *)(uintptr_t)obj, *value;
+	const char *key;
+
+	json_object_foreach(o, key, value)
+	{
+		size_t i = 0;
+
+		while (keys[i] != NULL && strcmp(keys[i], key) != 0)
+			i++;
+		if (keys[i] == NULL)
+			return err_set(e, ERR_FORMAT, "JSON: \"%s\" is not known here", key);
+	}
+	return ERR_OK;
+}
+
+/* --- building ------------------------------------------------------------ */
+
+enum err_code
+json_set(json_t *obj, const char *key, json_t *value, struct err *e)
+{
+	if (value == NULL || json_object_set_new(obj, key, value) != 0)
+		return err_nomem(e);
+	return ERR_OK;
+}
+
+enum err_code
+json_push(json_t *arr, json_t *value, struct err *e)
+{
+	if (value == NULL || json_array_append_new(arr, value) != 0)
+		return err_nomem(e);
+	return ERR_OK;
+}
+
+/* Length by the first octet; 0 = can't be one. */
+static size_t
+utf8_lead(uint8_t c)
+{
+	if (c < 0x80)
+		return 1;
+	if (c >= 0xc2 && c < 0xe0)
+		return 2;
+	if (c >= 0xe0 && c < 0xf0)
+		return 3;
+	return c >= 0xf0 && c < 0xf5 ? 4 : 0;
+}
+
+/* How many octets make one valid UTF-8 character at p; 0 = none (RFC 3629: no surrogates, no overlong forms). */
+static size_t
+utf8_len(const uint8_t *p, size_t left)
+{
+	size_t n = utf8_lead(p[0]);
+
+	if (n == 0 || n > left)
+		return 0;
+	for (size_t i = 1; i < n; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] >= 0xa0) || (p[0] == 0xf0 && p[1] < 0x90) ||
+	    (p[0] == 0xf4 && p[1] >= 0x90))
+		return 0;
+	return n;
+}
+
+json_t *
+json_text_n(struct slice s)
+{
+	AUTO(buf) struct buf b = {0};
+
+	for (size_t i = 0; i < s.n;) {
+		size_t n = utf8_len(s.p + i, s.n - i);
+
+		if (n == 0 || s.p[i] == 0)
+			buf_adds(&b, "\xef\xbf\xbd");
+		else
+			buf_add(&b, s.p + i, n);
+		i += n != 0 ? n : 1;
+	}
+	return b.failed ? NULL : json_stringn(buf_str(&b), b.n);
+}
+
+json_t *
+json_text(const char *s)
+{
+	return s != NULL ? json_text_n(slice_str(s)) : json_null();
+}
+
+json_t *
+json_time(int64_t utc)
+{
+	char text[TIME_TEXT];
+
+	if (utc == TIME_NONE)
+		return json_null();
+	time_text(utc, text);
+	return json_string(text);
+}
+
+json_t *
+json_hex(struct slice s)
+{
+	AUTO(buf) struct buf b = {0};
+
+	buf_addhex(&b, s);
+	return b.failed ? NULL : json_stringn(buf_str(&b), b.n);
+}
