@@ -131,8 +131,10 @@ struct want {
 	enum want_kind kind;
 	uint8_t cert_sha256[32];   /* the certificate in question */
 	uint8_t issuer_sha256[32]; /* WANT_REVOCATION: its issuer */
+	size_t signature;	   /* index of the signature it is for */
 	bool for_stamp;		   /* of a time-stamp's closure */
 	size_t stamp;		   /* index of the stamp */
+	bool anchored;		   /* the certificate's chain reaches an anchor: its URLs may be fetched */
 	bool is_ca;		   /* the certificate is a CA's: nextUpdate > time is enough */
 	int64_t newer_than;	   /* thisUpdate wanted at or after */
 	const struct urls *ocsp, *crl, *issuers; /* borrowed from the verifier */
@@ -218,6 +220,14 @@ struct pki *verifier_pki(struct verifier *v);
  */
 MUST_USE enum err_code verify_document(
     struct verifier *v, const struct verify_input *in, struct report **out, struct err *e);
+/*
+ * A time-stamp token (ContentInfo) by itself: what a material job asks, and whoever just received it. in: material, anchors, policy,
+ * time_utc, grace_seconds count. The report has status DOC_VALIDATED, no name and one signature that is empty but for
+ * one stamp; imprint_intact is TRI_UNKNOWN, verdicts stand without it. Closure and wants as for a stamp in a document, but
+ * with newer_than in place of the stamp's time for every certificate. ERR_FORMAT: not a token.
+ */
+MUST_USE enum err_code verify_token(struct verifier *v, const struct verify_input *in, struct slice token, int64_t newer_than,
+    struct report **out, struct err *e);
 void report_free(struct report *r);
 void report_auto(struct report **r);
 /* The worst over all signatures: PASSED only if every one passed; FAILED if any failed. Without signatures INDETERMINATE. */
