@@ -33,6 +33,7 @@
 #define EVERSEAL_STORE_STORE_H
 
 #include "base/digest.h"
+#include "base/sys.h"
 #include "store/place.h"
 #include "store/tlog.h"
 
@@ -75,13 +76,10 @@ struct store_options {
 	const char *origin;	/* name of the log in its checkpoints, no white space or '+'; NULL = everseal/<random id> */
 };
 
-/* The clock dates groups, checkpoints and segments. entropy is used by store_create only. */
+/* The clock dates groups, checkpoints and segments. entropy is used by store_create only; its fill NULL = entropy_openssl(). */
 struct store_seams {
-	int64_t (*now_utc)(void *ctx);
-	void *clock_ctx;
-	/* Fill n octets with secret randomness; NULL = the library's generator. */
-	enum err_code (*entropy)(void *ctx, uint8_t *to, size_t n, struct err *e);
-	void *entropy_ctx;
+	struct clock clock;
+	struct entropy entropy;
 };
 
 /*
