@@ -61,7 +61,7 @@ struct worker_spec {
 struct worker;
 /* After ERR_OK the child is in its cage and waits. ERR_UNSUPPORTED: the kernel has no seccomp filter. */
 MUST_USE enum err_code worker_start(const struct worker_spec *spec, struct worker **out, struct err *e);
-/* The child is killed if it is at work, else asked to leave; reaped in any case. */
+/* The child is killed and reaped; a request under way is lost. */
 void worker_free(struct worker *w);
 void worker_auto(struct worker **w);
 

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What loads lazily, loaded: glibc's character sets and time zone, OpenSSL's
+ * configuration, providers and algorithms, libxml2's tables. Nothing foreign is
+ * read; what it makes is thrown away.
+ */
+#include "base/digest.h"
+#include "base/worker.h"
+#include "base/xml.h"
+
+#include <errno.h>
+#include <iconv.h>
+#include <openssl/core_names.h>
+#include <openssl/ec.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/param_build.h>
+#include <openssl/rand.h>
+#include <openssl/rsa.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+/* Those of xml_load that iconv converts. UTF-8, UTF-16 and US-ASCII are libxml2's own. */
+static const char *const charsets[] = {
+    "ISO-8859-1",
+    "ISO-8859-2",
+    "ISO-8859-3",
+    "ISO-8859-4",
+    "ISO-8859-5",
+    "ISO-8859-6",
+    "ISO-8859-7",
+    "ISO-8859-8",
+    "ISO-8859-9",
+    "ISO-8859-10",
+    "ISO-8859-11",
+    "ISO-8859-13",
+    "ISO-8859-14",
+    "ISO-8859-15",
+    "ISO-8859-16",
+    "windows-1250",
+    "windows-1251",
+    "windows-1252",
+    "windows-1253",
+    "windows-1254",
+    "windows-1255",
+    "windows-1256",
+    "windows-1257",
+    "windows-1258",
+    "UTF-16",
+    "US-ASCII",
+};
+#define CHARSETS (sizeof(charsets) / sizeof(charsets[0]))
+
+/*
+ * glibc unloads a converter some time after its last user closed it, so one
+ * handle each way stays open for the process. One-time state of a library, like
+ * OpenSSL's own.
+ */
+struct kept {
+	bool done;
+	iconv_t to[CHARSETS], from[CHARSETS];
+};
+static struct kept kept;
+
+static enum err_code
+parse_bytes(struct slice raw, const char *what, struct err *e)
+{
+	AUTO(xml_doc) xmlDocPtr doc = NULL;
+
+	if (xml_load(raw, NULL, &doc, e) != ERR_OK)
+		return err_wrap(e, "%s", what);
+	return ERR_OK;
+}
+
+static enum err_code
+parse_charset(const char *name, struct err *e)
+{
+	char text[160];
+
+	snprintf(text, sizeof(text), "<?xml version=\"1.0\" encoding=\"%s\"?><a b=\"1\">x</a>", name);
+	return parse_bytes(slice_str(text), name, e);
+}
+
+static enum err_code
+warm_charsets(struct err *e)
+{
+	static const char le[] = "\xff\xfe<\0a\0/\0>\0", be[] = "\xfe\xff\0<\0a\0/\0>";
+	enum err_code code = ERR_OK;
+
+	for (size_t i = 0; code == ERR_OK && i < CHARSETS; i++) {
+		kept.to[i] = iconv_open("UTF-8", charsets[i]);
+		kept.from[i] = iconv_open(charsets[i], "UTF-8");
+		if (strcmp(charsets[i], "UTF-16") != 0)
+			code = parse_charset(charsets[i], e);
+	}
+	if (code != ERR_OK || parse_bytes(slice_str("\xef\xbb\xbf<a>x</a>"), "UTF-8", e) != ERR_OK ||
+	    parse_bytes(slice_of(le, sizeof(le) - 1), "UTF-16LE", e) != ERR_OK ||
+	    parse_bytes(slice_of(be, sizeof(be) - 1), "UTF-16BE", e) != ERR_OK)
+		return err_wrap(e, "character sets");
+	return ERR_OK;
+}
+
+/* Absent algorithms stay absent; whoever needs one is told so then. */
+static enum err_code
+warm_digests(struct err *e)
+{
+	struct digest d;
+
+	for (int alg = DIGEST_NONE + 1; alg < DIGEST_ALGS; alg++) {
+		struct err why = {0};
+		enum err_code code = digest_once((enum digest_alg)alg, slice_str("x"), &d, &why);
+
+		if (code != ERR_OK && code != ERR_UNSUPPORTED)
+			return err_set(e, code, "digests: %s", why.text);
+	}
+	return ERR_OK;
+}
+
+/* A verification that fails loads as much as one that succeeds. */
+static void
+try_verify(EVP_PKEY *key, const char *digest, bool pss)
+{
+	static const unsigned char sig[64] = {0x30, 0x06, 0x02, 0x01, 0x01, 0x02, 0x01, 0x01};
+	EVP_MD_CTX *m = EVP_MD_CTX_new();
+	EVP_PKEY_CTX *c = NULL;
+	EVP_MD *md = digest != NULL ? EVP_MD_fetch(NULL, digest, NULL) : NULL;
+
+	if (m != NULL && key != NULL && EVP_DigestVerifyInit(m, &c, md, NULL, key) == 1) {
+		if (pss)
+			(void)EVP_PKEY_CTX_set_rsa_padding(c, RSA_PKCS1_PSS_PADDING);
+		(void)EVP_DigestVerify(m, sig, sizeof(sig), (const unsigned char *)"x", 1);
+	}
+	EVP_MD_free(md);
+	EVP_MD_CTX_free(m);
+}
+
+/* A modulus without factors known: good for verifying, and made at once. */
+static EVP_PKEY *
+rsa_public(void)
+{
+	unsigned char modulus[256];
+	EVP_PKEY_CTX *c = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
+	OSSL_PARAM_BLD *b = OSSL_PARAM_BLD_new();
+	OSSL_PARAM *p = NULL;
+	EVP_PKEY *key = NULL;
+	BIGNUM *n, *ex = BN_new();
+
+	memset(modulus, 0xc3, sizeof(modulus));
+	n = BN_bin2bn(modulus, sizeof(modulus), NULL);
+	if (c != NULL && b != NULL && n != NULL && ex != NULL && BN_set_word(ex, 65537) == 1 &&
+	    OSSL_PARAM_BLD_push_BN(b, OSSL_PKEY_PARAM_RSA_N, n) == 1 &&
+	    OSSL_PARAM_BLD_push_BN(b, OSSL_PKEY_PARAM_RSA_E, ex) == 1 && (p = OSSL_PARAM_BLD_to_param(b)) != NULL &&
+	    EVP_PKEY_fromdata_init(c) == 1)
+		(void)EVP_PKEY_fromdata(c, &key, EVP_PKEY_PUBLIC_KEY, p);
+	OSSL_PARAM_free(p);
+	OSSL_PARAM_BLD_free(b);
+	EVP_PKEY_CTX_free(c);
+	BN_free(n);
+	BN_free(ex);
+	return key;
+}
+
+static bool
+fill_cert(X509 *cert, EVP_PKEY *key)
+{
+	X509_NAME *name = X509_get_subject_name(cert);
+	X509_EXTENSION *ext = X509V3_EXT_conf_nid(NULL, NULL, NID_basic_constraints, "critical,CA:TRUE");
+	bool ok = ext != NULL && X509_add_ext(cert, ext, -1) == 1;
+
+	X509_EXTENSION_free(ext);
+	return ok && X509_set_version(cert, X509_VERSION_3) == 1 &&
+	       X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)"warm \xc3\xa9", -1, -1, 0) == 1 &&
+	       X509_set_issuer_name(cert, name) == 1 && X509_gmtime_adj(X509_getm_notBefore(cert), 0) != NULL &&
+	       X509_gmtime_adj(X509_getm_notAfter(cert), 60) != NULL && X509_set_pubkey(cert, key) == 1 &&
+	       X509_sign(cert, key, EVP_sha256()) > 0;
+}
+
+/* Encoded, decoded, shown, verified: tables of names, extensions, key decoders. */
+static bool
+use_cert(const X509 *made)
+{
+	unsigned char *der = NULL;
+	const unsigned char *p;
+	int n = i2d_X509(made, &der);
+	X509 *cert = NULL;
+	char *text = NULL;
+	bool ok = false;
+
+	p = der;
+	if (n > 0 && (cert = d2i_X509(NULL, &p, n)) != NULL) {
+		text = X509_NAME_oneline(X509_get_subject_name(cert), NULL, 0);
+		ok = text != NULL && X509_check_ca(cert) == 1 && X509_verify(cert, X509_get0_pubkey(cert)) == 1;
+	}
+	OPENSSL_free(text);
+	X509_free(cert);
+	OPENSSL_free(der);
+	return ok;
+}
+
+static enum err_code
+warm_keys(struct err *e)
+{
+	EVP_PKEY *ec = EVP_EC_gen("P-256"), *ed25519 = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+	EVP_PKEY *ed448 = EVP_PKEY_Q_keygen(NULL, NULL, "ED448"), *brainpool = EVP_EC_gen("brainpoolP256r1");
+	EVP_PKEY *rsa = rsa_public();
+	X509 *cert = X509_new();
+	bool ok = ec != NULL && ed25519 != NULL && rsa != NULL && cert != NULL && fill_cert(cert, ec) && use_cert(cert);
+
+	try_verify(ec, "SHA256", false);
+	try_verify(brainpool, "SHA256", false);
+	try_verify(ed25519, NULL, false);
+	try_verify(ed448, NULL, false);
+	try_verify(rsa, "SHA256", false);
+	try_verify(rsa, "SHA256", true);
+	X509_free(cert);
+	EVP_PKEY_free(rsa);
+	EVP_PKEY_free(brainpool);
+	EVP_PKEY_free(ed448);
+	EVP_PKEY_free(ed25519);
+	EVP_PKEY_free(ec);
+	if (!ok)
+		return err_openssl(e, ERR_UNSUPPORTED, "keys and certificates");
+	ERR_clear_error();
+	return ERR_OK;
+}
+
+static void
+warm_libc(void)
+{
+	time_t now = 0;
+	struct tm tm;
+	char text[128];
+	unsigned char r[8];
+	struct err why;
+
+	tzset();
+	(void)localtime_r(&now, &tm);
+	err_errno(&why, ERR_IO, ENOENT, "text");
+	(void)strftime(text, sizeof(text), "%Y %B", &tm);
+	ERR_error_string_n(ERR_PACK(ERR_LIB_X509, 0, X509_R_CERT_ALREADY_IN_HASH_TABLE), text, sizeof(text));
+	(void)RAND_bytes(r, sizeof(r));
+	(void)RAND_priv_bytes(r, sizeof(r));
+	(void)OBJ_txt2nid("1.2.840.113549.1.7.2");
+}
+
+enum err_code
+worker_warm_up_base(struct err *e)
+{
+	enum err_code code;
+
+	if (kept.done)
+		return ERR_OK;
+	xml_init();
+	warm_libc();
+	code = warm_charsets(e);
+	if (code == ERR_OK)
+		code = warm_digests(e);
+	if (code == ERR_OK)
+		code = warm_keys(e);
+	kept.done = code == ERR_OK;
+	return code;
+}
