@@ -151,13 +151,22 @@ bool pki_signed_by(struct pki *p, const struct cert *c, const struct cert *issue
 /* signed_with of c, with the size of the issuer's key filled in. */
 struct alg_use pki_cert_alg(const struct cert *c, const struct cert *issuer);
 
-/* The objects that one verification may use: borrowed from a pki, each once, in the order added. */
+/*
+ * The objects that one verification may use: borrowed from a pki, each once, in the order added. The anchors given to
+ * pool_chains must outlive the pool; their certificates are candidates (for CRL issuers and responders too) from then on.
+ */
 struct pool {
 	struct pki *pki;
 	const struct cert **certs;
 	size_t n_certs, cap_certs;
 	const struct revocation **revs;
 	size_t n_revs, cap_revs;
+	/* The rest is pki.c's own: what was added, and the anchors decoded by the last pool_chains. */
+	uint8_t *seen;
+	size_t seen_cap;
+	const struct anchors *anchors;
+	const struct cert **anchor_certs;
+	size_t n_anchor_certs, cap_anchor_certs;
 };
 void pool_init(struct pool *pool, struct pki *pki);
 void pool_release(struct pool *pool);

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/* What x509.c, crl.c, ocsp.c, revoke.c, path.c and token.c share: the private halves of pki.h's objects, and the tables. */
+#ifndef EVERSEAL_VERIFY_PKI_INT_H
+#define EVERSEAL_VERIFY_PKI_INT_H
+
+#include "verify/ber.h"
+#include "verify/pki.h"
+#include "verify/sigalg.h"
+
+/* Limits of one object; real ones stay far below. */
+enum { CERT_MAX_BYTES = 1 << 20, EXTENSIONS_MAX = 256, URLS_MAX = 32, EMBEDDED_MAX = 4096, OCSP_SINGLES_MAX = 65536 };
+
+enum obj_kind { OBJ_NONE = 0, OBJ_CERT, OBJ_CRL, OBJ_OCSP, OBJ_TOKEN };
+
+/* Each object has a number, unique in its pki, for the memo. */
+struct cert_priv {
+	struct cert c; /* first: the public half */
+	uint32_t id;
+	uint64_t subject_hash, issuer_hash; /* equal for names that are equal by RFC 5280 7.1 */
+	struct slice tbs, signature, spki;
+	struct sig_scheme scheme;
+	struct slice crl_dp, name_constraints; /* extension values, empty if absent */
+	EVP_PKEY *key;
+	X509 *x509;
+	bool key_tried, x509_tried;
+};
+
+/* One revoked certificate of a CRL: where it stands. Sorted by serial (canonical octets), then by position. */
+struct crl_entry {
+	uint32_t serial_at;  /* offset of the serial's canonical octets in the CRL */
+	uint32_t rest_at;    /* offset of what follows the serial */
+	uint16_t serial_n;
+	uint32_t rest_n;
+};
+
+struct rev_priv {
+	struct revocation r; /* first: the public half */
+	uint32_t id;
+	struct slice tbs, signature;
+	struct sig_scheme scheme;
+	/* CRL */
+	uint64_t issuer_hash;
+	struct slice aki, idp_point; /* key identifier; DistributionPointName of the IDP, empty if absent */
+	bool alg_mismatch;
+	struct crl_entry *entries;
+	/* OCSP */
+	struct slice responder_name, responder_key; /* one of them */
+	uint64_t responder_hash;
+	struct slice singles; /* SEQUENCE OF SingleResponse, body */
+	struct slice nonce;
+	const char *problem; /* the whole object can't be used: static text */
+};
+
+struct pki {
+	struct slot {
+		enum obj_kind kind;
+		uint8_t key[32];
+		void *obj;
+	} *slots; /* open addressing by the first octets of the digest */
+	size_t n_slots, cap_slots;
+	struct memo {
+		uint64_t key; /* (id of the signed object + 1) << 32 | id of the certificate; 0 = empty */
+		uint8_t value;
+	} *memos;
+	size_t n_memos, cap_memos;
+	struct owned {
+		void (*drop)(void *obj);
+		void *obj;
+	} *owned;
+	size_t n_owned, cap_owned;
+	uint32_t next_id;
+};
+
+static inline struct cert_priv *
+cert_priv(const struct cert *c)
+{
+	return (struct cert_priv *)c;
+}
+static inline struct rev_priv *
+rev_priv(const struct revocation *r)
+{
+	return (struct rev_priv *)r;
+}
+
+void *pki_find(const struct pki *p, enum obj_kind kind, const uint8_t key[32]);
+/* Owned by p from here on, found again by key. On failure the caller still owns obj. */
+MUST_USE enum err_code pki_keep(
+    struct pki *p, enum obj_kind kind, const uint8_t key[32], void *obj, void (*drop)(void *obj), struct err *e);
+/* A second key for an object that is kept already. */
+MUST_USE enum err_code pki_alias(struct pki *p, enum obj_kind kind, const uint8_t key[32], void *obj, struct err *e);
+/* 0 = not asked yet, else what was remembered. */
+uint8_t pki_recall(const struct pki *p, uint32_t object, uint32_t cert);
+void pki_remember(struct pki *p, uint32_t object, uint32_t cert, uint8_t value); /* without memory: forgotten */
+
+uint64_t name_hash(struct slice name);
+/* RFC 4514 text of a Name; the octets in hex if it can't be read. NULL on no memory. */
+char *name_text(struct slice name);
+/* Does c's key make this signature over tbs? Remembered under the object's number. */
+bool pki_object_signed_by(
+    struct pki *p, uint32_t object, const struct sig_scheme *s, struct slice tbs, struct slice sig, const struct cert *c);
+/* Same name and same key: the same authority, maybe under another certificate. */
+bool cert_same_authority(const struct cert *a, const struct cert *b);
+
+/* An extension list (body of the SEQUENCE OF): f is called for each; false from f or a malformed list ends it with false. */
+struct extension {
+	char oid[OID_TEXT];
+	bool critical;
+	struct slice value; /* content of the OCTET STRING */
+};
+bool extensions_walk(struct slice list, bool (*f)(void *ctx, const struct extension *x), void *ctx);
+/* KeyIdentifier of an AuthorityKeyIdentifier value. */
+bool read_aki(struct slice value, struct slice *out);
+
+/* GeneralNames: does list a share an element with list b (bodies; directory names by RFC 5280 7.1, others by octets)? */
+bool general_names_meet(struct slice a, struct slice b);
+/* Do DER GeneralName a and a Name agree (directoryName)? */
+bool general_name_is(struct slice general_name, struct slice name);
+
+/* Every certificate that a search may consider: the extra one first (may be NULL), then the pool's, then the anchors'. */
+size_t pool_candidates(const struct pool *pool);
+const struct cert *pool_candidate(const struct pool *pool, size_t i);
+
+#endif
