@@ -15,10 +15,11 @@ serial_text(const ASN1_INTEGER *serial, char out[PKI_NAME])
 	hex_of(slice_of(octets, (size_t)size), out);
 }
 
+/* Nine octets: xs:integer of libxml2's schema checker ends at 24 digits, and XAdES writes serials in decimal. */
 static bool
 set_serial(X509 *cert)
 {
-	uint8_t octets[16];
+	uint8_t octets[9];
 	AUTO(pki_bn) BIGNUM *n = NULL;
 
 	if (RAND_bytes(octets, sizeof(octets)) != 1)

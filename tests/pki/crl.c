@@ -96,8 +96,9 @@ add_entry(X509_CRL *crl, const struct issued *i)
 	return true;
 }
 
+/* The number grows with the instant and, in one instant of a clock that stands still, with the entries. */
 static bool
-add_extensions(X509_CRL *crl, const struct authority *ca, int64_t from)
+add_extensions(X509_CRL *crl, const struct authority *ca, int64_t from, size_t count)
 {
 	AUTO(pki_int) ASN1_INTEGER *number = ASN1_INTEGER_new();
 	AUTO(pki_ext) X509_EXTENSION *aki = NULL;
@@ -106,7 +107,7 @@ add_extensions(X509_CRL *crl, const struct authority *ca, int64_t from)
 	X509V3_set_ctx(&ctx, ca->cert, NULL, NULL, crl, 0);
 	aki = X509V3_EXT_nconf_nid(NULL, &ctx, NID_authority_key_identifier, "keyid:always");
 	return aki != NULL && X509_CRL_add_ext(crl, aki, -1) == 1 && number != NULL &&
-	    ASN1_INTEGER_set_int64(number, from / 60) == 1 && X509_CRL_add1_ext_i2d(crl, NID_crl_number, number, 0, 0) == 1;
+	    ASN1_INTEGER_set_int64(number, from * 10000 + (int64_t)count) == 1 && X509_CRL_add1_ext_i2d(crl, NID_crl_number, number, 0, 0) == 1;
 }
 
 static bool
@@ -118,6 +119,16 @@ set_times(X509_CRL *crl, int64_t from, int64_t next)
 	return a != NULL && b != NULL && X509_CRL_set1_lastUpdate(crl, a) == 1 && X509_CRL_set1_nextUpdate(crl, b) == 1;
 }
 
+static size_t
+entries(const struct issued *all, const char *ca, int64_t from)
+{
+	size_t n = 0;
+
+	for (; all != NULL; all = all->next)
+		n += all->revoked_utc != TIME_NONE && strcmp(all->issuer, ca) == 0 && all->recorded_utc <= from;
+	return n;
+}
+
 static enum err_code
 sign(const struct authority *ca, const struct issued *all, int64_t from, int64_t next, struct buf *out, struct err *e)
 {
@@ -127,7 +138,7 @@ sign(const struct authority *ca, const struct issued *all, int64_t from, int64_t
 
 	if (crl == NULL || X509_CRL_set_version(crl, 1) != 1 ||
 	    X509_CRL_set_issuer_name(crl, X509_get_subject_name(ca->cert)) != 1 || !set_times(crl, from, next) ||
-	    !add_extensions(crl, ca, from))
+	    !add_extensions(crl, ca, from, entries(all, ca->id, from)))
 		return err_openssl(e, ERR_BUG, "CRL of %s", ca->id);
 	for (; all != NULL; all = all->next)
 		if (all->revoked_utc != TIME_NONE && strcmp(all->issuer, ca->id) == 0 && all->recorded_utc <= from &&
@@ -139,16 +150,6 @@ sign(const struct authority *ca, const struct issued *all, int64_t from, int64_t
 	buf_add(out, der, (size_t)n);
 	OPENSSL_free(der);
 	return buf_ok(out, e);
-}
-
-static size_t
-entries(const struct issued *all, const char *ca, int64_t from)
-{
-	size_t n = 0;
-
-	for (; all != NULL; all = all->next)
-		n += all->revoked_utc != TIME_NONE && strcmp(all->issuer, ca) == 0 && all->recorded_utc <= from;
-	return n;
 }
 
 enum err_code

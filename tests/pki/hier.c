@@ -245,6 +245,8 @@ authority_responder(struct pki *p, struct authority *ca, int64_t now, struct aut
 	snprintf(cn, sizeof(cn), "%s OCSP Responder %s", ca->line->cn, id);
 	t.from_utc = from;
 	t.until_utc = time_add_months(from, RESPONDER_LIFE) - 1;
+	if (t.until_utc > ca->until_utc)
+		t.until_utc = ca->until_utc;
 	t.nocheck = ca->line->nocheck;
 	t.crl = !t.nocheck;
 	if (strlen(id) >= PKI_NAME)

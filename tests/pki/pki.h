@@ -127,7 +127,7 @@ struct template {
 };
 
 struct authority;
-/* issuer NULL: self-signed. The serial is random, 16 octets, positive. */
+/* issuer NULL: self-signed. The serial is random, 9 octets, positive. */
 MUST_USE enum err_code cert_make(const struct pki *p, const struct template *t, EVP_PKEY *key,
     const struct authority *issuer, X509 **out, struct err *e);
 MUST_USE enum err_code cert_load(const char *path, X509 **out, struct err *e);
