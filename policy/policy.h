@@ -36,7 +36,7 @@ struct alg_use {
 	unsigned key_bits;	 /* RSA modulus, EC order, DSA p: real bit length */
 	unsigned q_bits;	 /* DSA q */
 	enum digest_alg digest;	 /* DIGEST_NONE with Ed25519/Ed448 */
-	enum digest_alg mgf;	 /* PSS: MGF1 digest */
+	enum digest_alg mgf;	 /* PSS: MGF1 digest; DIGEST_NONE = the same as digest */
 	enum alg_usage usage;
 };
 
@@ -53,12 +53,21 @@ struct alg_verdict {
 	enum alg_reason reason;
 	bool good;	 /* reason == ALG_GOOD, or ended_after_update under a policy that only warns */
 	bool ended_after_update; /* the end lies after the catalogue's own date (crypto-policy 2.4) */
-	int64_t end_utc; /* first second that is not good; TIME_MAX = open; TIME_NONE = unlisted */
+	int64_t end_utc; /* first second that is not good; TIME_MAX = open; TIME_NONE = never good: unlisted, unsupported, too small */
+	const char *overlay_reason; /* why a line that the authority does not have says so; NULL for its own lines. Lives with the catalogue */
 };
+/*
+ * Identifier to use (crypto-policy 7.2): kind, key, digest; sizes 0, usage USE_DATA. False if this build does not know it.
+ * A key alone (rsaEncryption, id-ecPublicKey, RSASSA-PSS) leaves the digest DIGEST_NONE: it is named elsewhere.
+ */
+bool alg_by_oid(const char *oid, struct alg_use *out);
+bool alg_by_uri(const char *uri, struct alg_use *out);
+/* The identifiers of a use, static text; NULL where none is defined. */
+void alg_ids(const struct alg_use *use, const char **oid, const char **uri);
 
 struct catalogue;
 /*
- * Read an RFC 5698 / TS 119 322 file. Tolerated faults (crypto-policy 4) are appended to remarks, one line each.
+ * Read an RFC 5698 / TS 119 322 file of at most 4 MiB. Its signature is not judged here. Tolerated faults (crypto-policy 4) are appended to remarks, one line each.
  * ERR_FORMAT when it is no catalogue.
  */
 MUST_USE enum err_code catalogue_read(struct slice xml, struct catalogue **out, struct buf *remarks, struct err *e);
@@ -68,7 +77,26 @@ void catalogue_free(struct catalogue *c);
 void catalogue_auto(struct catalogue **c);
 const char *catalogue_name(const struct catalogue *c);
 int64_t catalogue_issued(const struct catalogue *c);
-const struct digest *catalogue_digest(const struct catalogue *c); /* SHA-256 of what was read; of a canonical text for a built-in */
+int64_t catalogue_next_update(const struct catalogue *c); /* TIME_NONE = not stated; passed = warn and keep using it */
+const struct digest *catalogue_digest(const struct catalogue *c); /* SHA-256 of what was read; of catalogue_text for any other */
+/* Canonical text, one line per evaluation. Ask buf_ok. */
+void catalogue_text(const struct catalogue *c, struct buf *out);
+/* The same as schema-valid RFC 5698 XML, for other programs. Ask buf_ok. */
+void catalogue_write(const struct catalogue *c, struct buf *out);
+/*
+ * Several catalogues over decades (crypto-policy 2.5): the newest by issue date; what it no longer lists comes from the
+ * last one that does and ends, at the latest, on the issue date of the first that lacks it.
+ */
+MUST_USE enum err_code catalogue_effective(
+    const struct catalogue *const *list, size_t n, struct catalogue **out, struct err *e);
+/*
+ * The operator's own lines over a catalogue: an algorithm of the overlay replaces the same one of the base. Earlier ends
+ * are free; ERR_REFUSED for a later end or a new algorithm without a reason (Information/Text), which each verdict then names.
+ */
+MUST_USE enum err_code catalogue_overlay(
+    const struct catalogue *base, const struct catalogue *over, struct catalogue **out, struct err *e);
+/* What changes from one to the other: "earlier|later|new|removed USE: END -> END", one line each. */
+void catalogue_diff(const struct catalogue *older, const struct catalogue *newer, struct buf *out);
 /* Is this use good at t? after_update_warns: an end later than the catalogue's date only warns. */
 void catalogue_check(
     const struct catalogue *c, const struct alg_use *use, int64_t t_utc, bool after_update_warns, struct alg_verdict *out);
@@ -125,6 +153,13 @@ struct vpolicy {
  * catalogue NULL: the built-in one that belongs to the policy.
  */
 MUST_USE enum err_code vpolicy_builtin(const char *name, const struct catalogue *catalogue, struct vpolicy *out, struct err *e);
+/* "revocation-data-available", "signature", "signing", "fail": the words of policy files and reports. */
+const char *check_name(enum check c);
+const char *check_context_name(enum check_context c);
+const char *cert_position_name(enum cert_position p);
+const char *check_level_name(enum check_level l);
+/* Canonical text; its SHA-256 is the policy's digest. Ask buf_ok. */
+void vpolicy_text(const struct vpolicy *p, struct buf *out);
 /* A policy file (docs/config.md): "base = NAME" first, then "CHECK [context] [position] = fail|warn|inform|ignore". Faults carry the line. */
 MUST_USE enum err_code vpolicy_read(struct slice text, const char *file, struct vpolicy *out, struct err *e);
 
@@ -143,7 +178,7 @@ struct anchors;
 MUST_USE enum err_code anchors_new(struct anchors **out, struct err *e);
 /*
  * Add certificates: DER, or PEM with one or more. The same certificate again merges roles and takes the earlier sunset.
- * ERR_FORMAT if it is no certificate; the text names it.
+ * ERR_FORMAT if it is no certificate; the text names it; those before it in the same PEM text are in by then.
  */
 MUST_USE enum err_code anchors_add(
     struct anchors *a, struct slice der_or_pem, unsigned roles, int64_t sunset_utc, const char *name, struct err *e);

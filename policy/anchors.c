@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+#include "policy/policy.h"
+
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CERT_MAX_BYTES (256 * 1024) /* the largest seen in the wild is under 20 KiB */
+#define ANCHORS_MAX 65536
+
+struct anchors {
+	struct anchor *v; /* sorted by sha256 */
+	size_t n, cap;
+};
+
+enum err_code
+anchors_new(struct anchors **out, struct err *e)
+{
+	*out = mem_new(1, sizeof(**out));
+	return *out != NULL ? ERR_OK : err_nomem(e);
+}
+
+/* Where sha256 stands, or would stand. */
+static size_t
+place_of(const struct anchors *a, const uint8_t sha256[32])
+{
+	size_t lo = 0, hi = a->n;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (memcmp(a->v[mid].sha256, sha256, 32) < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+const struct anchor *
+anchors_find(const struct anchors *a, const uint8_t sha256[32])
+{
+	size_t i = place_of(a, sha256);
+
+	return i < a->n && memcmp(a->v[i].sha256, sha256, 32) == 0 ? &a->v[i] : NULL;
+}
+
+static bool
+is_certificate(struct slice der)
+{
+	const unsigned char *p = der.p;
+	X509 *x;
+	bool ok;
+
+	if (der.n == 0 || der.n > CERT_MAX_BYTES)
+		return false;
+	x = d2i_X509(NULL, &p, (long)der.n);
+	ok = x != NULL && p == der.p + der.n;
+	X509_free(x);
+	ERR_clear_error();
+	return ok;
+}
+
+static enum err_code
+insert(struct anchors *a, size_t at, struct anchor *new, struct err *e)
+{
+	if (a->n >= ANCHORS_MAX)
+		return err_set(e, ERR_LIMIT, "more than %d trust anchors", ANCHORS_MAX);
+	if (!mem_grow(&a->v, &a->cap, a->n, sizeof(*a->v)))
+		return err_nomem(e);
+	memmove(a->v + at + 1, a->v + at, (a->n - at) * sizeof(*a->v));
+	a->v[at] = *new;
+	a->n++;
+	return ERR_OK;
+}
+
+static enum err_code
+add_der(struct anchors *a, struct slice der, unsigned roles, int64_t sunset_utc, const char *name, struct err *e)
+{
+	AUTO(mem) char *copy = NULL, *label = NULL;
+	struct anchor new = {.roles = roles, .sunset_utc = sunset_utc};
+	size_t at;
+
+	if (!is_certificate(der))
+		return err_set(e, ERR_FORMAT, "%s is no X.509 certificate", name);
+	if (digest_sha256(der, new.sha256, e) != ERR_OK)
+		return err_wrap(e, "%s", name);
+	at = place_of(a, new.sha256);
+	if (at < a->n && memcmp(a->v[at].sha256, new.sha256, 32) == 0) {
+		a->v[at].roles |= roles;
+		if (sunset_utc < a->v[at].sunset_utc)
+			a->v[at].sunset_utc = sunset_utc;
+		return ERR_OK;
+	}
+	copy = mem_dup(der.p, der.n);
+	label = mem_dupstr(name);
+	if (copy == NULL || label == NULL)
+		return err_nomem(e);
+	new.der = slice_of(copy, der.n);
+	new.name = label;
+	if (insert(a, at, &new, e) != ERR_OK)
+		return err_wrap(e, "%s", name);
+	copy = label = NULL; /* the set's now */
+	return ERR_OK;
+}
+
+static void
+bio_auto(BIO **b)
+{
+	BIO_free(*b);
+}
+
+static enum err_code
+add_pem(struct anchors *a, struct slice pem, unsigned roles, int64_t sunset_utc, const char *name, struct err *e)
+{
+	AUTO(bio) BIO *in = BIO_new_mem_buf(pem.p, (int)pem.n);
+	unsigned char *der = NULL;
+	enum err_code rc = ERR_OK;
+	size_t found = 0;
+	long n = 0;
+
+	if (in == NULL)
+		return err_openssl(e, ERR_NOMEM, "%s", name);
+	while (rc == ERR_OK && PEM_bytes_read_bio(&der, &n, NULL, PEM_STRING_X509, in, NULL, NULL) == 1) {
+		rc = add_der(a, slice_of(der, (size_t)n), roles, sunset_utc, name, e);
+		OPENSSL_free(der);
+		found++;
+	}
+	ERR_clear_error();
+	if (rc == ERR_OK && found == 0)
+		return err_set(e, ERR_FORMAT, "%s is no X.509 certificate, neither DER nor PEM", name);
+	return rc;
+}
+
+enum err_code
+anchors_add(
+    struct anchors *a, struct slice der_or_pem, unsigned roles, int64_t sunset_utc, const char *name, struct err *e)
+{
+	if (roles == 0 || (roles & ~(unsigned)ROLE_ALL) != 0)
+		return err_set(e, ERR_USAGE, "%s: an anchor needs a role", name);
+	if (der_or_pem.n == 0)
+		return err_set(e, ERR_FORMAT, "%s is empty", name);
+	if (der_or_pem.n > INT_MAX)
+		return err_set(e, ERR_LIMIT, "%s: %zu octets", name, der_or_pem.n);
+	if (der_or_pem.p[0] == 0x30)
+		return add_der(a, der_or_pem, roles, sunset_utc, name, e);
+	return add_pem(a, der_or_pem, roles, sunset_utc, name, e);
+}
+
+size_t
+anchors_count(const struct anchors *a)
+{
+	return a->n;
+}
+
+const struct anchor *
+anchors_at(const struct anchors *a, size_t i)
+{
+	return i < a->n ? &a->v[i] : NULL;
+}
+
+/* What a verdict can depend on: certificate, roles, sunset. Names are for messages. */
+enum err_code
+anchors_digest(const struct anchors *a, struct digest *out, struct err *e)
+{
+	AUTO(buf) struct buf b = {0};
+	size_t i;
+
+	buf_adds(&b, "trust anchors\n");
+	for (i = 0; i < a->n; i++) {
+		buf_add(&b, a->v[i].sha256, 32);
+		buf_addbe32(&b, a->v[i].roles);
+		buf_addbe64(&b, (uint64_t)a->v[i].sunset_utc);
+	}
+	if (buf_ok(&b, e) != ERR_OK)
+		return err_wrap(e, "trust anchors");
+	return digest_once(DIGEST_SHA256, buf_slice(&b), out, e);
+}
+
+void
+anchors_free(struct anchors *a)
+{
+	size_t i;
+
+	if (a == NULL)
+		return;
+	for (i = 0; i < a->n; i++) {
+		free((void *)a->v[i].der.p);
+		free(a->v[i].name);
+	}
+	free(a->v);
+	free(a);
+}
+
+void
+anchors_auto(struct anchors **a)
+{
+	anchors_free(*a);
+	*a = NULL;
+}

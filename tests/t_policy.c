@@ -1,0 +1,718 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "policy/policy.h"
+#include "policy/catalogue_int.h"
+#include "base/xml.h"
+
+#include <libxml/parserInternals.h>
+#include <libxml/xmlschemas.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int64_t
+at(const char *text)
+{
+	int64_t t;
+
+	if (strcmp(text, "open") == 0)
+		return TIME_MAX;
+	if (strcmp(text, "-") == 0)
+		return TIME_NONE;
+	assert_true(time_parse(text, &t));
+	return t;
+}
+
+static void
+assert_time(int64_t got, int64_t want, const char *what)
+{
+	char a[TIME_TEXT], b[TIME_TEXT];
+
+	time_text(got, a);
+	time_text(want, b);
+	if (got != want)
+		fail_msg("%s: %s, want %s", what, a, b);
+}
+
+static void
+assert_ok(enum err_code rc, const struct err *e)
+{
+	if (rc != ERR_OK)
+		fail_msg("%s", e->text);
+}
+
+/* A file of the outside data folder, or a skipped test. */
+static void
+load(const char *path, struct buf *out)
+{
+	const char *root = getenv("EVERSEAL_SHARED");
+	char name[512];
+	FILE *f;
+	int c;
+
+	snprintf(name, sizeof(name), "%s/%s", root != NULL ? root : "../shared", path);
+	f = fopen(name, "rb");
+	if (f == NULL) {
+		print_message("%s is not here\n", name);
+		skip();
+	}
+	while ((c = getc(f)) != EOF)
+		buf_add8(out, (unsigned)c);
+	fclose(f);
+}
+
+/* ---- algorithms ---- */
+
+#define SIG(k, bits, d)                                                                                                \
+	{                                                                                                              \
+		.is_signature = true, .key = (k), .key_bits = (bits), .digest = (d)                                    \
+	}
+#define PSS_MGF(bits, d, m)                                                                                            \
+	{                                                                                                              \
+		.is_signature = true, .key = KEY_RSA_PSS, .key_bits = (bits), .digest = (d), .mgf = (m)                \
+	}
+#define DSA_PQ(p, q, d)                                                                                                \
+	{                                                                                                              \
+		.is_signature = true, .key = KEY_DSA, .key_bits = (p), .q_bits = (q), .digest = (d)                    \
+	}
+#define HASH(d)                                                                                                        \
+	{                                                                                                              \
+		.digest = (d)                                                                                          \
+	}
+
+static const struct {
+	const char *name, *catalogue;
+	struct alg_use use;
+	const char *when;
+	bool warns;
+	enum alg_reason reason;
+	bool good;
+	const char *end;
+} check_rows[] = {
+    {"SHA-1 last good second", "default", HASH(DIGEST_SHA1), "2012-07-31T23:59:59Z", false, ALG_GOOD, true, "2012-08-01"},
+    {"SHA-1 first bad second", "default", HASH(DIGEST_SHA1), "2012-08-01", false, ALG_ENDED, false, "2012-08-01"},
+    {"SHA-1 ended long before the update", "default", HASH(DIGEST_SHA1), "2012-08-01", true, ALG_ENDED, false, "2012-08-01"},
+    {"SHA-1 RSA 2048", "default", SIG(KEY_RSA, 2048, DIGEST_SHA1), "2012-07-31T23:59:59Z", false, ALG_GOOD, true, "2012-08-01"},
+    {"SHA-1 RSA 2048 later", "default", SIG(KEY_RSA, 2048, DIGEST_SHA1), "2012-08-01", true, ALG_ENDED, false, "2012-08-01"},
+    {"SHA-1 RSA 800", "default", SIG(KEY_RSA, 800, DIGEST_SHA1), "2010-08-01", false, ALG_ENDED, false, "2010-08-01"},
+    {"RSA 1024 in 2015", "default", SIG(KEY_RSA, 1024, DIGEST_SHA256), "2015-01-01", false, ALG_GOOD, true, "2019-10-01"},
+    {"RSA 1024 in 2020", "default", SIG(KEY_RSA, 1024, DIGEST_SHA256), "2020-01-01", true, ALG_ENDED, false, "2019-10-01"},
+    {"RSA 1536 in 2020", "default", SIG(KEY_RSA, 1536, DIGEST_SHA256), "2020-01-01", true, ALG_ENDED, false, "2019-10-01"},
+    {"RSA of 2047 bits", "default", SIG(KEY_RSA, 2047, DIGEST_SHA256), "2020-01-01", false, ALG_GOOD, true, "2029-01-01"},
+    {"RSA of 1899 bits", "default", SIG(KEY_RSA, 1899, DIGEST_SHA256), "2020-01-01", false, ALG_ENDED, false, "2019-10-01"},
+    {"RSA of 785 bits", "default", SIG(KEY_RSA, 785, DIGEST_SHA256), "2005-01-01", true, ALG_TOO_SMALL, false, "-"},
+    {"RSA 4096 PKCS#1 in 2029, strict", "default", SIG(KEY_RSA, 4096, DIGEST_SHA256), "2029-01-01", false, ALG_ENDED, false,
+	"2029-01-01"},
+    {"RSA 4096 PKCS#1 in 2029, lenient", "default", SIG(KEY_RSA, 4096, DIGEST_SHA256), "2029-01-01", true, ALG_ENDED, true,
+	"2029-01-01"},
+    {"RSA 4096 PKCS#1 the second before", "default", SIG(KEY_RSA, 4096, DIGEST_SHA256), "2028-12-31T23:59:59Z", false,
+	ALG_GOOD, true, "2029-01-01"},
+    {"PSS 4096", "default", PSS_MGF(4096, DIGEST_SHA256, DIGEST_SHA256), "2040-01-01", false, ALG_GOOD, true, "open"},
+    {"PSS 2048", "default", PSS_MGF(2048, DIGEST_SHA256, DIGEST_SHA256), "2028-01-01", false, ALG_GOOD, true, "2029-01-01"},
+    {"PSS 4096, MGF1 not named", "default", PSS_MGF(4096, DIGEST_SHA512, DIGEST_NONE), "2040-01-01", false, ALG_GOOD, true,
+	"open"},
+    {"PSS 4096, MGF1 SHA-1", "default", PSS_MGF(4096, DIGEST_SHA256, DIGEST_SHA1), "2013-01-01", true, ALG_ENDED, false,
+	"2012-08-01"},
+    {"PSS 4096, all SHA-1", "default", PSS_MGF(4096, DIGEST_SHA1, DIGEST_SHA1), "2012-01-01", false, ALG_GOOD, true,
+	"2012-08-01"},
+    {"ECDSA P-256 SHA-1, no suite", "default", SIG(KEY_ECDSA, 256, DIGEST_SHA1), "2012-01-01", false, ALG_GOOD, true,
+	"2012-08-01"},
+    {"ECDSA P-256", "default", SIG(KEY_ECDSA, 256, DIGEST_SHA256), "2050-01-01", false, ALG_GOOD, true, "open"},
+    {"ECDSA P-256 SHA-224", "default", SIG(KEY_ECDSA, 256, DIGEST_SHA224), "2026-01-01", false, ALG_GOOD, true, "2029-01-01"},
+    {"ECDSA 224", "default", SIG(KEY_ECDSA, 224, DIGEST_SHA256), "2021-10-01", false, ALG_ENDED, false, "2021-10-01"},
+    {"ECDSA 159", "default", SIG(KEY_ECDSA, 159, DIGEST_SHA256), "2001-10-01", false, ALG_TOO_SMALL, false, "-"},
+    {"PLAIN-ECDSA 384", "default", SIG(KEY_PLAIN_ECDSA, 384, DIGEST_SHA384), "2026-01-01", false, ALG_GOOD, true, "open"},
+    {"DSA 2048/256", "default", DSA_PQ(2048, 256, DIGEST_SHA256), "2026-01-01", false, ALG_GOOD, true, "2029-01-01"},
+    {"DSA 3072 with a q of 160: all parameters hold", "default", DSA_PQ(3072, 160, DIGEST_SHA256), "2015-01-01", false,
+	ALG_GOOD, true, "2015-12-01"},
+    {"DSA 3072/256", "default", DSA_PQ(3072, 256, DIGEST_SHA256), "2050-01-01", false, ALG_GOOD, true, "open"},
+    {"Ed25519 by overlay", "default", SIG(KEY_ED25519, 253, DIGEST_NONE), "2050-01-01", false, ALG_GOOD, true, "open"},
+    {"Ed448 by overlay", "default", SIG(KEY_ED448, 446, DIGEST_NONE), "2050-01-01", false, ALG_GOOD, true, "open"},
+    {"SHA3-224", "default", HASH(DIGEST_SHA3_224), "2020-01-01", true, ALG_UNLISTED, false, "-"},
+    {"RSA with SHA3-224", "default", SIG(KEY_RSA, 3072, DIGEST_SHA3_224), "2020-01-01", true, ALG_UNLISTED, false, "-"},
+    {"a scheme unknown to this build", "default", SIG(KEY_UNKNOWN, 3072, DIGEST_SHA256), "2020-01-01", true, ALG_UNSUPPORTED,
+	false, "-"},
+    {"a digest unknown to this build", "default", HASH(DIGEST_NONE), "2020-01-01", true, ALG_UNSUPPORTED, false, "-"},
+    {"Ed25519", "dss", SIG(KEY_ED25519, 253, DIGEST_NONE), "2020-01-01", true, ALG_UNLISTED, false, "-"},
+    {"SHA3-224", "dss", HASH(DIGEST_SHA3_224), "2020-01-01", true, ALG_UNLISTED, false, "-"},
+    {"RSA 786: smaller than that is refused", "dss", SIG(KEY_RSA, 785, DIGEST_SHA256), "2005-01-01", true, ALG_TOO_SMALL, false,
+	"-"},
+    {"RSA 2048, MD5", "dss", SIG(KEY_RSA, 2048, DIGEST_MD5), "2004-07-31", true, ALG_GOOD, true, "2004-08-01"},
+    {"RSA 2048, SHA-256 in 2030 warns", "dss", SIG(KEY_RSA, 2048, DIGEST_SHA256), "2030-01-01", true, ALG_ENDED, true,
+	"2029-01-01"},
+    {"RSA 3072, SHA-1", "dss", SIG(KEY_RSA, 3072, DIGEST_SHA1), "2013-01-01", true, ALG_ENDED, false, "2012-08-01"},
+    {"DSA 3072/160", "dss", DSA_PQ(3072, 160, DIGEST_SHA256), "2026-01-01", true, ALG_GOOD, true, "open"},
+    {"ECDSA 521", "dss", SIG(KEY_ECDSA, 521, DIGEST_SHA512), "2026-01-01", true, ALG_GOOD, true, "open"},
+};
+
+static void
+test_checks(void **state)
+{
+	struct alg_verdict v;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(check_rows) / sizeof(check_rows[0]); i++) {
+		const struct catalogue *c = catalogue_builtin(check_rows[i].catalogue);
+
+		catalogue_check(c, &check_rows[i].use, at(check_rows[i].when), check_rows[i].warns, &v);
+		if (v.reason != check_rows[i].reason || v.good != check_rows[i].good)
+			fail_msg("%s (%s): reason %d, good %d", check_rows[i].name, check_rows[i].catalogue, v.reason, v.good);
+		assert_time(v.end_utc, at(check_rows[i].end), check_rows[i].name);
+	}
+}
+
+static void
+test_names(void **state)
+{
+	struct alg_use pss = PSS_MGF(3072, DIGEST_SHA256, DIGEST_SHA1), ed = SIG(KEY_ED25519, 253, DIGEST_NONE), u;
+	const char *oid, *uri;
+	char text[96];
+
+	(void)state;
+	alg_text(&pss, text, sizeof(text));
+	assert_string_equal(text, "RSASSA-PSS 3072 with SHA256 (MGF1 SHA1)");
+	alg_text(&ed, text, sizeof(text));
+	assert_string_equal(text, "Ed25519");
+	assert_true(alg_by_oid("1.2.840.113549.1.1.11", &u));
+	assert_true(u.is_signature && u.key == KEY_RSA && u.digest == DIGEST_SHA256);
+	assert_true(alg_by_oid("1.2.840.10045.2.1", &u));
+	assert_true(u.key == KEY_ECDSA && u.digest == DIGEST_NONE);
+	assert_true(alg_by_oid("2.16.840.1.101.3.4.2.1", &u));
+	assert_true(!u.is_signature && u.digest == DIGEST_SHA256);
+	assert_true(alg_by_uri("http://www.w3.org/2007/05/xmldsig-more#sha384-rsa-MGF1", &u));
+	assert_true(u.key == KEY_RSA_PSS && u.digest == DIGEST_SHA384 && u.mgf == DIGEST_SHA384);
+	assert_false(alg_by_oid("2.16.840.1.101.3.4.3.17", &u)); /* ML-DSA-44: this build can't */
+	assert_false(alg_by_uri("http://www.w3.org/2001/04/xmlenc#sha384", &u)); /* never defined */
+	u = (struct alg_use)SIG(KEY_ECDSA, 0, DIGEST_SHA256);
+	alg_ids(&u, &oid, &uri);
+	assert_string_equal(oid, "1.2.840.10045.4.3.2");
+	assert_string_equal(uri, "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256");
+}
+
+/* The digests of the built-in catalogues stand in the source; here they are computed from the text they promise. */
+static void
+test_builtin_digests(void **state)
+{
+	static const char *const names[] = {"default", "dss"};
+	char got[DIGEST_TEXT], want[DIGEST_TEXT];
+	int i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		const struct catalogue *c = catalogue_builtin(names[i]);
+		AUTO(buf) struct buf text = {0};
+		struct digest d;
+		struct err e = {0};
+
+		catalogue_text(c, &text);
+		assert_ok(buf_ok(&text, &e), &e);
+		assert_ok(digest_once(DIGEST_SHA256, buf_slice(&text), &d, &e), &e);
+		digest_text(&d, got);
+		digest_text(catalogue_digest(c), want);
+		if (strcmp(got, want) != 0)
+			fail_msg("%s: the text has %s, the source says %s\n%s", names[i], got, want, buf_str(&text));
+	}
+	assert_null(catalogue_builtin("none"));
+}
+
+/* ---- RFC 5698 files ---- */
+
+#define HEAD                                                                                                           \
+	"<SecuritySuitabilityPolicy xmlns=\"urn:ietf:params:xml:ns:dssc\" xmlns:e=\"http://uri.etsi.org/19322/v1.1.1#\">"  \
+	"<PolicyName><Name>House</Name></PolicyName><Publisher><Name>Archive</Name></Publisher>"
+#define ISSUE(d) "<PolicyIssueDate>" d "T00:00:00Z</PolicyIssueDate>"
+#define TAIL "</SecuritySuitabilityPolicy>"
+#define ALG(id, rest) "<Algorithm><AlgorithmIdentifier><Name>n</Name>" id "</AlgorithmIdentifier>" rest "</Algorithm>"
+#define OID(o) "<ObjectIdentifier>" o "</ObjectIdentifier>"
+#define URI(u) "<URI>" u "</URI>"
+#define EVAL(p, v, more) "<Evaluation>" p "<Validity>" v "</Validity>" more "</Evaluation>"
+#define END(d) "<End>" d "</End>"
+#define MOD(min) "<Parameter name=\"moduluslength\"><Min>" min "</Min></Parameter>"
+#define USAGE(u) "<e:MoreDetails><e:AlgorithmUsage>http://uri.etsi.org/19322/" u "</e:AlgorithmUsage></e:MoreDetails>"
+#define WHY(t) "<Information><Text>" t "</Text></Information>"
+#define SHA1_OID OID("1.3.14.3.2.26")
+#define SHA256_OID OID("2.16.840.1.101.3.4.2.1")
+#define SHA256RSA_OID OID("1.2.840.113549.1.1.11")
+
+static struct catalogue *
+read_catalogue(const char *xml, struct buf *remarks)
+{
+	struct catalogue *c = NULL;
+	struct err e = {0};
+
+	assert_ok(catalogue_read(slice_str(xml), &c, remarks, &e), &e);
+	return c;
+}
+
+static void
+test_read(void **state)
+{
+	static const char xml[] = HEAD ISSUE("2025-01-01") ALG(OID("1.2.840.113549.1.1.10")
+		URI("http://www.w3.org/2007/05/xmldsig-more#rsa-pss"),
+	    EVAL(MOD("1900"), END("2029-01-01Z"), "<e:MoreDetails><e:Recommendation>L</e:Recommendation></e:MoreDetails>")
+		EVAL(MOD("3000"), "", "")) ALG(SHA256_OID, EVAL("", "", "")) TAIL;
+	struct alg_use small = PSS_MGF(2048, DIGEST_SHA256, DIGEST_SHA256), large = PSS_MGF(4096, DIGEST_SHA256, DIGEST_SHA256);
+	AUTO(buf) struct buf remarks = {0};
+	AUTO(catalogue) struct catalogue *c = read_catalogue(xml, &remarks);
+
+	(void)state;
+	assert_int_equal(remarks.n, 0);
+	assert_string_equal(catalogue_name(c), "House");
+	assert_time(catalogue_issued(c), at("2025-01-01"), "issued");
+	assert_time(catalogue_end(c, &small), at("2029-01-01"), "PSS 2048");
+	assert_time(catalogue_end(c, &large), TIME_MAX, "a key that fits both evaluations: open wins");
+}
+
+/* Two algorithms under test: SHA-256 with the given evaluations, and RSA PKCS#1 with SHA-256. */
+static const struct {
+	const char *name, *xml, *when;
+	enum alg_usage usage;
+	bool rsa;
+	enum alg_reason reason;
+	const char *end, *planned;
+} eval_rows[] = {
+    {"the start is outside", ALG(SHA256_OID, EVAL("", "<Start>2020-01-01</Start>", "")), "2020-01-01", USE_DATA, false,
+	ALG_NOT_YET, "open", "open"},
+    {"after the start", ALG(SHA256_OID, EVAL("", "<Start>2020-01-01</Start>", "")), "2020-01-01T00:00:01Z", USE_DATA, false,
+	ALG_GOOD, "open", "open"},
+    {"the offset of a date counts", ALG(SHA256_OID, EVAL("", END("2028-12-31+01:00"), "")), "2028-12-30T23:00:00Z", USE_DATA,
+	false, ALG_ENDED, "2028-12-30T23:00:00Z", "2028-12-30T23:00:00Z"},
+    {"a gap ends reliability", ALG(SHA256_OID, EVAL("", END("2026-01-01"), "")
+	    EVAL("", "<Start>2030-01-01</Start>" END("2040-01-01"), "")),
+	"2028-01-01", USE_DATA, false, ALG_ENDED, "2026-01-01", "2026-01-01"},
+    {"evaluations that touch are one", ALG(SHA256_OID, EVAL("", END("2026-01-01"), "")
+	    EVAL("", "<Start>2026-01-01</Start>" END("2040-01-01"), "")),
+	"2028-01-01", USE_DATA, false, ALG_GOOD, "2040-01-01", "2040-01-01"},
+    {"two elements of one algorithm", ALG(SHA256_OID, EVAL("", END("2026-01-01"), ""))
+	    ALG(URI("http://www.w3.org/2001/04/xmlenc#sha256"), EVAL("", END("2031-01-01"), "")),
+	"2028-01-01", USE_DATA, false, ALG_GOOD, "2031-01-01", "2031-01-01"},
+    {"the usage itself wins", ALG(SHA256_OID, EVAL("", END("2026-01-01"), USAGE("sign_data/validate_data/validate_timestamps"))
+	    EVAL("", END("2030-01-01"), "")),
+	"2028-01-01", USE_TIMESTAMPS, false, ALG_ENDED, "2026-01-01", "2026-01-01"},
+    {"another usage is not ours", ALG(SHA256_OID, EVAL("", END("2026-01-01"), USAGE("sign_data/validate_data/validate_timestamps"))
+	    EVAL("", END("2030-01-01"), "")),
+	"2028-01-01", USE_OCSP, false, ALG_GOOD, "2030-01-01", "2030-01-01"},
+    {"signing may end before validating", ALG(SHA256_OID, EVAL("", END("2024-01-01"), USAGE("sign_data"))
+	    EVAL("", END("2034-01-01"), USAGE("sign_data/validate_data"))),
+	"2028-01-01", USE_CERTIFICATES, false, ALG_GOOD, "2034-01-01", "2034-01-01"},
+    {"the more general usage serves", ALG(SHA256_OID, EVAL("", END("2030-01-01"), USAGE("sign_data"))), "2028-01-01",
+	USE_TIMESTAMPS, false, ALG_GOOD, "2030-01-01", "2030-01-01"},
+    {"only for creating certificates", ALG(SHA256_OID, EVAL("", "", USAGE("sign_data/sign_certificates"))), "2028-01-01",
+	USE_CERTIFICATES, false, ALG_TOO_SMALL, "-", "-"},
+    {"all parameters hold", ALG(SHA256RSA_OID, EVAL(MOD("1000") "<Parameter name=\"qlength\"><Min>1</Min></Parameter>", "", "")),
+	"2028-01-01", USE_DATA, true, ALG_TOO_SMALL, "-", "-"},
+    {"a parameter that can't be measured", ALG(SHA256RSA_OID, EVAL("<Parameter name=\"exponent\"><Min>3</Min></Parameter>", "", "")),
+	"2028-01-01", USE_DATA, true, ALG_TOO_SMALL, "-", "-"},
+    {"a maximum is inclusive", ALG(SHA256RSA_OID, EVAL("<Parameter name=\"moduluslength\"><Min>2048</Min><Max>2048</Max></Parameter>",
+	    "", "")), "2028-01-01", USE_DATA, true, ALG_GOOD, "open", "open"},
+    {"over the maximum", ALG(SHA256RSA_OID, EVAL("<Parameter name=\"moduluslength\"><Max>2047</Max></Parameter>", "", "")),
+	"2028-01-01", USE_DATA, true, ALG_TOO_SMALL, "-", "-"},
+    {"a suite beats the combination", ALG(SHA256RSA_OID, EVAL("", END("2027-01-01"), ""))
+	    ALG(OID("1.2.840.113549.1.1.1"), EVAL("", "", "")) ALG(SHA256_OID, EVAL("", "", "")),
+	"2028-01-01", USE_DATA, true, ALG_ENDED, "2027-01-01", "2027-01-01"},
+    {"combination: the later start, the earlier end", ALG(OID("1.2.840.113549.1.1.1"), EVAL("", "<Start>2023-01-01</Start>"
+	    END("2030-01-01"), "")) ALG(SHA256_OID, EVAL("", END("2029-06-01"), "")),
+	"2028-01-01", USE_DATA, true, ALG_GOOD, "2029-06-01", "2029-06-01"},
+    {"combination: the digest is not listed", ALG(OID("1.2.840.113549.1.1.1"), EVAL("", "", "")), "2028-01-01", USE_DATA, true,
+	ALG_UNLISTED, "-", "-"},
+};
+
+static void
+test_evaluations(void **state)
+{
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(eval_rows) / sizeof(eval_rows[0]); i++) {
+		AUTO(buf) struct buf xml = {0};
+		AUTO(catalogue) struct catalogue *c = NULL;
+		struct alg_use use = {.is_signature = eval_rows[i].rsa, .key = eval_rows[i].rsa ? KEY_RSA : KEY_UNKNOWN,
+		    .key_bits = eval_rows[i].rsa ? 2048 : 0, .digest = DIGEST_SHA256, .usage = eval_rows[i].usage};
+		struct alg_verdict v;
+
+		buf_addf(&xml, "%s%s%s", HEAD ISSUE("2025-01-01"), eval_rows[i].xml, TAIL);
+		c = read_catalogue(buf_str(&xml), NULL);
+		catalogue_check(c, &use, at(eval_rows[i].when), false, &v);
+		if (v.reason != eval_rows[i].reason)
+			fail_msg("%s: reason %d", eval_rows[i].name, v.reason);
+		assert_time(v.end_utc, at(eval_rows[i].end), eval_rows[i].name);
+		assert_time(catalogue_end(c, &use), at(eval_rows[i].planned), eval_rows[i].name);
+	}
+}
+
+static const struct {
+	const char *name, *xml, *remark;
+} remark_rows[] = {
+    {"End with a time", ALG(SHA256_OID, EVAL("", END("2028-12-31T23:59:59.999+01:00"), "")), "time of day"},
+    {"no Validity", ALG(SHA256_OID, "<Evaluation/>"), "without Validity"},
+    {"unknown OID, known URI", ALG(OID("2.16.840.1.101.3.4.2") URI("http://www.w3.org/2001/04/xmldsig-more#sha384"),
+	EVAL("", "", "")), "unknown ObjectIdentifier"},
+    {"OID and URI differ", ALG(OID("1.2.840.10045.4.3.1") URI("http://www.w3.org/2001/04/xmldsig-more#sha224"), EVAL("", "", "")),
+	"different algorithms"},
+    {"MoreDetails of the wrong namespace", ALG(SHA256_OID, EVAL("", "", "<MoreDetails><Recommendation>R</Recommendation></MoreDetails>")),
+	"MoreDetails"},
+    {"empty URI", ALG(SHA256_OID "<URI/>", EVAL("", "", "")), "empty URI"},
+    {"unknown parameter", ALG(SHA256_OID, EVAL("<Parameter name=\"rounds\"/>", "", "")), "can't be measured"},
+    {"unknown usage", ALG(SHA256_OID, EVAL("", "", USAGE("encrypt"))), "unknown usage"},
+};
+
+static void
+test_remarks(void **state)
+{
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(remark_rows) / sizeof(remark_rows[0]); i++) {
+		AUTO(buf) struct buf xml = {0}, remarks = {0};
+		AUTO(catalogue) struct catalogue *c = NULL;
+
+		buf_addf(&xml, "%s%s%s", HEAD ISSUE("2025-01-01"), remark_rows[i].xml, TAIL);
+		c = read_catalogue(buf_str(&xml), &remarks);
+		if (strstr(buf_str(&remarks), remark_rows[i].remark) == NULL)
+			fail_msg("%s: remarks are '%s'", remark_rows[i].name, buf_str(&remarks));
+		assert_ptr_equal(strchr(buf_str(&remarks), '\n'), buf_str(&remarks) + remarks.n - 1);
+	}
+}
+
+static const struct {
+	const char *name, *xml, *words;
+	enum err_code code;
+} refused_rows[] = {
+    {"not XML", "hello", "", ERR_FORMAT},
+    {"another document", "<a/>", "SecuritySuitabilityPolicy", ERR_FORMAT},
+    {"no algorithm", HEAD ISSUE("2025-01-01") TAIL, "no algorithm", ERR_FORMAT},
+    {"no issue date", HEAD ALG(SHA256_OID, EVAL("", "", "")) TAIL, "PolicyIssueDate", ERR_FORMAT},
+    {"a date that is none", HEAD ISSUE("2025-01-01") ALG(SHA256_OID, EVAL("", END("soon"), "")) TAIL, "no date", ERR_FORMAT},
+    {"a size that is none", HEAD ISSUE("2025-01-01") ALG(SHA256RSA_OID, EVAL(MOD("-1"), "", "")) TAIL, "no size", ERR_FORMAT},
+    {"no evaluation", HEAD ISSUE("2025-01-01") ALG(SHA256_OID, "") TAIL, "without an evaluation", ERR_FORMAT},
+    {"no identifier", HEAD ISSUE("2025-01-01") ALG("", EVAL("", "", "")) TAIL, "without an identifier", ERR_FORMAT},
+    {"DOCTYPE", "<!DOCTYPE a><a/>", "", ERR_REFUSED},
+};
+
+static void
+test_refused(void **state)
+{
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(refused_rows) / sizeof(refused_rows[0]); i++) {
+		struct catalogue *c = NULL;
+		struct err e = {0};
+
+		if (catalogue_read(slice_str(refused_rows[i].xml), &c, NULL, &e) != refused_rows[i].code)
+			fail_msg("%s: %s, '%s'", refused_rows[i].name, err_word(e.code), e.text);
+		if (strstr(e.text, refused_rows[i].words) == NULL)
+			fail_msg("%s: says '%s'", refused_rows[i].name, e.text);
+		assert_null(c);
+	}
+}
+
+static void
+test_every_prefix(void **state)
+{
+	static const char xml[] = HEAD ISSUE("2025-01-01") ALG(SHA256_OID, EVAL("", END("2030-01-01"), "")) TAIL;
+	struct catalogue *c = NULL;
+	struct err e;
+	size_t n;
+
+	(void)state;
+	for (n = 0; n < sizeof(xml) - 1; n++) {
+		if (catalogue_read(slice_of(xml, n), &c, NULL, &e) == ERR_OK)
+			fail_msg("%zu octets of %zu are taken for a catalogue", n, sizeof(xml) - 1);
+	}
+}
+
+/* The file that ETSI published, with its faults: all read, six kinds of remarks. */
+static void
+test_etsi_file(void **state)
+{
+	struct alg_use sha384 = HASH(DIGEST_SHA384), sha224 = HASH(DIGEST_SHA224), sha1 = HASH(DIGEST_SHA1);
+	struct alg_use ecdsa = SIG(KEY_ECDSA, 256, DIGEST_SHA224), rsa = SIG(KEY_RSA, 4096, DIGEST_SHA256);
+	AUTO(buf) struct buf xml = {0}, remarks = {0};
+	AUTO(catalogue) struct catalogue *c = NULL;
+	const char *p;
+	unsigned lines = 0;
+
+	(void)state;
+	load("corpus/crypto-catalogue/dss/dss-policy-crypto-xml/19312MachineReadable.xml", &xml);
+	c = read_catalogue(buf_str(&xml), &remarks);
+	for (p = buf_str(&remarks); (p = strchr(p, '\n')) != NULL; p++)
+		lines++;
+	if (lines != 6)
+		fail_msg("%u remarks:\n%s", lines, buf_str(&remarks));
+	assert_time(catalogue_end(c, &sha384), TIME_MAX, "SHA-384 by its URI");
+	assert_time(catalogue_end(c, &sha224), at("2028-12-31T22:59:59Z"), "SHA-224 is the digest");
+	assert_time(catalogue_end(c, &ecdsa), at("2028-12-31T22:59:59Z"), "ECDSA with SHA-224 has its own line");
+	assert_time(catalogue_end(c, &rsa), at("2028-12-31T22:59:59Z"), "RSA PKCS#1");
+	assert_time(catalogue_end(c, &sha1), TIME_NONE, "SHA-1 is not in it");
+}
+
+/* The suite file of EU DSS gives the same ends as our tables, for every use that they share. */
+static void
+test_dss_file(void **state)
+{
+	static const enum digest_alg digests[] = {DIGEST_MD5, DIGEST_SHA1, DIGEST_RIPEMD160, DIGEST_WHIRLPOOL, DIGEST_SHA224,
+	    DIGEST_SHA256, DIGEST_SHA384, DIGEST_SHA512, DIGEST_SHA3_224, DIGEST_SHA3_256, DIGEST_SHA3_384, DIGEST_SHA3_512};
+	static const unsigned rsa[] = {700, 786, 1024, 1536, 1900, 2048, 3000, 4096}, ec[] = {150, 160, 163, 224, 256, 521};
+	AUTO(buf) struct buf xml = {0}, remarks = {0};
+	AUTO(catalogue) struct catalogue *c = NULL;
+	unsigned compared = 0;
+	size_t i, k;
+
+	(void)state;
+	load("corpus/crypto-catalogue/dss/dss-policy-crypto-xml/dss-crypto-suite.xml", &xml);
+	c = read_catalogue(buf_str(&xml), &remarks);
+	for (i = 0; i < sizeof(digests) / sizeof(digests[0]); i++) {
+		struct alg_use use = HASH(digests[i]);
+
+		assert_time(catalogue_end(&cat_default, &use), catalogue_end(c, &use), digest_row(digests[i])->name);
+		assert_time(catalogue_end(&cat_dss, &use), catalogue_end(c, &use), digest_row(digests[i])->name);
+		for (k = 0; k < 8; k++, compared++) {
+			struct alg_use pkcs1 = SIG(KEY_RSA, rsa[k], digests[i]), pss = PSS_MGF(rsa[k], digests[i], digests[i]);
+
+			if (digests[i] != DIGEST_WHIRLPOOL) /* no suite there; nobody signs so */
+				assert_time(catalogue_end(&cat_default, &pkcs1), catalogue_end(c, &pkcs1), digest_row(digests[i])->name);
+			assert_time(catalogue_end(&cat_default, &pss), catalogue_end(c, &pss), digest_row(digests[i])->name);
+			assert_time(catalogue_end(&cat_dss, &pss), catalogue_end(c, &pss), digest_row(digests[i])->name);
+		}
+		for (k = 0; k < 6; k++, compared++) {
+			struct alg_use ecdsa = SIG(KEY_ECDSA, ec[k], digests[i]);
+
+			assert_time(catalogue_end(&cat_default, &ecdsa), catalogue_end(c, &ecdsa), digest_row(digests[i])->name);
+		}
+	}
+	assert_int_equal(compared, 12 * 14);
+}
+
+/* Every line of the published table, as its README says to read it, against the built-in. */
+static void
+test_dss_table(void **state)
+{
+	AUTO(buf) struct buf tsv = {0};
+	char *line, *save = NULL;
+	unsigned lines = 0;
+
+	(void)state;
+	load("corpus/dss-catalogue.tsv", &tsv);
+	for (line = strtok_r((char *)tsv.p, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save)) {
+		char kind[16], name[32], size[16], end[16], level[8];
+		struct alg_use use = {0};
+		struct alg_verdict v;
+		int64_t want;
+
+		assert_int_equal(sscanf(line, "%15s %31s %15s %15s %7s", kind, name, size, end, level), 5);
+		if (strcmp(kind, "digest") == 0) {
+			use.digest = digest_by_name(name)->alg;
+		} else if (strcmp(kind, "key") == 0 || strcmp(kind, "minimum") == 0) {
+			use = (struct alg_use)SIG(KEY_UNKNOWN, (unsigned)atoi(size), DIGEST_SHA512);
+			while (strcmp(key_kind_name(use.key), name) != 0)
+				assert_true(++use.key < KEY_KINDS);
+		} else {
+			continue;
+		}
+		lines++;
+		if (strcmp(kind, "minimum") == 0) {
+			catalogue_check(&cat_dss, &use, at("2000-01-01"), true, &v);
+			assert_int_equal(v.reason, ALG_GOOD);
+			use.key_bits--;
+			catalogue_check(&cat_dss, &use, at("2000-01-01"), true, &v);
+			assert_int_equal(v.reason, ALG_TOO_SMALL);
+			continue;
+		}
+		want = strcmp(end, "-") == 0 ? TIME_MAX : at(end);
+		assert_time(catalogue_end(&cat_dss, &use), want, line);
+		catalogue_check(&cat_dss, &use, want == TIME_MAX ? at("2100-01-01") : want, true, &v);
+		assert_int_equal(v.good, strcmp(level, "FAIL") != 0);
+	}
+	assert_int_equal(lines, 37);
+}
+
+/* What we print is read back as the same rules, without a remark. */
+static void
+test_write(void **state)
+{
+	AUTO(buf) struct buf xml = {0}, again = {0}, remarks = {0};
+	AUTO(catalogue) struct catalogue *c = NULL;
+
+	(void)state;
+	catalogue_write(&cat_default, &xml);
+	c = read_catalogue(buf_str(&xml), &remarks);
+	assert_int_equal(remarks.n, 0);
+	assert_int_equal(c->n, cat_default.n);
+	catalogue_diff(&cat_default, c, &again);
+	assert_string_equal(buf_str(&again), "");
+	catalogue_write(c, &again);
+	assert_string_equal(buf_str(&again), buf_str(&xml));
+}
+
+static xmlParserInputPtr
+local_schema(const char *url, const char *id, xmlParserCtxtPtr ctx)
+{
+	const char *root = getenv("EVERSEAL_SHARED"), *base = strrchr(url, '/');
+	char name[512];
+
+	(void)id;
+	snprintf(name, sizeof(name), "%s/schemas/%s", root != NULL ? root : "../shared",
+	    strstr(url, "DTD") != NULL || strstr(url, "dtd") != NULL ? "empty.dtd" : base != NULL ? base + 1 : url);
+	return xmlNewInputFromFile(ctx, name);
+}
+
+static void
+test_write_schema(void **state)
+{
+	AUTO(buf) struct buf schema = {0}, xml = {0};
+	AUTO(xml_doc) xmlDocPtr doc = NULL;
+	xmlExternalEntityLoader before = xmlGetExternalEntityLoader();
+	xmlSchemaParserCtxtPtr parser;
+	xmlSchemaValidCtxtPtr valid;
+	xmlSchemaPtr rules;
+	struct err e = {0};
+
+	(void)state;
+	load("schemas/rfc5698.xsd", &schema);
+	catalogue_write(&cat_default, &xml);
+	assert_ok(xml_load(buf_slice(&xml), NULL, &doc, &e), &e);
+	/* The extension's own schema is in the same document under another namespace: one set for both. */
+	buf_clear(&schema);
+	buf_adds(&schema, "<xs:schema xmlns:xs=\"http://www.w3.org/2001/XMLSchema\">"
+			  "<xs:import namespace=\"urn:ietf:params:xml:ns:dssc\" schemaLocation=\"rfc5698.xsd\"/>"
+			  "<xs:import namespace=\"http://uri.etsi.org/19322/v1.1.1#\" schemaLocation=\"19322algocatxmlschema.xsd\"/>"
+			  "</xs:schema>");
+	xmlSetExternalEntityLoader(local_schema);
+	parser = xmlSchemaNewMemParserCtxt((const char *)schema.p, (int)schema.n);
+	rules = xmlSchemaParse(parser);
+	xmlSetExternalEntityLoader(before);
+	assert_non_null(rules);
+	valid = xmlSchemaNewValidCtxt(rules);
+	assert_int_equal(xmlSchemaValidateDoc(valid, doc), 0);
+	xmlSchemaFreeValidCtxt(valid);
+	xmlSchemaFree(rules);
+	xmlSchemaFreeParserCtxt(parser);
+}
+
+/* ---- several catalogues ---- */
+
+static void
+test_effective(void **state)
+{
+	static const char old_xml[] = HEAD ISSUE("2010-01-01") ALG(SHA1_OID, EVAL("", END("2012-08-01"), ""))
+	    ALG(OID("1.2.840.113549.2.5"), EVAL("", "", "")) ALG(SHA256_OID, EVAL("", END("2020-01-01"), "")) TAIL;
+	static const char middle_xml[] = HEAD ISSUE("2015-01-01") ALG(SHA256_OID, EVAL("", END("2022-01-01"), "")) TAIL;
+	static const char new_xml[] = HEAD ISSUE("2025-01-01") ALG(SHA256_OID, EVAL("", "", "")) TAIL;
+	struct alg_use sha1 = HASH(DIGEST_SHA1), md5 = HASH(DIGEST_MD5), sha256 = HASH(DIGEST_SHA256);
+	AUTO(catalogue) struct catalogue *a = read_catalogue(old_xml, NULL), *b = read_catalogue(middle_xml, NULL);
+	AUTO(catalogue) struct catalogue *c = read_catalogue(new_xml, NULL), *all = NULL;
+	const struct catalogue *list[] = {c, a, b};
+	struct err e = {0};
+
+	(void)state;
+	assert_ok(catalogue_effective(list, 3, &all, &e), &e);
+	assert_time(catalogue_issued(all), at("2025-01-01"), "issued");
+	assert_time(catalogue_end(all, &sha1), at("2012-08-01"), "the old end, earlier than the first silence");
+	assert_time(catalogue_end(all, &md5), at("2015-01-01"), "open, but the next catalogue lacks it");
+	assert_time(catalogue_end(all, &sha256), TIME_MAX, "the newest speaks");
+	assert_int_equal(catalogue_effective(list, 0, &all, &e), ERR_USAGE);
+}
+
+static void
+test_diff(void **state)
+{
+	static const char later[] = HEAD ISSUE("2033-01-01") ALG(SHA256_OID, EVAL("", END("2035-01-01"), ""))
+	    ALG(OID("2.16.840.1.101.3.4.2.10"), EVAL("", "", "")) TAIL;
+	static const char now[] = HEAD ISSUE("2025-01-01") ALG(SHA256_OID, EVAL("", "", "")) ALG(SHA1_OID, EVAL("", END("2012-08-01"), "")) TAIL;
+	AUTO(catalogue) struct catalogue *a = read_catalogue(now, NULL), *b = read_catalogue(later, NULL);
+	AUTO(buf) struct buf text = {0};
+
+	(void)state;
+	catalogue_diff(a, b, &text);
+	assert_string_equal(buf_str(&text), "earlier SHA256: open -> 2035-01-01T00:00:00Z\n"
+					    "new SHA3-512: - -> open\n"
+					    "removed SHA1: 2012-08-01T00:00:00Z -> -\n");
+}
+
+static const struct {
+	const char *name, *xml;
+	enum err_code code;
+} overlay_rows[] = {
+    {"an earlier end is free", ALG(SHA256_OID, EVAL("", END("2030-01-01"), "")), ERR_OK},
+    {"a later end needs a reason", ALG(SHA1_OID, EVAL("", END("2020-01-01"), "")), ERR_REFUSED},
+    {"a later end with its reason", ALG(SHA1_OID, EVAL("", END("2020-01-01"), "") WHY("house rule 7")), ERR_OK},
+    {"a new algorithm needs a reason", ALG(OID("2.16.840.1.101.3.4.2.7"), EVAL("", END("2030-01-01"), "")), ERR_REFUSED},
+    {"a smaller key needs a reason", ALG(OID("1.2.840.113549.1.1.10"), EVAL(MOD("1024"), END("2029-01-01"), "")), ERR_REFUSED},
+    {"the same for large keys only", ALG(OID("1.2.840.113549.1.1.10"), EVAL(MOD("4096"), END("2029-01-01"), "")), ERR_OK},
+    {"without a size at all", ALG(OID("1.2.840.113549.1.1.10"), EVAL("", END("2009-01-01"), "")), ERR_REFUSED},
+};
+
+static void
+test_overlay(void **state)
+{
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(overlay_rows) / sizeof(overlay_rows[0]); i++) {
+		AUTO(buf) struct buf xml = {0};
+		AUTO(catalogue) struct catalogue *over = NULL, *c = NULL;
+		struct err e = {0};
+
+		buf_addf(&xml, "%s%s%s", HEAD ISSUE("2025-01-01"), overlay_rows[i].xml, TAIL);
+		over = read_catalogue(buf_str(&xml), NULL);
+		if (catalogue_overlay(&cat_default, over, &c, &e) != overlay_rows[i].code)
+			fail_msg("%s: %s", overlay_rows[i].name, e.text);
+		assert_true(e.code == ERR_OK || strstr(e.text, "reason") != NULL);
+	}
+}
+
+static void
+test_overlay_reason(void **state)
+{
+	static const char xml[] = HEAD ISSUE("2025-01-01") ALG(SHA1_OID, EVAL("", END("2020-01-01"), "") WHY("house rule 7")) TAIL;
+	struct alg_use sha1 = HASH(DIGEST_SHA1), sha256 = HASH(DIGEST_SHA256), ed = SIG(KEY_ED25519, 253, DIGEST_NONE);
+	AUTO(catalogue) struct catalogue *over = read_catalogue(xml, NULL), *c = NULL;
+	struct alg_verdict v;
+	struct err e = {0};
+
+	(void)state;
+	catalogue_check(over, &sha1, at("2019-01-01"), false, &v);
+	assert_null(v.overlay_reason); /* an authority's remark is no overlay */
+	assert_ok(catalogue_overlay(&cat_default, over, &c, &e), &e);
+	catalogue_check(c, &sha1, at("2019-01-01"), false, &v);
+	assert_true(v.good);
+	assert_string_equal(v.overlay_reason, "house rule 7");
+	catalogue_check(c, &sha256, at("2019-01-01"), false, &v);
+	assert_null(v.overlay_reason);
+	catalogue_check(&cat_default, &ed, at("2019-01-01"), false, &v);
+	assert_non_null(strstr(v.overlay_reason, "RFC 8032"));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_checks),
+	    cmocka_unit_test(test_names),
+	    cmocka_unit_test(test_builtin_digests),
+	    cmocka_unit_test(test_read),
+	    cmocka_unit_test(test_evaluations),
+	    cmocka_unit_test(test_remarks),
+	    cmocka_unit_test(test_refused),
+	    cmocka_unit_test(test_every_prefix),
+	    cmocka_unit_test(test_etsi_file),
+	    cmocka_unit_test(test_dss_file),
+	    cmocka_unit_test(test_dss_table),
+	    cmocka_unit_test(test_write),
+	    cmocka_unit_test(test_write_schema),
+	    cmocka_unit_test(test_effective),
+	    cmocka_unit_test(test_diff),
+	    cmocka_unit_test(test_overlay),
+	    cmocka_unit_test(test_overlay_reason),
+	};
+
+	xml_init();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
