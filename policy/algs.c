@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "policy/policy.h"
+#include "policy/algs.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -9,36 +9,11 @@
 #ifndef EVERSEAL_POLICY_H
 #define EVERSEAL_POLICY_H
 
-#include "base/bytes.h"
-#include "base/digest.h"
+#include "policy/algs.h"
+#include "policy/config.h"
+#include "policy/deadline.h"
 
 /* ---- algorithms (crypto-suitability, RFC 5698, TS 119 312 content) ---- */
-
-enum key_kind {
-	KEY_UNKNOWN = 0,
-	KEY_RSA,     /* PKCS#1 v1.5 */
-	KEY_RSA_PSS, /* the scheme, whatever the key's own OID */
-	KEY_DSA,
-	KEY_ECDSA,
-	KEY_PLAIN_ECDSA,
-	KEY_ED25519,
-	KEY_ED448,
-	KEY_KINDS
-};
-const char *key_kind_name(enum key_kind k); /* "RSA", "RSASSA-PSS", "ECDSA", "Ed25519" ... */
-
-enum alg_usage { USE_DATA = 0, USE_CERTIFICATES, USE_OCSP, USE_TIMESTAMPS };
-
-/* One use of cryptography, as found. key == KEY_UNKNOWN with is_signature = a scheme that this build does not know. */
-struct alg_use {
-	bool is_signature; /* false: the digest alone */
-	enum key_kind key;
-	unsigned key_bits;	 /* RSA modulus, EC order, DSA p: real bit length */
-	unsigned q_bits;	 /* DSA q */
-	enum digest_alg digest;	 /* DIGEST_NONE with Ed25519/Ed448 */
-	enum digest_alg mgf;	 /* PSS: MGF1 digest; DIGEST_NONE = the same as digest */
-	enum alg_usage usage;
-};
 
 enum alg_reason {
 	ALG_UNLISTED = 0, /* no line in the catalogue: not good at any time */
@@ -56,18 +31,11 @@ struct alg_verdict {
 	int64_t end_utc; /* first second that is not good; TIME_MAX = open; TIME_NONE = never good: unlisted, unsupported, too small */
 	const char *overlay_reason; /* why a line that the authority does not have says so; NULL for its own lines. Lives with the catalogue */
 };
-/*
- * Identifier to use (crypto-policy 7.2): kind, key, digest; sizes 0, usage USE_DATA. False if this build does not know it.
- * A key alone (rsaEncryption, id-ecPublicKey, RSASSA-PSS) leaves the digest DIGEST_NONE: it is named elsewhere.
- */
-bool alg_by_oid(const char *oid, struct alg_use *out);
-bool alg_by_uri(const char *uri, struct alg_use *out);
-/* The identifiers of a use, static text; NULL where none is defined. */
-void alg_ids(const struct alg_use *use, const char **oid, const char **uri);
 
 struct catalogue;
 /*
- * Read an RFC 5698 / TS 119 322 file of at most 4 MiB. Its signature is not judged here. Tolerated faults (crypto-policy 4) are appended to remarks, one line each.
+ * Read an RFC 5698 / TS 119 322 file of at most 4 MiB. Its signature is not judged here. Tolerated faults
+ * (crypto-policy 4) are appended to remarks, one line a kind; remarks may be NULL.
  * ERR_FORMAT when it is no catalogue.
  */
 MUST_USE enum err_code catalogue_read(struct slice xml, struct catalogue **out, struct buf *remarks, struct err *e);
@@ -102,8 +70,6 @@ void catalogue_check(
     const struct catalogue *c, const struct alg_use *use, int64_t t_utc, bool after_update_warns, struct alg_verdict *out);
 /* First second that is not good: TIME_MAX = open, TIME_NONE = never good. For planning: never lenient. */
 int64_t catalogue_end(const struct catalogue *c, const struct alg_use *use);
-/* "RSA 2048 with SHA256"; out at least 64 octets. */
-void alg_text(const struct alg_use *use, char *out, size_t n);
 
 /* ---- verification policy (EN 319 102-1 constraints) ---- */
 
