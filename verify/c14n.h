@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Canonical form of a part of a tree, written in place into a sink. Private to
+ * this folder.
+ *
+ * Two ways lead there. A subtree of which only whole subtrees are left out (all
+ * that signatures in the wild ask for) goes through a writer of our own, one
+ * pass, no node-set. Anything else, and xml:base under C14N 1.1, goes through
+ * libxml2 with a visibility callback over marks.
+ */
+#ifndef EVERSEAL_VERIFY_C14N_H
+#define EVERSEAL_VERIFY_C14N_H
+
+#include "base/bytes.h"
+
+#include <libxml/tree.h>
+
+#define C14N_10_URI "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"
+#define C14N_EXC_URI "http://www.w3.org/2001/10/xml-exc-c14n#"
+
+enum c14n_mode { C14N_10 = 0, C14N_11, C14N_EXC };
+
+/* All-zero is Canonical XML 1.0 without comments, the default everywhere (xades.md 1.6). */
+struct c14n {
+	enum c14n_mode mode;
+	bool comments;
+	const char *prefixes; /* InclusiveNamespaces/@PrefixList of the exclusive method, NULL = none; borrowed */
+};
+
+/* False: not one of the six. prefixes is left NULL. */
+bool c14n_by_uri(const char *uri, struct c14n *out);
+/*
+ * Method of an element with @Algorithm (CanonicalizationMethod, Transform), its PrefixList included (borrowed from the tree).
+ * NULL node, absent or empty Algorithm: the default. False: unknown method.
+ */
+bool c14n_of(const xmlNode *node, struct c14n *out);
+
+/* Order numbers of a tree, kept in _private of its nodes: document 0, then elements, their attributes, their children. */
+struct numbering {
+	xmlDoc *doc;
+	size_t count;
+	uint32_t *last; /* [count]: last number of the subtree */
+};
+MUST_USE enum err_code numbering_make(xmlDoc *doc, struct numbering *out, struct err *e);
+void numbering_release(struct numbering *n);
+static inline size_t
+number_of(const xmlNode *node)
+{
+	return (size_t)(uintptr_t)node->_private;
+}
+
+/*
+ * An arbitrary node-set: a bit for each number. Namespace nodes follow their element unless ns_explicit;
+ * then those hidden are listed by element and declaration.
+ */
+struct marks {
+	const struct numbering *numbering;
+	uint8_t *bits;
+	bool ns_explicit;
+	struct ns_pair {
+		const xmlNode *element;
+		const xmlNs *ns;
+	} *ns; /* open addressing, power of two; the pairs that are IN the set */
+	size_t n_ns, cap_ns;
+};
+MUST_USE enum err_code marks_new(const struct numbering *n, struct marks **out, struct err *e);
+void marks_free(struct marks *m);
+static inline bool
+marks_has(const struct marks *m, size_t number)
+{
+	return (m->bits[number >> 3] >> (number & 7)) & 1;
+}
+static inline void
+marks_put(struct marks *m, size_t number, bool in)
+{
+	if (in)
+		m->bits[number >> 3] |= (uint8_t)(1u << (number & 7));
+	else
+		m->bits[number >> 3] &= (uint8_t) ~(1u << (number & 7));
+}
+void marks_put_range(struct marks *m, size_t first, size_t last, bool in);
+MUST_USE enum err_code marks_put_ns(struct marks *m, const xmlNode *element, const xmlNs *ns, struct err *e);
+bool marks_has_ns(const struct marks *m, const xmlNode *element, const xmlNs *ns);
+
+/* What is canonicalised. All pointers borrowed. */
+struct nodes {
+	xmlDoc *doc;
+	const xmlNode *apex;   /* an element, or the document itself */
+	bool comments;	       /* comments belong to the set */
+	const xmlNode *hidden; /* this subtree is left out (enveloped-signature); NULL = none */
+	bool hide_signatures;  /* every ds:Signature subtree is left out */
+	struct marks *marks;   /* not NULL: exactly these; the four above are folded in */
+};
+
+/*
+ * Write. ERR_FORMAT: a relative namespace name or an entity node, for which no canonical form exists (xades.md 1.1).
+ * numbers: used when the slow way is needed and made on demand; all-zero at first, belongs to the caller.
+ */
+MUST_USE enum err_code c14n_write(const struct c14n *how, const struct nodes *what, struct numbering *numbers,
+    const struct sink *to, struct err *e);
+/* The slow way always: for tests that compare the two. */
+MUST_USE enum err_code c14n_write_slow(const struct c14n *how, const struct nodes *what, struct numbering *numbers,
+    const struct sink *to, struct err *e);
+/* what's subtree with the hidden parts left out, as marks. */
+MUST_USE enum err_code nodes_marks(const struct nodes *what, struct numbering *numbers, struct marks **out, struct err *e);
+/* An element with that name in the XML-DSig namespace. */
+bool is_ds(const xmlNode *node, const char *local);
+
+#endif
