@@ -129,6 +129,7 @@ struct xsig {
 	int pss_salt;	       /* octets; -1 not PSS */
 	bool is_hmac;
 	struct slice value; /* decoded SignatureValue */
+	const char *value_note; /* why sig_check_value did not say TRUE, when there is more to say; NULL else */
 	struct xref *refs;
 	size_t n_refs;
 	const struct xref *props_ref; /* the one to SignedProperties that counts; NULL = none */
@@ -156,6 +157,7 @@ struct xsig {
 		    evidence_records, archive_old, key_infos;
 	} count;
 	bool data_object_formats_complete; /* every signed data reference has its one DataObjectFormat with one MimeType */
+	bool data_object_formats_valid;	   /* each names a ds:Reference of this signature and says something of it */
 	bool ref_transforms_simple;	   /* each reference at most one Transforms */
 	bool cert_uri_present;
 	bool key_info_signed;
@@ -163,6 +165,7 @@ struct xsig {
 	bool has_include;   /* a stamp with Include elements */
 	bool sealed;	    /* SealingEvidenceRecords */
 	bool qualifying_reference; /* QualifyingPropertiesReference: not supported */
+	bool target_differs;	   /* QualifyingProperties/@Target is not '#' and this signature's Id */
 	const char *format_fault;  /* NULL, or why this is FORMAT_FAILURE; static text with the clause */
 };
 
@@ -184,6 +187,8 @@ struct xades_limits {
 	size_t signatures;     /* default 1000 */
 	size_t stamps;	       /* default 1000 */
 	uint64_t xpath_steps;  /* cost guard, default 50 million node visits */
+	unsigned hmac_min_bits; /* 0 = max(80, half of the digest); vectors of others ask for less */
+	bool loose_pairs;	/* accept r and s of other widths than the order's, and in DER; never in archiving */
 };
 extern const struct xades_limits xades_limits_default;
 

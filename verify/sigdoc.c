@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: MIT */
+#include "verify/xades_int.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const struct xades_limits xades_limits_default = {
+    .references = 10000, /* EU DSS and others stay below 1000 a signature */
+    .transforms = 5,
+    .signatures = 1000,
+    .stamps = 1000,
+    .xpath_steps = 50 * 1000 * 1000, /* about two seconds */
+};
+
+static struct xades_limits
+with_defaults(const struct xades_limits *in)
+{
+	struct xades_limits l = in != NULL ? *in : xades_limits_default;
+
+	if (l.references == 0)
+		l.references = xades_limits_default.references;
+	if (l.transforms == 0)
+		l.transforms = xades_limits_default.transforms;
+	if (l.signatures == 0)
+		l.signatures = xades_limits_default.signatures;
+	if (l.stamps == 0)
+		l.stamps = xades_limits_default.stamps;
+	if (l.xpath_steps == 0)
+		l.xpath_steps = xades_limits_default.xpath_steps;
+	return l;
+}
+
+bool
+is_within(const xmlNode *a, const xmlNode *b)
+{
+	for (; a != NULL; a = a->parent)
+		if (a == b)
+			return true;
+	return false;
+}
+
+void
+format_fault(struct xsig *s, const char *text)
+{
+	if (s->format_fault == NULL)
+		s->format_fault = text;
+}
+
+enum err_code
+text_read(struct sigdoc *d, const xmlNode *node, char **out, struct err *e)
+{
+	AUTO(mem) char *text = NULL;
+
+	*out = NULL;
+	if (node == NULL)
+		return ERR_OK;
+	if (xml_text_dup(node, 65536, &text, e) != ERR_OK)
+		return err_wrap(e, "%s", (const char *)node->name);
+	*out = arena_dup(&state_of(d)->arena, text);
+	return *out != NULL ? ERR_OK : err_nomem(e);
+}
+
+enum err_code
+base64_read(struct sigdoc *d, const xmlNode *node, struct slice *out, struct err *e)
+{
+	AUTO(buf) struct buf b = {0};
+
+	*out = slice_of(NULL, 0);
+	if (node == NULL)
+		return ERR_OK;
+	switch (xml_base64(node, &b, e)) {
+	case ERR_OK:
+		break;
+	case ERR_NOMEM:
+		return err_wrap(e, "%s", (const char *)node->name);
+	default:
+		return ERR_OK;
+	}
+	*out = arena_slice(&state_of(d)->arena, buf_slice(&b));
+	return out->n == b.n ? ERR_OK : err_nomem(e);
+}
+
+enum err_code
+node_write(struct sigdoc *d, const xmlNode *node, const struct c14n *how, const struct sink *to, struct err *e)
+{
+	struct nodes what = {.doc = d->dom, .apex = node, .comments = true};
+
+	return c14n_write(how, &what, &state_of(d)->numbers, to, e);
+}
+
+/* ---- the one walk: IDs and signatures ---- */
+
+static bool
+id_attribute(const xmlAttr *a)
+{
+	const xmlChar *n = a->name;
+
+	if ((n[0] | 0x20) != 'i' || (n[1] | 0x20) != 'd' || n[2] != '\0')
+		return false;
+	if (a->ns == NULL)
+		return true; /* iD too: every spelling counts against uniqueness */
+	return n[0] == 'i' && n[1] == 'd' && strcmp((const char *)a->ns->href, (const char *)XML_XML_NAMESPACE) == 0;
+}
+
+const char *
+id_of(const xmlNode *node)
+{
+	const xmlAttr *a;
+
+	for (a = node != NULL && node->type == XML_ELEMENT_NODE ? node->properties : NULL; a != NULL; a = a->next)
+		if (id_attribute(a))
+			return a->children != NULL ? (const char *)a->children->content : "";
+	return NULL;
+}
+
+struct walk {
+	struct sigdoc *d;
+	size_t references;
+	size_t cap;
+};
+
+/* The signature that n stands in, and whether n is its counter-signature: child of a CounterSignature property. */
+static void
+place_signature(struct sigdoc *d, struct xsig *s)
+{
+	const xmlNode *up;
+	bool counter = s->node->parent != NULL && s->node->parent->type == XML_ELEMENT_NODE &&
+	    strcmp((const char *)s->node->parent->name, "CounterSignature") == 0;
+	size_t i;
+
+	s->parent = -1;
+	for (up = s->node->parent; up != NULL && !is_ds(up, "Signature"); up = up->parent)
+		;
+	for (i = 0; up != NULL && i < d->n_sigs; i++) {
+		if (d->sigs[i].node != up)
+			continue;
+		if (counter)
+			s->parent = (long)i;
+		s->nested = !counter || d->sigs[i].nested;
+	}
+}
+
+static enum err_code
+add_signature(struct walk *w, xmlNode *node, struct err *e)
+{
+	struct sigdoc *d = w->d;
+	struct xsig *s;
+
+	if (d->n_sigs >= state_of(d)->limits.signatures)
+		return err_set(e, ERR_LIMIT, "more than %zu signatures", state_of(d)->limits.signatures);
+	if (!mem_grow(&d->sigs, &w->cap, d->n_sigs, sizeof(*d->sigs)))
+		return err_nomem(e);
+	s = &d->sigs[d->n_sigs];
+	memset(s, 0, sizeof(*s));
+	s->node = node;
+	s->index = d->n_sigs;
+	s->pss_salt = -1;
+	s->signing_time = TIME_NONE;
+	place_signature(d, s);
+	d->n_sigs++;
+	return ERR_OK;
+}
+
+static enum err_code
+see_element(struct walk *w, xmlNode *n, struct err *e)
+{
+	struct docstate *st = state_of(w->d);
+	const xmlAttr *a;
+
+	for (a = n->properties; a != NULL; a = a->next)
+		if (id_attribute(a) && a->children != NULL && a->children->content != NULL && *a->children->content != '\0' &&
+		    idmap_add(&st->ids, (const char *)a->children->content, n, e) != ERR_OK)
+			return err_wrap(e, "IDs");
+	if (is_ds(n, "Reference") && ++w->references > st->limits.references)
+		return err_set(e, ERR_LIMIT, "more than %zu references", st->limits.references);
+	return is_ds(n, "Signature") ? add_signature(w, n, e) : ERR_OK;
+}
+
+static enum err_code
+walk_document(struct sigdoc *d, struct err *e)
+{
+	struct walk w = {.d = d};
+	xmlNode *root = xmlDocGetRootElement(d->dom), *n;
+	enum err_code r;
+
+	for (n = root; n != NULL; n = xml_walk(root, n)) {
+		r = see_element(&w, n, e);
+		if (r != ERR_OK)
+			return r;
+	}
+	d->dossier = root != NULL && strcmp((const char *)root->name, "Dossier") == 0 && root->ns != NULL &&
+	    (strcmp((const char *)root->ns->href, "https://www.microsec.hu/ds/e-szigno30#") == 0 ||
+		strncmp((const char *)root->ns->href, "http://www.e-cegjegyzek.hu/", 27) == 0);
+	return ERR_OK;
+}
+
+/* ---- the parts of one signature ---- */
+
+static void
+read_parts(struct xsig *s)
+{
+	s->signed_info = xml_first(s->node, NS_DS, "SignedInfo");
+	s->signature_value = xml_first(s->node, NS_DS, "SignatureValue");
+	s->key_info = xml_first(s->node, NS_DS, "KeyInfo");
+	s->count.key_infos = (unsigned)xml_count(s->node, NS_DS, "KeyInfo");
+	if (xml_count(s->node, NS_DS, "SignedInfo") != 1)
+		format_fault(s, "not exactly one SignedInfo (XMLDSig 4.2)");
+	if (xml_count(s->node, NS_DS, "SignatureValue") != 1)
+		format_fault(s, "not exactly one SignatureValue (XMLDSig 4.2)");
+	if (s->count.key_infos > 1)
+		format_fault(s, "more than one KeyInfo (XMLDSig 4.2)");
+	if (s->signed_info != NULL && xml_first(s->signed_info, NS_DS, "Reference") == NULL)
+		format_fault(s, "no Reference (XMLDSig 4.4)");
+}
+
+static enum err_code
+read_signature(struct sigdoc *d, struct xsig *s, struct err *e)
+{
+	const char *id = id_of(s->node);
+	bool ambiguous;
+
+	if (id != NULL) {
+		s->id = arena_dup(&state_of(d)->arena, id);
+		if (s->id == NULL)
+			return err_nomem(e);
+		(void)idmap_find(&state_of(d)->ids, id, &ambiguous);
+		if (ambiguous)
+			format_fault(s, "the signature's Id stands at another element too (EN 319 102-1 5.2.2, SignatureDuplicated)");
+	}
+	read_parts(s);
+	if (method_read(d, s, e) != ERR_OK || base64_read(d, s->signature_value, &s->value, e) != ERR_OK ||
+	    refs_read(d, s, e) != ERR_OK || xades_read(d, s, e) != ERR_OK)
+		return err_wrap(e, "signature %zu", s->index);
+	return ERR_OK;
+}
+
+static enum err_code
+open_parts(struct sigdoc *d, struct err *e)
+{
+	struct docstate *st = state_of(d);
+	size_t i;
+
+	st->md = EVP_MD_CTX_new();
+	st->files = mem_new(d->n_files + 1, sizeof(*st->files));
+	if (st->md == NULL || st->files == NULL)
+		return err_nomem(e);
+	if (xml_load(d->raw, &st->limits.xml, &d->dom, e) != ERR_OK || walk_document(d, e) != ERR_OK)
+		return err_wrap(e, "signature file");
+	for (i = 0; i < d->n_sigs; i++)
+		if (read_signature(d, &d->sigs[i], e) != ERR_OK)
+			return err_wrap(e, "signature file");
+	return ERR_OK;
+}
+
+enum err_code
+sigdoc_open(struct slice raw, const struct side_file *files, size_t n_files, const struct xades_limits *limits,
+    struct sigdoc **out, struct err *e)
+{
+	AUTO(sigdoc) struct sigdoc *d = mem_new(1, sizeof(*d));
+	struct docstate *st = mem_new(1, sizeof(*st));
+	enum err_code r;
+
+	if (d == NULL || st == NULL) {
+		free(st);
+		return err_nomem(e);
+	}
+	d->state = st;
+	d->raw = raw;
+	d->files = files;
+	d->n_files = n_files;
+	st->limits = with_defaults(limits);
+	st->xpath_left = st->limits.xpath_steps;
+	r = open_parts(d, e);
+	if (r != ERR_OK)
+		return r;
+	*out = TAKE(d);
+	return ERR_OK;
+}
+
+void
+sigdoc_close(struct sigdoc *d)
+{
+	struct docstate *st;
+
+	if (d == NULL)
+		return;
+	st = state_of(d);
+	arena_release(&st->arena);
+	idmap_release(&st->ids);
+	numbering_release(&st->numbers);
+	free(st->files);
+	EVP_MD_CTX_free(st->md);
+	free(st);
+	free(d->sigs);
+	xmlFreeDoc(d->dom);
+	free(d);
+}
+
+void
+sigdoc_auto(struct sigdoc **d)
+{
+	sigdoc_close(*d);
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+#include "verify/xades_int.h"
+
+#include <string.h>
+
+const char *
+stamp_type_name(enum stamp_type t)
+{
+	static const char *const names[] = {[STAMP_ALL_DATA] = "ALL_DATA",
+	    [STAMP_INDIVIDUAL_DATA] = "INDIVIDUAL_DATA",
+	    [STAMP_SIGNATURE] = "SIGNATURE",
+	    [STAMP_SIG_AND_REFS] = "VALIDATION_DATA",
+	    [STAMP_REFS_ONLY] = "REFSONLY",
+	    [STAMP_ARCHIVE] = "ARCHIVE"};
+
+	return names[t];
+}
+
+/* The kinds of property that hold a token; x141 names count in every container. */
+static const struct stamp_row {
+	const char *name;
+	enum stamp_type type;
+	bool is_signed, x141;
+} rows[] = {
+    {"AllDataObjectsTimeStamp", STAMP_ALL_DATA, true, false},
+    {"IndividualDataObjectsTimeStamp", STAMP_INDIVIDUAL_DATA, true, false},
+    {"SignatureTimeStamp", STAMP_SIGNATURE, false, false},
+    {"SigAndRefsTimeStamp", STAMP_SIG_AND_REFS, false, false},
+    {"SigAndRefsTimeStampV2", STAMP_SIG_AND_REFS, false, true},
+    {"RefsOnlyTimeStamp", STAMP_REFS_ONLY, false, false},
+    {"RefsOnlyTimeStampV2", STAMP_REFS_ONLY, false, true},
+    {"ArchiveTimeStamp", STAMP_ARCHIVE, false, false},
+    {"ArchiveTimeStamp", STAMP_ARCHIVE, false, true},
+    {"ArchiveTimeStampV2", STAMP_ARCHIVE, false, true}, /* drafts of TS 101 903 1.4.1 */
+};
+
+static const struct stamp_row *
+row_of(const xmlNode *p, const char *ns, bool is_signed)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (rows[i].is_signed == is_signed && xml_is(p, rows[i].x141 ? NS_X141 : ns, rows[i].name))
+			return &rows[i];
+	return NULL;
+}
+
+static enum err_code
+stamp_read(struct sigdoc *d, struct xsig *s, xmlNode *p, const struct stamp_row *row, size_t position, struct xstamp *t,
+    struct err *e)
+{
+	/* Children stand in the container's namespace, also in x141 properties; old e-akta keep that of 1.2.2. */
+	const char *ns = xades_ns(s->version), *c14n = xml_attr(xml_first(p, NS_DS, "CanonicalizationMethod"), "Algorithm");
+	const char *id = xml_attr(p, "Id");
+
+	t->type = row->type;
+	t->node = p;
+	t->v2 = row->x141 && row->type != STAMP_ARCHIVE;
+	t->old_archive = row->type == STAMP_ARCHIVE && !row->x141;
+	t->position = position;
+	t->n_tokens = xml_count(p, ns, "EncapsulatedTimeStamp");
+	if (t->n_tokens == 0)
+		t->note = xml_first(p, ns, "XMLTimeStamp") != NULL ? arena_dup(&state_of(d)->arena, "XMLTimeStamp is not supported") :
+								     arena_dup(&state_of(d)->arena, "no token");
+	else if (t->n_tokens > 1)
+		t->note = arena_dup(&state_of(d)->arena, "more than one token: the first counts");
+	if (id != NULL)
+		t->id = arena_dup(&state_of(d)->arena, id);
+	if (c14n != NULL)
+		t->c14n = arena_dup(&state_of(d)->arena, c14n);
+	if (xml_first(p, ns, "Include") != NULL)
+		s->has_include = true;
+	if (t->old_archive)
+		s->count.archive_old++;
+	if (base64_read(d, xml_first(p, ns, "EncapsulatedTimeStamp"), &t->token, e) != ERR_OK)
+		return err_wrap(e, "%s", row->name);
+	if (t->n_tokens == 1 && t->token.n == 0)
+		t->note = arena_dup(&state_of(d)->arena, "the token is not base64");
+	return ERR_OK;
+}
+
+static enum err_code
+list_read(struct sigdoc *d, struct xsig *s, const xmlNode *parent, bool is_signed, struct err *e)
+{
+	const char *ns = xades_ns(s->version);
+	const struct stamp_row *row;
+	size_t at = 0;
+	xmlNode *p;
+
+	for (p = xml_first(parent, NULL, NULL); p != NULL; p = xml_next(p, NULL, NULL), at++) {
+		row = row_of(p, ns, is_signed);
+		if (row == NULL)
+			continue;
+		if (stamp_read(d, s, p, row, is_signed ? SIZE_MAX : at, &s->stamps[s->n_stamps], e) != ERR_OK)
+			return err_wrap(e, "time-stamp");
+		s->n_stamps++;
+	}
+	return ERR_OK;
+}
+
+enum err_code
+stamps_read(struct sigdoc *d, struct xsig *s, const xmlNode *signed_data, struct err *e)
+{
+	const char *ns = xades_ns(s->version);
+	size_t count = 0;
+	const xmlNode *p;
+
+	for (p = xml_first(signed_data, NULL, NULL); p != NULL; p = xml_next(p, NULL, NULL))
+		count += row_of(p, ns, true) != NULL;
+	for (p = xml_first(s->unsigned_props, NULL, NULL); p != NULL; p = xml_next(p, NULL, NULL))
+		count += row_of(p, ns, false) != NULL;
+	if (count > state_of(d)->limits.stamps)
+		return err_set(e, ERR_LIMIT, "more than %zu time-stamps", state_of(d)->limits.stamps);
+	s->stamps = arena_new(&state_of(d)->arena, (count + 1) * sizeof(*s->stamps));
+	if (s->stamps == NULL)
+		return err_nomem(e);
+	if (list_read(d, s, signed_data, true, e) != ERR_OK || list_read(d, s, s->unsigned_props, false, e) != ERR_OK)
+		return err_wrap(e, "signature %zu", s->index);
+	return ERR_OK;
+}

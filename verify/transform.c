@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+#include "verify/xades_int.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define ENVELOPED_URI NS_DS "enveloped-signature"
+#define BASE64_URI NS_DS "base64"
+#define XPATH_URI "http://www.w3.org/TR/1999/REC-xpath-19991116"
+#define FILTER2_URI "http://www.w3.org/2002/06/xmldsig-filter2"
+
+/* Is this error a verdict on the data (then a fault) or trouble of our own (then an error)? */
+static enum err_code
+as_fault(struct run *r, enum err_code code, const struct err *why, const char *what, struct err *e)
+{
+	switch (code) {
+	case ERR_FORMAT:
+	case ERR_REFUSED:
+	case ERR_UNSUPPORTED:
+		return run_fault(r, REF_TRANSFORM_FAILED, "%s: %.180s", what, why->text);
+	case ERR_LIMIT:
+		return run_fault(r, REF_LIMIT, "%s: %.180s", what, why->text);
+	default:
+		return err_set(e, code, "%s: %s", what, why->text);
+	}
+}
+
+enum err_code
+data_marks(struct data *io, struct err *e)
+{
+	if (io->nodes.marks != NULL)
+		return ERR_OK;
+	return nodes_marks(&io->nodes, io->numbers, &io->nodes.marks, e);
+}
+
+static enum err_code
+load_file(struct data *io, size_t max, struct err *e)
+{
+	if (io->kind != DATA_FILE)
+		return ERR_OK;
+	if (source_read_all(&io->file->source, max, &io->octets, e) != ERR_OK)
+		return err_wrap(e, "data file");
+	io->kind = DATA_OCTETS;
+	return ERR_OK;
+}
+
+static size_t
+parse_cap(const struct run *r)
+{
+	size_t max = state_of(r->d)->limits.xml.max_bytes;
+
+	return max != 0 ? max : (size_t)256 << 20;
+}
+
+static enum err_code
+need_nodes(struct run *r, struct data *io, struct err *e)
+{
+	AUTO(buf) struct buf raw = {0};
+	xmlDoc *doc = NULL;
+	struct err why = {0};
+	enum err_code rc;
+
+	if (io->kind == DATA_NODES)
+		return ERR_OK;
+	rc = load_file(io, parse_cap(r), &why);
+	if (rc == ERR_OK)
+		rc = xml_load(buf_slice(&io->octets), &state_of(r->d)->limits.xml, &doc, &why);
+	if (rc != ERR_OK)
+		return as_fault(r, rc, &why, "data that a transform needs as XML", e);
+	data_release(io);
+	io->kind = DATA_NODES;
+	io->own_doc = doc;
+	io->numbers = &io->own_numbers;
+	io->nodes = (struct nodes){.doc = doc, .apex = (const xmlNode *)doc, .comments = true};
+	return ERR_OK;
+}
+
+/* Canonical form into to, or a fault. */
+static enum err_code
+canonical(struct run *r, const struct c14n *how, const struct data *io, const struct sink *to, struct err *e)
+{
+	struct err why = {0};
+	enum err_code rc = c14n_write(how, &io->nodes, io->numbers, to, &why);
+
+	return rc == ERR_OK ? ERR_OK : as_fault(r, rc, &why, "canonical form", e);
+}
+
+static enum err_code
+nodes_to_octets(struct run *r, const struct c14n *how, struct data *io, struct err *e)
+{
+	struct data next = {0};
+	struct sink to = sink_buf(&next.octets);
+	enum err_code rc = canonical(r, how, io, &to, e);
+
+	if (rc == ERR_OK)
+		rc = buf_ok(&next.octets, e);
+	data_release(io);
+	*io = next;
+	return rc;
+}
+
+static enum err_code
+enveloped(struct run *r, struct data *io)
+{
+	size_t first;
+
+	if (io->kind != DATA_NODES || io->nodes.doc != r->d->dom)
+		return run_fault(r, REF_TRANSFORM_FAILED, "enveloped-signature on data that is not this document (XMLDSig 6.6.4)");
+	if (io->nodes.hidden != NULL)
+		return run_fault(r, REF_TRANSFORM_FAILED, "enveloped-signature twice (xades.md 1.4)");
+	if (io->nodes.marks != NULL) {
+		first = number_of(r->s->node);
+		marks_put_range(io->nodes.marks, first, io->numbers->last[first], false);
+	}
+	io->nodes.hidden = r->s->node;
+	return ERR_OK;
+}
+
+/* String value of the set: its text nodes in document order. */
+static void
+node_text(const struct data *io, struct buf *out)
+{
+	const struct nodes *set = &io->nodes;
+	const xmlNode *n = set->apex;
+
+	while (n != NULL) {
+		bool skip = n == set->hidden || (set->hide_signatures && is_ds(n, "Signature"));
+		bool text = n->type == XML_TEXT_NODE || n->type == XML_CDATA_SECTION_NODE;
+
+		if (text && n->content != NULL && (set->marks == NULL || marks_has(set->marks, number_of(n))))
+			buf_adds(out, (const char *)n->content);
+		if (!skip && n->children != NULL && n->type != XML_ENTITY_REF_NODE) {
+			n = n->children;
+			continue;
+		}
+		while (n != set->apex && n->next == NULL)
+			n = n->parent;
+		if (n == set->apex)
+			return;
+		n = n->next;
+	}
+}
+
+static enum err_code
+from_base64(struct run *r, struct data *io, struct err *e)
+{
+	AUTO(buf) struct buf text = {0};
+	struct data next = {0};
+	struct err why = {0};
+	enum err_code rc = load_file(io, parse_cap(r), &why);
+
+	if (rc == ERR_OK && io->kind == DATA_NODES) {
+		node_text(io, &text);
+		rc = buf_ok(&text, &why);
+	}
+	if (rc == ERR_OK)
+		rc = base64_to(io->kind == DATA_NODES ? buf_slice(&text) : buf_slice(&io->octets), &next.octets, &why);
+	data_release(io);
+	*io = next;
+	return rc == ERR_OK ? ERR_OK : as_fault(r, rc, &why, "base64 transform", e);
+}
+
+static enum err_code
+one_transform(struct run *r, const xmlNode *t, const char *uri, struct data *io, struct err *e)
+{
+	if (strcmp(uri, ENVELOPED_URI) == 0)
+		return enveloped(r, io);
+	if (strcmp(uri, BASE64_URI) == 0)
+		return from_base64(r, io, e);
+	if (strcmp(uri, XPATH_URI) == 0 || strcmp(uri, FILTER2_URI) == 0) {
+		if (need_nodes(r, io, e) != ERR_OK)
+			return err_wrap(e, "transform");
+		if (r->fault != REF_FINE)
+			return ERR_OK;
+		return strcmp(uri, XPATH_URI) == 0 ? xpath_filter(r, t, io, e) : xpath_filter2(r, t, io, e);
+	}
+	return run_fault(r, REF_UNSUPPORTED_TRANSFORM, "transform %.150s is not supported", uri);
+}
+
+static enum err_code
+write_out(struct run *r, struct data *io, const struct c14n *final, const struct sink *to, struct err *e)
+{
+	if (io->kind == DATA_NODES)
+		return canonical(r, final, io, to, e);
+	if (io->kind == DATA_FILE)
+		return source_copy(&io->file->source, 0, io->file->source.size_bytes, to, e);
+	return sink_write(to, buf_slice(&io->octets), e);
+}
+
+enum err_code
+transforms_write(struct run *r, const xmlNode *transforms, struct data *io, const struct c14n *final, const struct sink *to,
+    struct err *e)
+{
+	const xmlNode *t;
+	enum err_code rc = ERR_OK;
+	struct c14n how;
+
+	if (xml_count(transforms, NS_DS, "Transform") > state_of(r->d)->limits.transforms)
+		return run_fault(r, REF_LIMIT, "more than %zu transforms", state_of(r->d)->limits.transforms);
+	for (t = xml_first(transforms, NS_DS, "Transform"); t != NULL; t = xml_next(t, NS_DS, "Transform")) {
+		const char *uri = xml_attr(t, "Algorithm");
+
+		if (uri == NULL || *uri == '\0')
+			return run_fault(r, REF_UNSUPPORTED_TRANSFORM, "transform without Algorithm");
+		if (!c14n_of(t, &how)) {
+			rc = one_transform(r, t, uri, io, e);
+		} else {
+			rc = need_nodes(r, io, e);
+			if (rc == ERR_OK && r->fault == REF_FINE && xml_next(t, NS_DS, "Transform") == NULL)
+				return canonical(r, &how, io, to, e);
+			if (rc == ERR_OK && r->fault == REF_FINE)
+				rc = nodes_to_octets(r, &how, io, e);
+		}
+		if (rc != ERR_OK || r->fault != REF_FINE)
+			return rc;
+	}
+	return write_out(r, io, final, to, e);
+}

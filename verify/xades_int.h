@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files behind xades.h share. Private to this folder.
+ *
+ * Everything that a sigdoc hands out as char * or slice lives in its arena and
+ * goes with it; nothing of it is freed alone.
+ */
+#ifndef EVERSEAL_VERIFY_XADES_INT_H
+#define EVERSEAL_VERIFY_XADES_INT_H
+
+#include "base/bytes.h"
+#include "verify/c14n.h"
+#include "verify/xades.h"
+
+#include "base/xml.h"
+
+/* ---- arena ---- */
+
+struct arena {
+	struct arena_block {
+		struct arena_block *next;
+	} *blocks;
+	uint8_t *at;
+	size_t left;
+};
+void *arena_new(struct arena *a, size_t n); /* zeroed; NULL on no memory */
+char *arena_dup(struct arena *a, const char *s);
+char *arena_printf(struct arena *a, const char *fmt, ...) PRINTF(2, 3);
+struct slice arena_slice(struct arena *a, struct slice s); /* p NULL with n > 0 never happens: empty on no memory */
+void arena_release(struct arena *a);
+
+/* ---- IDs: Id, ID, id without a namespace, and xml:id (xades.md 1.4) ---- */
+
+struct idmap {
+	struct id_entry {
+		const char *value; /* borrowed from the tree */
+		xmlNode *node;
+		bool twice; /* at another element too */
+	} *v;
+	size_t n, cap;
+};
+MUST_USE enum err_code idmap_add(struct idmap *m, const char *value, xmlNode *node, struct err *e);
+/* NULL: no such ID. *ambiguous: it stands at two elements; the node is the first of them then. */
+xmlNode *idmap_find(const struct idmap *m, const char *value, bool *ambiguous);
+void idmap_release(struct idmap *m);
+/* Value of the ID attribute of a node, NULL if none. */
+const char *id_of(const xmlNode *node);
+
+/* ---- the state of a sigdoc ---- */
+
+struct file_digests {
+	bool done;
+	struct digest v[DIGEST_ALGS];
+};
+
+struct docstate {
+	struct arena arena;
+	struct idmap ids;
+	struct numbering numbers; /* made on first need */
+	struct xades_limits limits;
+	uint64_t xpath_left;
+	struct file_digests *files; /* [n_files] */
+	unsigned digest_set;	    /* bit for each algorithm that any reference names */
+	EVP_MD_CTX *md;		    /* reused for every digest */
+};
+static inline struct docstate *
+state_of(const struct sigdoc *d)
+{
+	return d->state;
+}
+
+/* ---- what passes between dereferencing, transforms and digest ---- */
+
+enum data_kind { DATA_OCTETS = 0, DATA_FILE, DATA_NODES };
+struct data {
+	enum data_kind kind;
+	struct buf octets;
+	const struct side_file *file;
+	struct nodes nodes;
+	xmlDoc *own_doc;	   /* parsed on the way */
+	struct numbering own_numbers;
+	struct numbering *numbers; /* of nodes.doc */
+};
+void data_release(struct data *d);
+void data_auto(struct data *d);
+
+/* A fault is a verdict on the reference, told beside the error code; note is for people. */
+struct run {
+	struct sigdoc *d;
+	struct xsig *s;
+	enum ref_fault fault;
+	char note[240];
+};
+/* Sets fault and note. Returns ERR_OK: a verdict is no error. */
+enum err_code run_fault(struct run *r, enum ref_fault fault, const char *fmt, ...) PRINTF(3, 4);
+
+/* A same-document URI ("", #...) to nodes; run->fault says why not. Other URIs are not handled here. */
+MUST_USE enum err_code deref_local(struct run *r, const char *uri, struct data *out, struct err *e);
+static inline bool
+uri_is_local(const char *uri)
+{
+	return uri != NULL && (*uri == '\0' || *uri == '#');
+}
+/* Digest of a side file's octets; alg NONE in *out when only other digests of it are known. Read once, whatever the algorithms. */
+MUST_USE enum err_code side_digest(struct sigdoc *d, size_t i, enum digest_alg alg, struct digest *out, struct err *e);
+/* The file that the URI names, percent-decoded if need be; NULL if none. */
+const struct side_file *side_by_name(const struct sigdoc *d, const char *uri);
+bool uri_forbidden(const char *uri);
+/*
+ * Apply ds:Transforms (may be NULL) and write the octets. A result that is nodes is canonicalised by final (xades.md 1.3, 4).
+ * io is used up. r->fault is set instead of an error when a transform is refused or fails.
+ */
+MUST_USE enum err_code transforms_write(struct run *r, const xmlNode *transforms, struct data *io, const struct c14n *final,
+    const struct sink *to, struct err *e);
+/* P(ref) of xades.md 4: dereference, transform, write; final for nodes. x->target and x->file as sig_check_references left them. */
+MUST_USE enum err_code ref_write(
+    struct run *r, const struct xref *x, const struct c14n *final, const struct sink *to, struct err *e);
+/* XPath 1.0 filter and XPath Filter 2.0. */
+MUST_USE enum err_code xpath_filter(struct run *r, const xmlNode *transform, struct data *io, struct err *e);
+MUST_USE enum err_code xpath_filter2(struct run *r, const xmlNode *transform, struct data *io, struct err *e);
+/* io's nodes as marks, owned by io from then on. */
+MUST_USE enum err_code data_marks(struct data *io, struct err *e);
+
+/* ---- reading ---- */
+
+/* ds:SignedInfo's references into s->refs. */
+MUST_USE enum err_code refs_read(struct sigdoc *d, struct xsig *s, struct err *e);
+MUST_USE enum err_code method_read(struct sigdoc *d, struct xsig *s, struct err *e);
+/* Digest method and value children into *out; alg NONE when unknown, *uri the written name (NULL = absent). */
+MUST_USE enum err_code digest_read(
+    struct sigdoc *d, const xmlNode *parent, struct digest *out, char **uri, struct err *e);
+/* Qualifying properties: all that xsig holds beyond XML-DSig. */
+MUST_USE enum err_code xades_read(struct sigdoc *d, struct xsig *s, struct err *e);
+MUST_USE enum err_code stamps_read(struct sigdoc *d, struct xsig *s, const xmlNode *signed_data, struct err *e);
+/* Trimmed text of a node in the arena; NULL node gives NULL. ERR_LIMIT above 64 KiB. */
+MUST_USE enum err_code text_read(struct sigdoc *d, const xmlNode *node, char **out, struct err *e);
+/* Base64 content in the arena; empty when it can't be decoded. */
+MUST_USE enum err_code base64_read(struct sigdoc *d, const xmlNode *node, struct slice *out, struct err *e);
+/* The first fault wins; text is static. */
+void format_fault(struct xsig *s, const char *text);
+const char *xades_ns(enum xades_version v);
+/* Is a inside b's subtree, b itself included? */
+bool is_within(const xmlNode *a, const xmlNode *b);
+
+/* First octet of memory for C14N(node) into to. */
+MUST_USE enum err_code node_write(
+    struct sigdoc *d, const xmlNode *node, const struct c14n *how, const struct sink *to, struct err *e);
+
+#endif

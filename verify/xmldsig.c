@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: MIT */
+#include "verify/xades_int.h"
+
+#include "base/xml.h"
+
+#include <openssl/evp.h>
+#include <string.h>
+
+#define TYPE_MANIFEST NS_DS "Manifest"
+#define TYPE_PROPERTIES NS_DS "SignatureProperties"
+#define TYPE_COUNTERSIGNED "http://uri.etsi.org/01903#CountersignedSignature"
+
+static bool
+is_props_type(const char *type)
+{
+	return strcmp(type, "http://uri.etsi.org/01903#SignedProperties") == 0 || strcmp(type, NS_X111 "SignedProperties") == 0 ||
+	    strcmp(type, NS_X122 "SignedProperties") == 0;
+}
+
+enum err_code
+digest_read(struct sigdoc *d, const xmlNode *parent, struct digest *out, char **uri, struct err *e)
+{
+	/* 1.1.1 has the two in its own namespace, as its parent. */
+	const char *own = parent != NULL && parent->ns != NULL ? (const char *)parent->ns->href : NS_DS;
+	const char *ns = xml_first(parent, NS_DS, "DigestMethod") != NULL ? NS_DS : own;
+	const xmlNode *method = xml_first(parent, ns, "DigestMethod"), *value = xml_first(parent, ns, "DigestValue");
+	const char *name = xml_attr(method, "Algorithm");
+	const struct digest_row *row = name != NULL ? digest_by_uri(name) : NULL;
+	struct slice octets;
+
+	*out = (struct digest){0};
+	if (uri != NULL)
+		*uri = name != NULL ? arena_dup(&state_of(d)->arena, name) : NULL;
+	if (base64_read(d, value, &octets, e) != ERR_OK)
+		return err_wrap(e, "digest");
+	if (row != NULL)
+		out->alg = row->alg;
+	if (octets.n <= sizeof(out->octets)) {
+		out->n = octets.n;
+		if (octets.n != 0)
+			memcpy(out->octets, octets.p, octets.n);
+	}
+	return ERR_OK;
+}
+
+static enum err_code
+attr_read(struct sigdoc *d, const xmlNode *n, const char *name, char **out, struct err *e)
+{
+	const char *v = xml_attr(n, name);
+
+	*out = NULL;
+	if (v == NULL)
+		return ERR_OK;
+	*out = arena_dup(&state_of(d)->arena, v);
+	return *out != NULL ? ERR_OK : err_nomem(e);
+}
+
+/* The element that a same-document URI means; NULL for the document, for other URIs and when it is not one element. */
+static enum err_code
+target_of(struct sigdoc *d, struct xsig *s, const char *uri, xmlNode **out, struct err *e)
+{
+	struct run r = {.d = d, .s = s};
+	struct data at = {0};
+	enum err_code rc;
+
+	*out = NULL;
+	if (!uri_is_local(uri) || *uri == '\0')
+		return ERR_OK;
+	rc = deref_local(&r, uri, &at, e);
+	if (rc == ERR_OK && r.fault == REF_FINE && at.nodes.apex->type == XML_ELEMENT_NODE)
+		*out = (xmlNode *)(uintptr_t)at.nodes.apex;
+	return rc;
+}
+
+/* Type is a claim: what it resolves to inside this signature decides (xades.md 1.4). */
+static enum ref_kind
+kind_of(const struct xsig *s, const struct xref *x)
+{
+	const char *type = x->type != NULL ? x->type : "";
+
+	if (is_props_type(type))
+		return REF_SIGNED_PROPERTIES;
+	if (strcmp(type, TYPE_COUNTERSIGNED) == 0)
+		return REF_COUNTERSIGNED;
+	if (x->target == NULL || !is_within(x->target, s->node))
+		return REF_DATA;
+	if (x->target == s->key_info)
+		return REF_KEY_INFO;
+	if (strcmp(type, TYPE_MANIFEST) == 0 && is_ds(x->target, "Manifest"))
+		return REF_MANIFEST;
+	if (strcmp(type, TYPE_PROPERTIES) == 0 && is_ds(x->target, "SignatureProperties"))
+		return REF_SIGNATURE_PROPERTIES;
+	return is_ds(x->target, "Object") && x->target->parent == s->node ? REF_OBJECT : REF_DATA;
+}
+
+static enum err_code
+ref_read(struct sigdoc *d, struct xsig *s, xmlNode *node, struct xref *x, struct err *e)
+{
+	x->node = node;
+	if (attr_read(d, node, "Id", &x->id, e) != ERR_OK || attr_read(d, node, "URI", &x->uri, e) != ERR_OK ||
+	    attr_read(d, node, "Type", &x->type, e) != ERR_OK || digest_read(d, node, &x->digest, &x->digest_uri, e) != ERR_OK ||
+	    target_of(d, s, x->uri, &x->target, e) != ERR_OK)
+		return err_wrap(e, "reference");
+	if (xml_count(node, NS_DS, "Transforms") > 1)
+		s->ref_transforms_simple = false;
+	state_of(d)->digest_set |= 1u << x->digest.alg;
+	return ERR_OK;
+}
+
+static enum err_code
+list_read(struct sigdoc *d, struct xsig *s, const xmlNode *parent, struct xref **out, size_t *n, struct err *e)
+{
+	size_t count = xml_count(parent, NS_DS, "Reference"), i = 0;
+	struct xref *v = arena_new(&state_of(d)->arena, (count + 1) * sizeof(*v));
+	xmlNode *c;
+
+	if (v == NULL)
+		return err_nomem(e);
+	for (c = xml_first(parent, NS_DS, "Reference"); c != NULL; c = xml_next(c, NS_DS, "Reference"))
+		if (ref_read(d, s, c, &v[i++], e) != ERR_OK)
+			return err_wrap(e, "reference %zu", i);
+	*out = v;
+	*n = i;
+	return ERR_OK;
+}
+
+enum err_code
+refs_read(struct sigdoc *d, struct xsig *s, struct err *e)
+{
+	size_t i;
+
+	s->ref_transforms_simple = true;
+	if (list_read(d, s, s->signed_info, &s->refs, &s->n_refs, e) != ERR_OK)
+		return err_wrap(e, "SignedInfo");
+	for (i = 0; i < s->n_refs; i++) {
+		struct xref *x = &s->refs[i];
+
+		x->kind = kind_of(s, x);
+		if (x->kind == REF_MANIFEST && list_read(d, s, x->target, &x->entries, &x->n_entries, e) != ERR_OK)
+			return err_wrap(e, "Manifest");
+	}
+	return ERR_OK;
+}
+
+/* ---- checking ---- */
+
+struct md_sink {
+	EVP_MD_CTX *ctx;
+};
+
+static enum err_code
+md_write(void *ctx, struct slice in, struct err *e)
+{
+	if (in.n != 0 && EVP_DigestUpdate(((struct md_sink *)ctx)->ctx, in.p, in.n) != 1)
+		return err_openssl(e, ERR_BUG, "digest");
+	return ERR_OK;
+}
+
+/* Octets of the reference from io under its algorithm. got->alg stays NONE when r->fault was set. */
+static enum err_code
+digest_data(struct run *r, const struct xref *x, struct data *io, struct digest *got, struct err *e)
+{
+	struct md_sink m = {state_of(r->d)->md};
+	struct sink to = {md_write, &m};
+	const struct c14n plain = {0}; /* XMLDSig 4.4.3.2: nodes at the end are canonicalised by C14N 1.0 */
+	unsigned n = 0;
+
+	*got = (struct digest){0};
+	if (digest_evp(x->digest.alg) == NULL)
+		return run_fault(r, REF_UNSUPPORTED_DIGEST, "digest %.100s is not supported", x->digest_uri != NULL ? x->digest_uri : "(none)");
+	if (EVP_DigestInit_ex(m.ctx, digest_evp(x->digest.alg), NULL) != 1)
+		return err_openssl(e, ERR_BUG, "digest");
+	if (transforms_write(r, xml_first(x->node, NS_DS, "Transforms"), io, &plain, &to, e) != ERR_OK)
+		return err_wrap(e, "reference");
+	if (r->fault != REF_FINE)
+		return ERR_OK;
+	if (EVP_DigestFinal_ex(m.ctx, got->octets, &n) != 1)
+		return err_openssl(e, ERR_BUG, "digest");
+	got->alg = x->digest.alg;
+	got->n = n;
+	return ERR_OK;
+}
+
+static enum err_code
+check_local(struct run *r, struct xref *x, struct err *e)
+{
+	AUTO(data) struct data io = {0};
+	struct digest got;
+
+	if (deref_local(r, x->uri, &io, e) != ERR_OK)
+		return err_wrap(e, "reference");
+	if (r->fault != REF_FINE) {
+		x->found = TRI_FALSE;
+		return ERR_OK;
+	}
+	x->found = TRI_TRUE;
+	if (digest_data(r, x, &io, &got, e) != ERR_OK)
+		return err_wrap(e, "reference");
+	if (r->fault == REF_FINE)
+		x->intact = digest_eq(&got, &x->digest) ? TRI_TRUE : TRI_FALSE;
+	return ERR_OK;
+}
+
+static bool
+has_transforms(const struct xref *x)
+{
+	return xml_first(xml_first(x->node, NS_DS, "Transforms"), NS_DS, "Transform") != NULL;
+}
+
+/* The reference over file i. *match UNKNOWN: not enough is known of the file, or r->fault. */
+static enum err_code
+check_file(struct run *r, const struct xref *x, size_t i, enum tri *match, struct err *e)
+{
+	const struct side_file *f = &r->d->files[i];
+	AUTO(data) struct data io = {.kind = DATA_FILE, .file = f};
+	struct digest got;
+
+	*match = TRI_UNKNOWN;
+	if (has_transforms(x) && !f->has_source)
+		return ERR_OK;
+	if (!has_transforms(x)) {
+		if (digest_evp(x->digest.alg) == NULL)
+			return run_fault(r, REF_UNSUPPORTED_DIGEST, "digest %.100s is not supported",
+			    x->digest_uri != NULL ? x->digest_uri : "(none)");
+		if (side_digest(r->d, i, x->digest.alg, &got, e) != ERR_OK)
+			return err_wrap(e, "reference");
+	} else if (digest_data(r, x, &io, &got, e) != ERR_OK) {
+		return err_wrap(e, "reference");
+	}
+	if (r->fault == REF_FINE && got.alg != DIGEST_NONE)
+		*match = digest_eq(&got, &x->digest) ? TRI_TRUE : TRI_FALSE;
+	return ERR_OK;
+}
+
+static enum err_code
+take_file(struct run *r, struct xref *x, size_t i, bool differs, struct err *e)
+{
+	const struct side_file *f = &r->d->files[i];
+	enum tri match;
+
+	if (check_file(r, x, i, &match, e) != ERR_OK)
+		return err_wrap(e, "reference");
+	if (match == TRI_UNKNOWN && r->fault == REF_FINE) {
+		x->found = TRI_FALSE;
+		return run_fault(r, REF_NOT_FOUND, "of the data only a digest is known, and not the one that is needed");
+	}
+	x->file = f;
+	x->found = TRI_TRUE;
+	x->intact = match;
+	x->name_differs = differs;
+	x->by_digest_only = !f->has_source;
+	return ERR_OK;
+}
+
+/*
+ * Name, then the only file for the only such reference, then equality of digests (xades.md 1.3). A URI is never followed:
+ * all that it can do is to name one of the files given.
+ */
+static enum err_code
+check_external(struct run *r, struct xref *x, size_t externals, struct err *e)
+{
+	const struct side_file *named = x->uri != NULL ? side_by_name(r->d, x->uri) : NULL;
+	size_t i;
+
+	if (named != NULL)
+		return take_file(r, x, (size_t)(named - r->d->files), false, e);
+	if (r->d->n_files == 1 && externals == 1)
+		return take_file(r, x, 0, x->uri != NULL && r->d->files[0].name != NULL, e);
+	for (i = 0; i < r->d->n_files; i++) {
+		enum tri match;
+
+		r->fault = REF_FINE;
+		if (check_file(r, x, i, &match, e) != ERR_OK)
+			return err_wrap(e, "reference");
+		if (r->fault == REF_FINE && match == TRI_TRUE)
+			return take_file(r, x, i, true, e);
+	}
+	x->found = TRI_FALSE;
+	if (x->uri != NULL && uri_forbidden(x->uri))
+		return run_fault(r, REF_FORBIDDEN, "\"%.150s\" is never followed, and no file of that name was given", x->uri);
+	return run_fault(r, REF_NOT_FOUND, "no data given for \"%.150s\"", x->uri != NULL ? x->uri : "(no URI)");
+}
+
+static enum err_code
+check_list(struct sigdoc *d, struct xsig *s, struct xref *v, size_t n, struct err *e)
+{
+	size_t i, externals = 0;
+
+	for (i = 0; i < n; i++)
+		if (!uri_is_local(v[i].uri))
+			externals++;
+	for (i = 0; i < n; i++) {
+		struct run r = {.d = d, .s = s};
+		struct xref *x = &v[i];
+
+		x->found = x->intact = TRI_UNKNOWN;
+		x->file = NULL;
+		x->name_differs = x->by_digest_only = false;
+		if ((uri_is_local(x->uri) ? check_local(&r, x, e) : check_external(&r, x, externals, e)) != ERR_OK)
+			return err_wrap(e, "reference %zu", i + 1);
+		x->fault = r.fault;
+		x->note = r.fault != REF_FINE ? arena_dup(&state_of(d)->arena, r.note) : NULL;
+		if (x->name_differs)
+			x->note = arena_printf(&state_of(d)->arena, "the file is named \"%.100s\", the reference \"%.100s\"",
+			    x->file->name != NULL ? x->file->name : "", x->uri != NULL ? x->uri : "");
+	}
+	return ERR_OK;
+}
+
+enum err_code
+sig_check_references(struct sigdoc *d, struct xsig *s, struct err *e)
+{
+	size_t i;
+
+	if (check_list(d, s, s->refs, s->n_refs, e) != ERR_OK)
+		return err_wrap(e, "signature %zu", s->index);
+	for (i = 0; i < s->n_refs; i++)
+		if (s->refs[i].n_entries != 0 && check_list(d, s, s->refs[i].entries, s->refs[i].n_entries, e) != ERR_OK)
+			return err_wrap(e, "signature %zu, manifest", s->index);
+	return ERR_OK;
+}
+
+enum err_code
+ref_write(struct run *r, const struct xref *x, const struct c14n *final, const struct sink *to, struct err *e)
+{
+	AUTO(data) struct data io = {0};
+
+	if (uri_is_local(x->uri)) {
+		if (deref_local(r, x->uri, &io, e) != ERR_OK)
+			return err_wrap(e, "reference");
+	} else {
+		if (x->found == TRI_UNKNOWN && x->fault == REF_FINE && sig_check_references(r->d, r->s, e) != ERR_OK)
+			return err_wrap(e, "reference");
+		if (x->file == NULL || !x->file->has_source)
+			return run_fault(r, REF_NOT_FOUND, "the octets of \"%.150s\" are not at hand", x->uri != NULL ? x->uri : "(no URI)");
+		io.kind = DATA_FILE;
+		io.file = x->file;
+	}
+	if (r->fault != REF_FINE)
+		return ERR_OK;
+	return transforms_write(r, xml_first(x->node, NS_DS, "Transforms"), &io, final, to, e);
+}
+
+char *
+xref_covers(const struct sigdoc *d, const struct xref *r)
+{
+	AUTO(buf) struct buf out = {0};
+	const xmlNode *path[1100], *up, *prev;
+	size_t n = 0;
+
+	if (r->file != NULL)
+		return mem_dupstr(r->file->name != NULL ? r->file->name : "(nameless file)");
+	if (r->target == NULL)
+		return mem_dupstr(uri_is_local(r->uri) && r->found != TRI_FALSE && d->dom != NULL ? "/" : "");
+	for (up = r->target; up != NULL && up->type == XML_ELEMENT_NODE && n < sizeof(path) / sizeof(path[0]); up = up->parent)
+		path[n++] = up;
+	while (n-- > 0) {
+		size_t same = 1;
+
+		for (prev = path[n]->prev; prev != NULL; prev = prev->prev)
+			if (prev->type == XML_ELEMENT_NODE && strcmp((const char *)prev->name, (const char *)path[n]->name) == 0)
+				same++;
+		buf_addf(&out, same > 1 ? "/%s[%zu]" : "/%s", (const char *)path[n]->name, same);
+	}
+	return mem_dupstr(buf_str(&out));
+}
