@@ -454,16 +454,30 @@ ber_put(struct buf *b, uint8_t tag, struct slice body)
 }
 
 void
+ber_put_buf(struct buf *out, uint8_t tag, const struct buf *in)
+{
+	if (in->failed)
+		out->failed = true;
+	ber_put(out, tag, buf_slice(in));
+}
+
+void
+ber_put_oid(struct buf *b, const char *dotted)
+{
+	AUTO(buf) struct buf oid = {0};
+
+	if (!ber_oid_make(dotted, &oid))
+		oid.failed = true;
+	ber_put_buf(b, BER_OID, &oid);
+}
+
+void
 ber_put_digest_alg(struct buf *b, enum digest_alg alg)
 {
 	const struct digest_row *row = digest_row(alg);
-	AUTO(buf) struct buf oid = {0}, seq = {0};
+	AUTO(buf) struct buf seq = {0};
 
-	if (row == NULL || !ber_oid_make(row->oid, &oid)) {
-		b->failed = true;
-		return;
-	}
-	ber_put(&seq, BER_OID, buf_slice(&oid));
+	ber_put_oid(&seq, row != NULL ? row->oid : "");
 	ber_put_header(&seq, BER_NULL, 0);
-	ber_put(b, BER_SEQUENCE, buf_slice(&seq));
+	ber_put_buf(b, BER_SEQUENCE, &seq);
 }

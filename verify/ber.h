@@ -77,9 +77,12 @@ bool ber_octets(const struct ber *b, uint8_t implicit_tag, struct buf *scratch, 
 /* AlgorithmIdentifier of a digest; DIGEST_NONE if unknown. Parameters must be absent or NULL. */
 enum digest_alg ber_digest_alg(struct slice algorithm_body);
 
-/* Writing: header for n octets; element with its content; INTEGER of a small number. */
+/* Writing: header for n octets; element with its content. Failure is the buf's, sticky. */
 void ber_put_header(struct buf *b, uint8_t tag, size_t n);
 void ber_put(struct buf *b, uint8_t tag, struct slice body);
+/* As ber_put; out fails when in had failed. */
+void ber_put_buf(struct buf *out, uint8_t tag, const struct buf *in);
+void ber_put_oid(struct buf *b, const char *dotted);
 void ber_put_digest_alg(struct buf *b, enum digest_alg alg); /* parameters NULL */
 
 #endif

@@ -78,6 +78,7 @@ struct revocation {
 	size_t n_certs;
 };
 
+/* REV_REVOKED also for a CRL entry with a critical extension that nobody here processes (RFC 5280 5.3). */
 enum rev_status { REV_NONE = 0, REV_UNKNOWN, REV_GOOD, REV_REVOKED, REV_HOLD };
 
 /* What one revocation object says of one certificate, and who signed it. */
@@ -94,6 +95,10 @@ struct rev_answer {
 	const struct cert *signer; /* whose key verifies it; NULL = not found or wrong, then problem is set */
 	bool signer_is_issuer;	   /* the certificate's own CA key */
 	bool delegate_ok;	   /* RFC 6960 4.2.2.2: issued directly by that CA, with id-kp-OCSPSigning */
+	bool delegate_by_ca;	   /* issued directly by that CA's key, whatever its key usages */
+	bool delegate_rekeyed;	   /* issued by another key of the same CA name; delegate_ok is false then */
+	bool signer_is_subject;	   /* the responder answers for itself: never good */
+	bool never_issued;	   /* RFC 6960 2.2 "extended revoked": the CA never issued this serial number; status REV_REVOKED */
 	bool responder_id_match;
 	struct alg_use signed_with;
 };

@@ -18,6 +18,7 @@ struct cert_priv {
 	uint32_t id;
 	uint64_t subject_hash, issuer_hash; /* equal for names that are equal by RFC 5280 7.1 */
 	struct slice tbs, signature, spki;
+	struct slice key_octets; /* content of the key's BIT STRING: what KeyHash is made of */
 	struct sig_scheme scheme;
 	struct slice crl_dp, name_constraints; /* extension values, empty if absent */
 	EVP_PKEY *key;
@@ -27,10 +28,10 @@ struct cert_priv {
 
 /* One revoked certificate of a CRL: where it stands. Sorted by serial (canonical octets), then by position. */
 struct crl_entry {
-	uint32_t serial_at;  /* offset of the serial's canonical octets in the CRL */
-	uint32_t rest_at;    /* offset of what follows the serial */
-	uint16_t serial_n;
+	uint32_t serial_at; /* offset of the serial's canonical octets in the CRL */
+	uint32_t rest_at;   /* offset of what follows the serial */
 	uint32_t rest_n;
+	uint32_t serial_n;
 };
 
 struct rev_priv {
@@ -41,14 +42,14 @@ struct rev_priv {
 	/* CRL */
 	uint64_t issuer_hash;
 	struct slice aki, idp_point; /* key identifier; DistributionPointName of the IDP, empty if absent */
-	bool alg_mismatch;
 	struct crl_entry *entries;
 	/* OCSP */
 	struct slice responder_name, responder_key; /* one of them */
 	uint64_t responder_hash;
 	struct slice singles; /* SEQUENCE OF SingleResponse, body */
 	struct slice nonce;
-	const char *problem; /* the whole object can't be used: static text */
+	bool critical_unknown; /* a critical response extension that nobody here processes */
+	uint8_t *joined;       /* octets of a BasicOCSPResponse that came in pieces (BER) */
 };
 
 struct pki {
@@ -92,6 +93,8 @@ MUST_USE enum err_code pki_alias(struct pki *p, enum obj_kind kind, const uint8_
 uint8_t pki_recall(const struct pki *p, uint32_t object, uint32_t cert);
 void pki_remember(struct pki *p, uint32_t object, uint32_t cert, uint8_t value); /* without memory: forgotten */
 
+void rev_free(void *rev);
+
 uint64_t name_hash(struct slice name);
 /* RFC 4514 text of a Name; the octets in hex if it can't be read. NULL on no memory. */
 char *name_text(struct slice name);
@@ -111,12 +114,12 @@ bool extensions_walk(struct slice list, bool (*f)(void *ctx, const struct extens
 /* KeyIdentifier of an AuthorityKeyIdentifier value. */
 bool read_aki(struct slice value, struct slice *out);
 
-/* GeneralNames: does list a share an element with list b (bodies; directory names by RFC 5280 7.1, others by octets)? */
-bool general_names_meet(struct slice a, struct slice b);
-/* Do DER GeneralName a and a Name agree (directoryName)? */
-bool general_name_is(struct slice general_name, struct slice name);
+/* The entry for a serial number (canonical octets); of several the gravest. NULL if it is not listed. */
+const struct crl_entry *crl_find(const struct rev_priv *r, struct slice serial);
+/* What the entry says. status: REV_REVOKED, REV_HOLD, or REV_NONE with a problem. */
+void crl_entry_read(const struct rev_priv *r, const struct crl_entry *entry, struct rev_answer *out);
 
-/* Every certificate that a search may consider: the extra one first (may be NULL), then the pool's, then the anchors'. */
+/* Every certificate that a search may consider: the pool's, then the anchors'. One may stand there twice. */
 size_t pool_candidates(const struct pool *pool);
 const struct cert *pool_candidate(const struct pool *pool, size_t i);
 

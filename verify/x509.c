@@ -414,15 +414,14 @@ read_validity(struct cert *c, struct cur *seq)
 static bool
 read_key_info(struct cert_priv *p, struct slice spki, struct err *e)
 {
-	struct slice bits;
 	struct digest d;
 
 	p->spki = spki;
-	p->c.own_key = spki_use(spki, &bits);
+	p->c.own_key = spki_use(spki, &p->key_octets);
 	p->c.own_key.usage = USE_CERTIFICATES;
-	if (digest_once(DIGEST_SHA1, bits, &d, e) == ERR_OK)
+	if (digest_once(DIGEST_SHA1, p->key_octets, &d, e) == ERR_OK)
 		memcpy(p->c.key_sha1, d.octets, sizeof(p->c.key_sha1));
-	return bits.p != NULL;
+	return p->key_octets.p != NULL;
 }
 
 static bool

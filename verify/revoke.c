@@ -1,0 +1,584 @@
+/* SPDX-License-Identifier: MIT */
+/* What CRLs and OCSP responses say of one certificate, and who signed them (RFC 5280 6.3, RFC 6960 3.2 and 4.2.2.2). */
+#include "verify/pki_int.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct question {
+	struct pool *pool;
+	const struct cert *c, *issuer; /* issuer may be NULL: nobody can have signed then */
+	struct digest name[DIGEST_ALGS], key[DIGEST_ALGS]; /* of the issuer, for CertIDs; made when asked */
+	struct rev_answer *answers;
+	size_t n, cap;
+	struct err *e;
+};
+
+/* ---- who signed ---- */
+
+static bool
+covers(const struct cert *c, int64_t t)
+{
+	return t >= c->not_before && t <= c->not_after;
+}
+
+/* Of several certificates for the key that verifies: the better one. Facts decide, then the digest. */
+static bool
+better(const struct cert *a, unsigned rank_a, const struct cert *b, unsigned rank_b)
+{
+	if (b == NULL || rank_a != rank_b)
+		return b == NULL || rank_a < rank_b;
+	return memcmp(a->sha256, b->sha256, 32) < 0;
+}
+
+static void
+set_signer(struct rev_answer *a, const struct rev_priv *r, const struct cert *signer, const struct question *q)
+{
+	a->signer = signer;
+	a->signed_with = sig_use(&r->scheme, r->r.kind == REV_OCSP ? USE_OCSP : USE_CERTIFICATES);
+	if (signer == NULL)
+		return;
+	a->signed_with.key_bits = signer->own_key.key_bits;
+	a->signed_with.q_bits = signer->own_key.q_bits;
+	a->signer_is_issuer = q->issuer != NULL && cert_same_authority(signer, q->issuer);
+}
+
+static bool
+may_sign_crls(const struct cert *c)
+{
+	return !c->has_key_usage || (c->key_usage & KU_CRL_SIGN) != 0;
+}
+
+/* Rank of a CRL issuer's certificate; the CA's own comes first, then what the key identifier names. */
+static unsigned
+crl_rank(const struct question *q, const struct rev_priv *r, const struct cert *c)
+{
+	unsigned rank = 0;
+
+	if (c == q->issuer)
+		return 0;
+	rank += may_sign_crls(c) ? 0 : 16;
+	rank += q->issuer != NULL && cert_same_authority(c, q->issuer) ? 0 : 8;
+	rank += r->aki.n > 0 && slice_eq(r->aki, c->ski) ? 0 : 4;
+	rank += covers(c, r->r.this_update) ? 0 : 2;
+	return rank + 1;
+}
+
+static void
+try_crl_signer(const struct question *q, const struct rev_priv *r, const struct cert *c, const struct cert **best, unsigned *rank)
+{
+	unsigned one;
+
+	if (c == NULL || cert_priv(c)->subject_hash != r->issuer_hash || !pki_name_eq(c->subject, r->r.issuer))
+		return;
+	one = crl_rank(q, r, c);
+	if (better(c, one, *best, *rank) &&
+	    pki_object_signed_by(q->pool->pki, r->id, &r->scheme, r->tbs, r->signature, c)) {
+		*best = c;
+		*rank = one;
+	}
+}
+
+static void
+find_crl_signer(const struct question *q, const struct rev_priv *r, struct rev_answer *a)
+{
+	const struct cert *best = NULL;
+	unsigned rank = 0;
+	size_t i;
+
+	try_crl_signer(q, r, q->issuer, &best, &rank);
+	for (i = 0; (best == NULL || best != q->issuer) && i < pool_candidates(q->pool); i++)
+		try_crl_signer(q, r, pool_candidate(q->pool, i), &best, &rank);
+	set_signer(a, r, best, q);
+	if (best == NULL)
+		a->problem = "no known certificate of the CRL issuer verifies its signature (RFC 5280 6.3.3 (g))";
+	else if (!may_sign_crls(best))
+		a->problem = "the CRL issuer's certificate does not allow cRLSign (RFC 5280 6.3.3 (f))";
+}
+
+/* ---- CRL scope ---- */
+
+/* Does one GeneralName stand in a list? directoryName by RFC 5280 7.1, others octet by octet. */
+static bool
+general_name_in(const struct ber *name, struct slice list)
+{
+	struct cur c = cur_from(list);
+	struct ber one;
+
+	while (!cur_at_end(&c) && ber_next(&c, &one)) {
+		if (one.tag != name->tag)
+			continue;
+		if (slice_eq(one.body, name->body) || (one.tag == BER_CTXC(4) && pki_name_eq(one.body, name->body)))
+			return true;
+	}
+	return false;
+}
+
+static bool
+general_names_meet(struct slice a, struct slice b)
+{
+	struct cur c = cur_from(a);
+	struct ber one;
+
+	while (!cur_at_end(&c) && ber_next(&c, &one))
+		if (general_name_in(&one, b))
+			return true;
+	return false;
+}
+
+/* RFC 5280 6.3.3 (b)(2)(i): the CRL's distribution point must be one of the certificate's. */
+static bool
+point_matches(const struct cert *c, struct slice idp_point)
+{
+	struct cur top = cur_from(cert_priv(c)->crl_dp), points, point, in;
+	struct cur mine = cur_from(idp_point);
+	struct ber dp, theirs, name;
+
+	if (!ber_next(&mine, &name))
+		return false;
+	for (ber_enter(&top, BER_SEQUENCE, &points); !points.failed && !cur_at_end(&points);) {
+		if (!ber_enter(&points, BER_SEQUENCE, &point))
+			return false;
+		if (!ber_opt(&point, BER_CTXC(0), &dp))
+			continue;
+		in = cur_from(dp.body);
+		if (!ber_next(&in, &theirs) || theirs.tag != name.tag)
+			continue;
+		if (name.tag == BER_CTXC(0) ? general_names_meet(name.body, theirs.body) : slice_eq(name.body, theirs.body))
+			return true;
+	}
+	return false;
+}
+
+/* Does the certificate name this CRL issuer as the one of an indirect CRL (cRLIssuer of a distribution point)? */
+static bool
+names_crl_issuer(const struct cert *c, struct slice issuer)
+{
+	struct cur top = cur_from(cert_priv(c)->crl_dp), points, point;
+	struct ber field;
+	struct ber wanted = {.tag = BER_CTXC(4), .body = issuer};
+
+	for (ber_enter(&top, BER_SEQUENCE, &points); !points.failed && !cur_at_end(&points);) {
+		ber_enter(&points, BER_SEQUENCE, &point);
+		ber_opt(&point, BER_CTXC(0), &field);
+		ber_opt(&point, BER_CTX(1), &field);
+		if (ber_opt(&point, BER_CTXC(2), &field) && general_name_in(&wanted, field.body))
+			return true;
+	}
+	return false;
+}
+
+static const char *
+crl_scope_problem(const struct rev_priv *r, const struct cert *c, bool *unsupported)
+{
+	*unsupported = r->r.indirect || r->r.delta || r->r.partial;
+	if (r->r.indirect)
+		return "indirect CRL: not supported (RFC 5280 5.2.5)";
+	if (r->r.delta)
+		return "delta CRL: not supported, it never stands for its base (RFC 5280 5.2.4)";
+	if (r->r.partial)
+		return "CRL for some reasons or for attribute certificates only: not supported (RFC 5280 5.2.5)";
+	if (r->r.bad_idp)
+		return "issuingDistributionPoint can't be read (RFC 5280 5.2.5)";
+	if (r->r.unknown_critical)
+		return "CRL with an unknown critical extension (RFC 5280 5.2)";
+	if (r->r.only_user && c->is_ca)
+		return "CRL for end entities only, asked about a CA (RFC 5280 6.3.3 (b)(2)(ii))";
+	if (r->r.only_ca && !c->is_ca)
+		return "CRL for CAs only, asked about an end entity (RFC 5280 6.3.3 (b)(2)(iii))";
+	if (r->idp_point.n > 0 && cert_priv(c)->crl_dp.n > 0 && !point_matches(c, r->idp_point))
+		return "CRL of another distribution point (RFC 5280 6.3.3 (b)(2)(i))";
+	if (r->idp_point.n > 0 && cert_priv(c)->crl_dp.n == 0 && (r->r.only_user || r->r.only_ca))
+		return "partial CRL, and the certificate names no distribution point (RFC 5280 6.3.3 (b)(2)(i))";
+	return NULL;
+}
+
+static bool
+ask_crl(struct question *q, const struct rev_priv *r, struct rev_answer *a)
+{
+	const struct crl_entry *entry;
+	bool direct = r->issuer_hash == cert_priv(q->c)->issuer_hash && pki_name_eq(r->r.issuer, q->c->issuer);
+
+	if (!direct && !(r->r.indirect && names_crl_issuer(q->c, r->r.issuer)))
+		return false;
+	a->this_update = a->produced_at = r->r.this_update;
+	a->next_update = r->r.next_update;
+	a->problem = crl_scope_problem(r, q->c, &a->unsupported);
+	if (a->problem != NULL)
+		return true;
+	find_crl_signer(q, r, a);
+	if (a->problem != NULL)
+		return true;
+	entry = crl_find(r, ber_int_canonical(q->c->serial));
+	if (entry == NULL)
+		a->status = REV_GOOD;
+	else
+		crl_entry_read(r, entry, a);
+	return true;
+}
+
+/* ---- OCSP ---- */
+
+/* The parts of a SingleResponse. */
+struct single {
+	enum digest_alg alg;
+	struct slice name_hash, key_hash, serial;
+	struct ber status;
+	int64_t this_update, next_update;
+	struct slice extensions;
+};
+
+static bool
+read_single(struct slice body, struct single *s)
+{
+	struct cur c = cur_from(body), id, in;
+	struct ber alg, name, key, serial, when, next, ext;
+
+	memset(s, 0, sizeof(*s));
+	ber_enter(&c, BER_SEQUENCE, &id);
+	ber_take(&id, BER_SEQUENCE, &alg);
+	ber_take(&id, BER_OCTET_STRING, &name);
+	ber_take(&id, BER_OCTET_STRING, &key);
+	if (!ber_take(&id, BER_INTEGER, &serial) || !ber_next(&c, &s->status) || !ber_take(&c, BER_GENERALIZED_TIME, &when))
+		return false;
+	s->alg = ber_digest_alg(alg.body);
+	s->name_hash = name.body;
+	s->key_hash = key.body;
+	s->serial = ber_int_canonical(serial.body);
+	s->this_update = ber_time(when.tag, when.body, NULL, NULL);
+	s->next_update = TIME_NONE;
+	if (ber_opt(&c, BER_CTXC(0), &next)) {
+		in = cur_from(next.body);
+		if (!ber_take(&in, BER_GENERALIZED_TIME, &when))
+			return false;
+		s->next_update = ber_time(when.tag, when.body, NULL, NULL);
+	}
+	if (ber_opt(&c, BER_CTXC(1), &ext)) {
+		in = cur_from(ext.body);
+		if (!ber_take(&in, BER_SEQUENCE, &ext))
+			return false;
+		s->extensions = ext.body;
+	}
+	return cur_at_end(&c) && s->this_update != TIME_NONE;
+}
+
+static const struct digest *
+issuer_digest(struct digest *cache, enum digest_alg alg, struct slice of)
+{
+	if (cache[alg].alg == DIGEST_NONE && digest_once(alg, of, &cache[alg], NULL) != ERR_OK)
+		return NULL;
+	return &cache[alg];
+}
+
+/* 0 another certificate; 1 this one by serial and issuer name, of another key; 2 this one. */
+static int
+certid_matches(struct question *q, const struct single *s)
+{
+	const struct digest *name, *key;
+
+	if (!slice_eq(s->serial, ber_int_canonical(q->c->serial)) || s->alg == DIGEST_NONE)
+		return 0;
+	name = issuer_digest(q->name, s->alg, q->c->issuer);
+	if (name == NULL || !slice_eq(digest_slice(name), s->name_hash))
+		return 0;
+	if (q->issuer == NULL)
+		return 2;
+	key = issuer_digest(q->key, s->alg, cert_priv(q->issuer)->key_octets);
+	return key != NULL && slice_eq(digest_slice(key), s->key_hash) ? 2 : 1;
+}
+
+struct single_facts {
+	struct rev_answer *a;
+	const struct cert *c;
+	bool unknown_critical, hash_differs;
+};
+
+/* CertHash ::= SEQUENCE { hashAlgorithm, certificateHash } (1.3.36.8.3.13, Common PKI). */
+static void
+read_cert_hash(struct single_facts *f, struct slice value)
+{
+	struct cur top = cur_from(value), seq;
+	struct ber alg, hash;
+	struct digest d;
+
+	f->a->cert_hash_present = true;
+	ber_enter(&top, BER_SEQUENCE, &seq);
+	ber_take(&seq, BER_SEQUENCE, &alg);
+	ber_take(&seq, BER_OCTET_STRING, &hash);
+	f->a->cert_hash_match = cur_at_end(&seq) && digest_once(ber_digest_alg(alg.body), f->c->der, &d, NULL) == ERR_OK &&
+	    slice_eq(digest_slice(&d), hash.body);
+}
+
+static bool
+single_extension(void *ctx, const struct extension *x)
+{
+	struct single_facts *f = ctx;
+	struct cur c = cur_from(x->value);
+	struct ber v;
+
+	if (strcmp(x->oid, "1.3.6.1.5.5.7.48.1.6") == 0) {
+		if (ber_take(&c, BER_GENERALIZED_TIME, &v))
+			f->a->archive_cutoff = ber_time(v.tag, v.body, NULL, NULL);
+	} else if (strcmp(x->oid, "1.3.36.8.3.13") == 0) {
+		read_cert_hash(f, x->value);
+	} else if (x->critical && strcmp(x->oid, "1.3.6.1.5.5.7.48.1.3") != 0) {
+		f->unknown_critical = true;
+	}
+	return true;
+}
+
+static bool
+extended_revoke(void *ctx, const struct extension *x)
+{
+	if (strcmp(x->oid, "1.3.6.1.5.5.7.48.1.9") == 0)
+		*(bool *)ctx = true;
+	return true;
+}
+
+/* Is the response extension "extended revoke" (RFC 6960 4.4.8) there? */
+static bool
+has_extended_revoke(const struct rev_priv *r)
+{
+	struct cur c = cur_from(r->tbs), seq, ext;
+	struct ber b;
+	bool found = false;
+
+	ber_enter(&c, BER_SEQUENCE, &seq);
+	while (!cur_at_end(&seq) && ber_next(&seq, &b)) {
+		if (b.tag != BER_CTXC(1))
+			continue;
+		/* ResponderID byName bears the same tag; its content is a Name, in which no extension can be read */
+		ext = cur_from(b.body);
+		if (ber_take(&ext, BER_SEQUENCE, &b))
+			extensions_walk(b.body, extended_revoke, &found);
+	}
+	return found;
+}
+
+static void
+read_status(const struct rev_priv *r, const struct ber *status, struct rev_answer *a)
+{
+	struct cur c = cur_from(status->body), in;
+	struct ber when, reason;
+	int64_t n;
+
+	if (status->tag == BER_CTX(0)) {
+		a->status = REV_GOOD;
+		return;
+	}
+	if (status->tag == BER_CTX(2) || status->tag == BER_CTXC(2)) {
+		a->status = REV_UNKNOWN;
+		return;
+	}
+	if (status->tag != BER_CTXC(1) || !ber_take(&c, BER_GENERALIZED_TIME, &when)) {
+		a->problem = "certStatus can't be read (RFC 6960 4.2.1)";
+		return;
+	}
+	a->revoked_at = ber_time(when.tag, when.body, NULL, NULL);
+	if (ber_opt(&c, BER_CTXC(0), &reason)) {
+		in = cur_from(reason.body);
+		if (ber_take(&in, BER_ENUMERATED, &reason) && ber_int64(reason.body, &n) && n >= 0 && n <= 10)
+			a->reason = (int)n;
+	}
+	if (a->revoked_at == TIME_NONE || !cur_at_end(&c)) {
+		a->problem = "revocation time can't be read (RFC 6960 4.2.1)";
+		return;
+	}
+	/* RFC 6960 2.2: 1970-01-01 and certificateHold, under the extension, mean that it was never issued. */
+	a->never_issued = a->revoked_at == 0 && a->reason == 6 && has_extended_revoke(r);
+	a->status = a->reason == 6 && !a->never_issued ? REV_HOLD : REV_REVOKED;
+}
+
+static bool
+is_responder(const struct rev_priv *r, const struct cert *c)
+{
+	if (r->responder_key.n > 0)
+		return slice_eq(r->responder_key, slice_of(c->key_sha1, sizeof(c->key_sha1)));
+	return cert_priv(c)->subject_hash == r->responder_hash && pki_name_eq(c->subject, r->responder_name);
+}
+
+/* RFC 6960 4.2.2.2 on one responder certificate. */
+static void
+read_authority(const struct question *q, const struct cert *signer, struct rev_answer *a)
+{
+	a->signer_is_subject = cert_same_authority(signer, q->c);
+	a->delegate_by_ca = q->issuer != NULL && !a->signer_is_issuer && pki_signed_by(q->pool->pki, signer, q->issuer);
+	a->delegate_ok = a->delegate_by_ca && (signer->eku & EKU_OCSP_SIGNING) != 0 &&
+	    (!signer->has_key_usage || (signer->key_usage & (KU_DIGITAL_SIGNATURE | KU_NON_REPUDIATION)) != 0);
+}
+
+static unsigned
+ocsp_rank(const struct question *q, const struct rev_priv *r, const struct cert *c)
+{
+	struct rev_answer probe = {0};
+	unsigned rank;
+
+	probe.signer_is_issuer = q->issuer != NULL && cert_same_authority(c, q->issuer);
+	read_authority(q, c, &probe);
+	rank = c == q->issuer ? 0 : probe.signer_is_issuer ? 1 : probe.delegate_ok ? 2 : probe.delegate_by_ca ? 3 : 4;
+	return 2 * rank + (covers(c, r->r.produced_at) ? 0 : 1);
+}
+
+static void
+try_responder(
+    const struct question *q, const struct rev_priv *r, const struct cert *c, const struct cert **best, unsigned *rank)
+{
+	unsigned one;
+
+	if (c == NULL || !is_responder(r, c) ||
+	    !pki_object_signed_by(q->pool->pki, r->id, &r->scheme, r->tbs, r->signature, c))
+		return;
+	one = ocsp_rank(q, r, c);
+	if (better(c, one, *best, *rank)) {
+		*best = c;
+		*rank = one;
+	}
+}
+
+/* The CA's name and another key that signed the delegate: a CA that was re-keyed. */
+static bool
+signed_by_other_key_of(const struct question *q, const struct cert *c)
+{
+	size_t i;
+
+	if (q->issuer == NULL || !pki_name_eq(c->issuer, q->issuer->subject))
+		return false;
+	for (i = 0; i < pool_candidates(q->pool); i++)
+		if (pki_signed_by(q->pool->pki, c, pool_candidate(q->pool, i)))
+			return true;
+	return false;
+}
+
+static void
+find_responder(const struct question *q, const struct rev_priv *r, struct rev_answer *a)
+{
+	const struct cert *best = NULL;
+	unsigned rank = 0;
+	size_t i;
+
+	try_responder(q, r, q->issuer, &best, &rank);
+	for (i = 0; i < r->r.n_certs; i++)
+		try_responder(q, r, r->r.certs[i], &best, &rank);
+	for (i = 0; i < pool_candidates(q->pool); i++)
+		try_responder(q, r, pool_candidate(q->pool, i), &best, &rank);
+	a->responder_id_match = best != NULL;
+	/* A key that fits, under a certificate that the ResponderID does not name, is worth saying. */
+	for (i = 0; best == NULL && i < r->r.n_certs; i++)
+		if (pki_object_signed_by(q->pool->pki, r->id, &r->scheme, r->tbs, r->signature, r->r.certs[i]))
+			best = r->r.certs[i];
+	set_signer(a, r, best, q);
+	if (best == NULL) {
+		a->problem = "no known certificate of the responder verifies the signature (RFC 6960 3.2)";
+		return;
+	}
+	read_authority(q, best, a);
+	if (!a->delegate_by_ca && !a->signer_is_issuer)
+		a->delegate_rekeyed = (best->eku & EKU_OCSP_SIGNING) != 0 && signed_by_other_key_of(q, best);
+	if (!a->responder_id_match)
+		a->problem = "the signer is not whom ResponderID names (RFC 6960 4.2.1)";
+}
+
+static void
+read_answer(struct question *q, const struct rev_priv *r, const struct single *s, struct rev_answer *a)
+{
+	struct single_facts f = {.a = a, .c = q->c};
+
+	a->this_update = s->this_update;
+	a->next_update = s->next_update;
+	a->produced_at = r->r.produced_at;
+	if (!extensions_walk(s->extensions, single_extension, &f))
+		f.unknown_critical = true;
+	find_responder(q, r, a);
+	if (a->problem != NULL)
+		return;
+	read_status(r, &s->status, a);
+	if (f.unknown_critical || r->critical_unknown)
+		a->problem = "OCSP response with an unknown critical extension (RFC 6960 4.4)";
+	else if (a->cert_hash_present && !a->cert_hash_match)
+		a->problem = "CertHash names another certificate (Common PKI part 4, 3.1.2)";
+	if (a->problem != NULL)
+		a->status = REV_NONE;
+}
+
+static bool
+ask_ocsp(struct question *q, const struct rev_priv *r, struct rev_answer *a)
+{
+	struct cur c = cur_from(r->singles);
+	struct single s, best = {.this_update = TIME_NONE};
+	struct ber b;
+	int match, best_match = 0;
+
+	while (!cur_at_end(&c) && ber_take(&c, BER_SEQUENCE, &b)) {
+		if (!read_single(b.body, &s))
+			continue;
+		match = certid_matches(q, &s);
+		/* several for one certificate: the latest thisUpdate, as EU DSS */
+		if (match > best_match || (match > 0 && match == best_match && s.this_update > best.this_update)) {
+			best = s;
+			best_match = match;
+		}
+	}
+	if (best_match == 0)
+		return false;
+	a->this_update = best.this_update;
+	a->next_update = best.next_update;
+	a->produced_at = r->r.produced_at;
+	if (best_match == 1)
+		a->problem = "CertID names another key of the issuer (RFC 6960 4.1.1)";
+	else
+		read_answer(q, r, &best, a);
+	return true;
+}
+
+/* ---- all together ---- */
+
+static int
+by_time(const void *x, const void *y)
+{
+	const struct rev_answer *a = x, *b = y;
+
+	if (a->produced_at != b->produced_at)
+		return a->produced_at > b->produced_at ? -1 : 1;
+	return memcmp(a->object->sha256, b->object->sha256, 32);
+}
+
+static enum err_code
+ask(struct question *q, const struct revocation *r)
+{
+	struct rev_answer a = {
+	    .object = r,
+	    .revoked_at = TIME_NONE,
+	    .reason = -1,
+	    .archive_cutoff = TIME_NONE,
+	    .next_update = TIME_NONE,
+	};
+
+	if (r->kind == REV_CRL ? !ask_crl(q, rev_priv(r), &a) : !ask_ocsp(q, rev_priv(r), &a))
+		return ERR_OK;
+	if (!mem_grow(&q->answers, &q->cap, q->n, sizeof(*q->answers)))
+		return err_nomem(q->e);
+	q->answers[q->n++] = a;
+	return ERR_OK;
+}
+
+enum err_code
+pool_answers(struct pool *pool, const struct cert *c, const struct cert *issuer, struct rev_answer **out, size_t *n,
+    struct err *e)
+{
+	struct question q = {.pool = pool, .c = c, .issuer = issuer, .e = e};
+	size_t i;
+
+	*out = NULL;
+	*n = 0;
+	for (i = 0; i < pool->n_revs; i++) {
+		if (ask(&q, pool->revs[i]) != ERR_OK) {
+			free(q.answers);
+			return ERR_NOMEM;
+		}
+	}
+	if (q.n > 1)
+		qsort(q.answers, q.n, sizeof(*q.answers), by_time);
+	*out = q.answers;
+	*n = q.n;
+	return ERR_OK;
+}
