@@ -260,6 +260,8 @@ ber_bits(struct slice body, struct slice *out, unsigned *unused)
 		return false;
 	if (unused != NULL)
 		*unused = body.p[0];
+	else if (body.p[0] != 0)
+		return false;
 	*out = slice_of(body.p + 1, body.n - 1);
 	return true;
 }

@@ -65,7 +65,7 @@ struct slice ber_int_canonical(struct slice body);
 bool ber_int64(struct slice body, int64_t *out);
 /* Number of bits, taken as unsigned: RSA moduli without the leading zero octet are met (Estonian cards). 0 for zero. */
 unsigned ber_int_bits(struct slice body);
-/* BIT STRING content without the unused-bits octet; unused may be NULL. False if malformed. */
+/* BIT STRING content without the unused-bits octet. unused NULL: there must be none. False if malformed. */
 bool ber_bits(struct slice body, struct slice *out, unsigned *unused);
 /*
  * UTCTime or GeneralizedTime to seconds: seconds may be missing, offsets are applied, a fraction is cut off.

@@ -294,7 +294,7 @@ pem_body(struct slice in, const char *label, struct slice *out)
 	AUTO(mem) char *end = mem_printf("-----END %s-----", label);
 	const uint8_t *from, *to;
 
-	if (begin == NULL || end == NULL)
+	if (begin == NULL || end == NULL || in.p == NULL)
 		return false;
 	from = memmem(in.p, in.n, begin, strlen(begin));
 	if (from == NULL)

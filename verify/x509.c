@@ -3,7 +3,7 @@
 
 #include <ctype.h>
 #include <openssl/err.h>
-#include <openssl/x509.h>
+#include <openssl/x509v3.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -260,8 +260,9 @@ read_key_usage(struct cert_priv *p, struct slice value)
 	struct cur top = cur_from(value);
 	struct ber bits;
 	struct slice octets;
+	unsigned unused;
 
-	if (!ber_take(&top, BER_BIT_STRING, &bits) || !cur_at_end(&top) || !ber_bits(bits.body, &octets, NULL))
+	if (!ber_take(&top, BER_BIT_STRING, &bits) || !cur_at_end(&top) || !ber_bits(bits.body, &octets, &unused))
 		return false;
 	p->c.has_key_usage = true;
 	p->c.key_usage = octets.n > 0 ? octets.p[0] : 0;
@@ -584,6 +585,8 @@ pki_x509(const struct cert *c)
 
 	if (!p->x509_tried)
 		p->x509 = d2i_X509(NULL, &at, (long)c->der.n);
+	if (!p->x509_tried && p->x509 != NULL)
+		X509_check_purpose(p->x509, -1, 0); /* fills what name constraints look at */
 	p->x509_tried = true;
 	ERR_clear_error();
 	return p->x509;
