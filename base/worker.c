@@ -189,7 +189,7 @@ child(const struct worker_spec *spec, int sock, pid_t parent)
 
 /* --- parent ---------------------------------------------------------------- */
 
-/* Kill what is left and say how it ended. A child already dying keeps its own status. */
+/* Kill what is left and say how it ended. */
 static int
 reap(struct worker *w)
 {
@@ -208,12 +208,30 @@ reap(struct worker *w)
 	return status;
 }
 
+/* A dying child closes its socket a moment before it can be waited for. False: it lives on without one. */
+static bool
+is_dying(const struct worker *w)
+{
+	siginfo_t info;
+
+	for (int i = 0; i < 200; i++) {
+		info.si_pid = 0;
+		if (waitid(P_PID, (id_t)w->pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid != 0)
+			return true;
+		poll(NULL, 0, 5);
+	}
+	return false;
+}
+
 static enum err_code
-say_end(const struct worker *w, int status, struct err *e)
+say_end(struct worker *w, struct err *e)
 {
 	const char *name = w->spec.name;
-	int sig = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+	bool died = is_dying(w);
+	int status = reap(w), sig = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 
+	if (!died)
+		return err_set(e, ERR_REFUSED, "worker %s: closed its socket", name);
 	if (sig == SIGPROF || sig == SIGXCPU)
 		return err_set(e, ERR_LIMIT, "worker %s: processor time limit %u s passed", name, w->spec.limits.cpu_s);
 	if (sig == SIGKILL)
@@ -261,10 +279,10 @@ static enum err_code
 receive_failed(struct worker *w, enum err_code code, const struct err *why, struct err *e)
 {
 	int64_t ms = w->timeout_ms;
-	int status = reap(w);
 
 	if (code == ERR_NOTFOUND)
-		return say_end(w, status, e);
+		return say_end(w, e);
+	reap(w);
 	if (code == ERR_BUSY && ms % 1000 == 0)
 		return err_set(e, ERR_LIMIT, "worker %s: time limit %lld s passed", w->spec.name, (long long)ms / 1000);
 	if (code == ERR_BUSY)

@@ -66,7 +66,7 @@ void worker_free(struct worker *w);
 void worker_auto(struct worker **w);
 
 /*
- * One request, one answer. type: below 0x80000000. fds stay the caller's; the child
+ * One request, one answer. type: below 0x80000000. ERR_BUG while a request is under way. fds stay the caller's; the child
  * gets copies. timeout_ms: on the monotonic clock, 0 = no limit. reply: replaced on ERR_OK.
  * Codes that the handler returned come back with their text, but ERR_NOMEM as ERR_LIMIT.
  * ERR_LIMIT also: time, processor time, memory, a frame too large. ERR_REFUSED: the child

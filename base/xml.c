@@ -413,20 +413,52 @@ breaks_namespaces(const xmlError *error)
 	       error->code <= XML_NS_ERR_COLON;
 }
 
-/* libxml2 2.9 calls it with the parser's context. Stopping is not allowed from here; the reader sees err and dries up. */
+/* Octets that are no character of the document's encoding; told without a parser context. */
+static bool
+breaks_encoding(const xmlError *error)
+{
+	return error->code == XML_I18N_CONV_FAILED || error->code == XML_IO_ENCODER;
+}
+
+/*
+ * The first error counts, but out of memory before all: it leaves a tree with holes, and
+ * whatever is said afterwards is its consequence. Stopping the parser is not allowed
+ * from here; the reader sees err and dries up.
+ */
+static void
+note_error(struct guard *g, const xmlError *error)
+{
+	char text[240];
+
+	if (error->code == XML_ERR_NO_MEMORY) {
+		err_nomem(&g->err);
+		return;
+	}
+	if (g->err.code != ERR_OK ||
+	    (error->level != XML_ERR_FATAL && !breaks_namespaces(error) && !breaks_encoding(error)))
+		return;
+	copy_message(error->message, text, sizeof(text));
+	if (error->line > 0)
+		err_set(&g->err, ERR_FORMAT, "not well-formed: line %d: %s", error->line, text);
+	else
+		err_set(&g->err, ERR_FORMAT, "not well-formed: %s", text);
+}
+
+/* libxml2 2.9 gives the parser's context, but not when memory ran out. */
 static void
 on_error(void *ctx, xmlErrorPtr error)
 {
-	struct guard *g = guard_of(ctx);
-	char text[240];
+	if (ctx == NULL)
+		ctx = error->ctxt;
+	if (ctx != NULL)
+		note_error(guard_of(ctx), error);
+}
 
-	if (g->err.code != ERR_OK || (error->level != XML_ERR_FATAL && !breaks_namespaces(error)))
-		return;
-	copy_message(error->message, text, sizeof(text));
-	if (error->code == XML_ERR_NO_MEMORY)
-		err_nomem(&g->err);
-	else
-		err_set(&g->err, ERR_FORMAT, "not well-formed: line %d: %s", error->line, text);
+/* Errors of tree building and conversion, which know no parser. */
+static void
+on_loose_error(void *ctx, xmlErrorPtr error)
+{
+	note_error(ctx, error);
 }
 
 static void
@@ -503,6 +535,21 @@ set_events(xmlSAXHandler *sax)
 	sax->serror = on_error;
 }
 
+static xmlDocPtr
+read_all(xmlParserCtxtPtr ctx, struct guard *g, int options)
+{
+	xmlStructuredErrorFunc saved = xmlStructuredError;
+	void *saved_ctx = xmlStructuredErrorContext;
+	xmlDocPtr doc;
+
+	ctx->_private = g;
+	set_events(ctx->sax);
+	xmlSetStructuredErrorFunc(g, on_loose_error);
+	doc = xmlCtxtReadIO(ctx, hand_out, NULL, g, NULL, NULL, options);
+	xmlSetStructuredErrorFunc(saved_ctx, saved);
+	return doc;
+}
+
 static enum err_code
 parse(struct guard *g, xmlDocPtr *out, struct err *e)
 {
@@ -513,9 +560,7 @@ parse(struct guard *g, xmlDocPtr *out, struct err *e)
 
 	if (ctx == NULL)
 		return err_nomem(e);
-	ctx->_private = g;
-	set_events(ctx->sax);
-	doc = xmlCtxtReadIO(ctx, hand_out, NULL, g, NULL, NULL, options);
+	doc = read_all(ctx, g, options);
 	if (doc == NULL && g->err.code == ERR_OK && ctx->errNo == XML_ERR_NO_MEMORY)
 		err_nomem(&g->err);
 	xmlFreeParserCtxt(ctx);

@@ -75,6 +75,7 @@ static const struct row rows[] = {
     {"reference to zero", "<a>&#0;</a>", ERR_FORMAT, "not well-formed"},
     {"CDATA not closed", "<a><![CDATA[x</a>", ERR_FORMAT, "not well-formed"},
     {"comment not closed", "<a/><!-- x", ERR_FORMAT, "not well-formed"},
+    {"no character of its encoding", "<?xml version=\"1.0\" encoding=\"ISO-8859-6\"?><a>\xb1</a>", ERR_FORMAT, "conver"},
     {"unquoted attribute", "<a b=1/>", ERR_FORMAT, "not well-formed"},
 };
 

@@ -1,0 +1,648 @@
+/* SPDX-License-Identifier: MIT */
+/* The cage holds, also for root; what the warm-up promises is there. */
+#include "base/digest.h"
+#include "base/sys.h"
+#include "base/worker_int.h"
+#include "base/xml.h"
+#include "tests/kit.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <openssl/ec.h>
+#include <openssl/evp.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum request {
+	TRY = 1, /* body: name in tries[] */
+	PARSE,	    /* xml_load of body; replies its text */
+	READ_PATH, /* body: path */
+	CONNECT, /* body: port */
+	RESOLVE, /* body: name */
+	THREAD,
+};
+
+static size_t
+number(struct slice s)
+{
+	char text[24] = "";
+
+	memcpy(text, s.p, s.n < sizeof(text) - 1 ? s.n : sizeof(text) - 1);
+	return strtoul(text, NULL, 10);
+}
+
+/* --- in the child ------------------------------------------------------------- */
+
+static int
+try_open_read(void)
+{
+	return open("/etc/passwd", O_RDONLY);
+}
+static int
+try_open_dev(void)
+{
+	return open("/dev/null", O_RDONLY);
+}
+static int
+try_open_write(void)
+{
+	return open("/tmp/everseal-must-not-be", O_WRONLY | O_CREAT, 0600);
+}
+static int
+try_open_append(void)
+{
+	return open("/etc/hosts", O_WRONLY | O_APPEND);
+}
+static int
+try_open_rdwr(void)
+{
+	return open("/etc/hosts", O_RDWR);
+}
+static int
+try_truncate_on_read(void)
+{
+	return open("/etc/hosts", O_RDONLY | O_TRUNC);
+}
+static int
+try_tmpfile(void)
+{
+	return open("/tmp", O_RDWR | O_TMPFILE, 0600);
+}
+static int
+try_openat2(void)
+{
+	struct {
+		uint64_t flags, mode, resolve;
+	} how = {0};
+
+	return (int)syscall(SYS_openat2, AT_FDCWD, "/etc/passwd", &how, sizeof(how));
+}
+static int
+try_creat(void)
+{
+	return (int)syscall(SYS_creat, "/tmp/everseal-must-not-be", 0600);
+}
+static int
+try_mkdir(void)
+{
+	return mkdir("/tmp/everseal-must-not-be", 0700);
+}
+static int
+try_unlink(void)
+{
+	return unlink("/tmp/everseal-cage-bait");
+}
+static int
+try_rename(void)
+{
+	return rename("/tmp/everseal-cage-bait", "/tmp/everseal-must-not-be");
+}
+static int
+try_symlink(void)
+{
+	return symlink("/etc", "/tmp/everseal-must-not-be");
+}
+static int
+try_chmod(void)
+{
+	return chmod("/tmp/everseal-cage-bait", 0777);
+}
+static int
+try_truncate(void)
+{
+	return truncate("/tmp/everseal-cage-bait", 0);
+}
+static int
+try_memfd(void)
+{
+	return memfd_create("x", 0);
+}
+static int
+try_inet(void)
+{
+	return socket(AF_INET, SOCK_STREAM, 0);
+}
+static int
+try_inet_raw(void)
+{
+	return socket(AF_INET, SOCK_RAW, IPPROTO_ICMP);
+}
+static int
+try_unix(void)
+{
+	return socket(AF_UNIX, SOCK_STREAM, 0);
+}
+static int
+try_netlink(void)
+{
+	return socket(AF_NETLINK, SOCK_RAW, 0);
+}
+static int
+try_packet(void)
+{
+	return socket(AF_PACKET, SOCK_RAW, 0);
+}
+static int
+try_bind(void)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET};
+	int s = socket(AF_INET, SOCK_STREAM, 0);
+
+	return s < 0 ? -1 : bind(s, (struct sockaddr *)&a, sizeof(a));
+}
+static int
+try_listen(void)
+{
+	int s = socket(AF_INET, SOCK_STREAM, 0);
+
+	return s < 0 ? -1 : listen(s, 1);
+}
+static int
+try_exec(void)
+{
+	char *none[] = {NULL};
+
+	return execve("/bin/true", none, none);
+}
+static int
+try_execveat(void)
+{
+	char *none[] = {NULL};
+
+	return (int)syscall(SYS_execveat, AT_FDCWD, "/bin/true", none, none, 0);
+}
+static int
+try_fork(void)
+{
+	int pid = (int)syscall(SYS_fork);
+
+	if (pid == 0)
+		_exit(0);
+	return pid;
+}
+static int
+try_clone(void)
+{
+	int pid = (int)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+
+	if (pid == 0)
+		_exit(0);
+	return pid;
+}
+static int
+try_kill_parent(void)
+{
+	return kill(getppid(), 0);
+}
+static int
+try_chdir(void)
+{
+	return chdir("/");
+}
+static int
+try_setuid(void)
+{
+	return setuid(0);
+}
+static int
+try_run_memory(void)
+{
+	return mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? -1 : 0;
+}
+static int
+try_more_memory(void)
+{
+	const struct rlimit r = {RLIM_INFINITY, RLIM_INFINITY};
+
+	return setrlimit(RLIMIT_AS, &r);
+}
+
+/* Refused in: w the worker, n the net child. Not W or N: allowed there. */
+static const struct try {
+	const char *name;
+	int (*call)(void);
+	const char *refused;
+} tries[] = {
+    {"open /etc/passwd", try_open_read, "wn"},
+    {"open /dev/null", try_open_dev, "wn"},
+    {"create a file", try_open_write, "wn"},
+    {"append to a file", try_open_append, "wn"},
+    {"open to read and write", try_open_rdwr, "wn"},
+    {"truncate by open", try_truncate_on_read, "wn"},
+    {"file without a name", try_tmpfile, "wn"},
+    {"openat2", try_openat2, "wn"},
+    {"creat", try_creat, "wn"},
+    {"make a folder", try_mkdir, "wn"},
+    {"unlink", try_unlink, "wn"},
+    {"rename", try_rename, "wn"},
+    {"symlink", try_symlink, "wn"},
+    {"chmod", try_chmod, "wn"},
+    {"truncate", try_truncate, "wn"},
+    {"memfd", try_memfd, "wn"},
+    {"TCP socket", try_inet, "w"},
+    {"raw socket", try_inet_raw, "wn"},
+    {"Unix socket", try_unix, "wn"},
+    {"netlink socket", try_netlink, "wn"},
+    {"packet socket", try_packet, "wn"},
+    {"bind", try_bind, "wn"},
+    {"listen", try_listen, "wn"},
+    {"exec", try_exec, "wn"},
+    {"execveat", try_execveat, "wn"},
+    {"fork", try_fork, "wn"},
+    {"clone", try_clone, "wn"},
+    {"signal the parent", try_kill_parent, "wn"},
+    {"change folder", try_chdir, "wn"},
+    {"set user", try_setuid, "wn"},
+    {"memory that can run", try_run_memory, "w"},
+    {"raise the memory limit", try_more_memory, "wn"},
+};
+#define TRIES (sizeof(tries) / sizeof(tries[0]))
+
+static enum err_code
+child_try(struct slice name, struct buf *reply, struct err *e)
+{
+	for (size_t i = 0; i < TRIES; i++)
+		if (slice_is(name, tries[i].name)) {
+			int r = tries[i].call(), err = errno;
+
+			buf_addf(reply, "%s", r >= 0 ? "allowed" : err == EPERM || err == EACCES ? "refused" : strerror(err));
+			return ERR_OK;
+		}
+	return err_set(e, ERR_BUG, "no such try");
+}
+
+static enum err_code
+child_parse(struct slice body, struct buf *reply, struct err *e)
+{
+	AUTO(xml_doc) xmlDocPtr doc = NULL;
+
+	if (xml_load(body, NULL, &doc, e) != ERR_OK)
+		return err_wrap(e, "document");
+	xml_text(xmlDocGetRootElement(doc), reply);
+	return ERR_OK;
+}
+
+static enum err_code
+child_read_path(struct slice path, struct buf *reply, struct err *e)
+{
+	AUTO(mem) char *name = mem_dup(path.p, path.n);
+	int fd = open(name, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_errno(e, errno == EACCES || errno == EPERM ? ERR_REFUSED : ERR_IO, errno, "%s", name);
+	buf_adds(reply, "opened");
+	close(fd);
+	return ERR_OK;
+}
+
+static enum err_code
+child_connect(size_t port, struct buf *reply, struct err *e)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+	AUTO(fd) int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char text[6] = "";
+
+	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (s < 0 || connect(s, (struct sockaddr *)&a, sizeof(a)) != 0 || recv(s, text, 5, MSG_WAITALL) != 5)
+		return err_errno(e, ERR_REMOTE, errno, "connect");
+	buf_adds(reply, text);
+	return ERR_OK;
+}
+
+static enum err_code
+child_resolve(struct slice name, struct buf *reply, struct err *e)
+{
+	AUTO(mem) char *host = mem_dup(name.p, name.n);
+	struct addrinfo *list = NULL;
+	int r = getaddrinfo(host, "80", NULL, &list);
+
+	if (r != 0)
+		return err_set(e, ERR_REMOTE, "%s", gai_strerror(r));
+	freeaddrinfo(list);
+	buf_adds(reply, "resolved");
+	return ERR_OK;
+}
+
+static void *
+in_thread(void *arg)
+{
+	return arg;
+}
+
+static enum err_code
+child_thread(struct buf *reply, struct err *e)
+{
+	pthread_t t;
+	void *back = NULL;
+	int r = pthread_create(&t, NULL, in_thread, reply);
+
+	if (r != 0)
+		return err_errno(e, ERR_REFUSED, r, "thread");
+	pthread_join(t, &back);
+	buf_adds(reply, back == reply ? "ran" : "lost");
+	return ERR_OK;
+}
+
+static enum err_code
+handle(void *ctx, uint32_t type, struct slice body, const int *fds, size_t nfds, struct buf *reply, struct err *e)
+{
+	(void)ctx;
+	(void)fds;
+	(void)nfds;
+	switch ((enum request)type) {
+	case TRY:
+		return child_try(body, reply, e);
+	case PARSE:
+		return child_parse(body, reply, e);
+	case READ_PATH:
+		return child_read_path(body, reply, e);
+	case CONNECT:
+		return child_connect(number(body), reply, e);
+	case RESOLVE:
+		return child_resolve(body, reply, e);
+	case THREAD:
+		return child_thread(reply, e);
+	default:
+		return err_set(e, ERR_BUG, "no such request");
+	}
+}
+
+/* --- in the test ----------------------------------------------------------------- */
+
+static struct worker *
+start(enum cage_role role, const char *const *paths)
+{
+	struct worker_spec spec = {.name = "test", .role = role, .handle = handle, .read_paths = paths};
+	struct worker *w = NULL;
+	struct err e = {0};
+
+	OK(worker_start(&spec, &w, &e));
+	return w;
+}
+
+static void
+cage_tries(enum cage_role role, char letter)
+{
+	AUTO(worker) struct worker *w = start(role, NULL);
+	AUTO(kit_dir) struct kit_dir dir = kit_dir_new();
+	AUTO(buf) struct buf reply = {0};
+	struct err e = {0};
+	int failed = 0;
+
+	for (size_t i = 0; i < TRIES; i++) {
+		const char *want = strchr(tries[i].refused, letter) != NULL ? "refused" : "allowed";
+
+		/* The sanitizer's own memory functions need no limit, and have none. */
+		OK(worker_call(w, TRY, slice_str(tries[i].name), NULL, 0, 10000, &reply, &e));
+		if (strcmp(buf_str(&reply), want) == 0)
+			continue;
+		print_error("%s: %s, expected %s\n", tries[i].name, buf_str(&reply), want);
+		failed++;
+	}
+	assert_int_equal(failed, 0);
+	assert_int_not_equal(access("/tmp/everseal-must-not-be", F_OK), 0);
+}
+
+static void
+make_bait(void)
+{
+	int fd = open("/tmp/everseal-cage-bait", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, "x", 1), 1);
+	close(fd);
+}
+
+static void
+worker_is_caged(void **state)
+{
+	struct stat st;
+
+	(void)state;
+	make_bait();
+	cage_tries(CAGE_WORKER, 'w');
+	assert_int_equal(stat("/tmp/everseal-cage-bait", &st), 0);
+	assert_int_equal(st.st_size, 1);
+	unlink("/tmp/everseal-cage-bait");
+}
+
+/* Without Landlock a net child may read what its user may. */
+static void
+net_is_caged(void **state)
+{
+	struct stat st;
+
+	(void)state;
+	if (landlock_abi() == 0)
+		skip();
+	make_bait();
+	cage_tries(CAGE_NET, 'n');
+	assert_int_equal(stat("/tmp/everseal-cage-bait", &st), 0);
+	assert_int_equal(st.st_size, 1);
+	unlink("/tmp/everseal-cage-bait");
+}
+
+/* The tries themselves work: without a cage most of them are allowed, so a refusal means something. */
+static void
+tries_work_without_a_cage(void **state)
+{
+	static const char *const names[] = {"open /etc/passwd", "open /dev/null", "file without a name", "memfd", "TCP socket",
+	    "Unix socket", "netlink socket", "bind", "listen", "exec", "fork", "clone", "signal the parent", "change folder"};
+	AUTO(worker) struct worker *w = start(CAGE_NONE, NULL);
+	AUTO(buf) struct buf reply = {0};
+	struct err e = {0};
+
+	(void)state;
+	assert_false(worker_cage(w).seccomp);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		enum err_code code = worker_call(w, TRY, slice_str(names[i]), NULL, 0, 10000, &reply, &e);
+
+		if (strcmp(names[i], "exec") == 0) /* the child is another program now, which left */
+			assert_int_equal(code, ERR_REFUSED);
+		else if (code != ERR_OK || strcmp(buf_str(&reply), "allowed") != 0)
+			fail_msg("%s: %s", names[i], code != ERR_OK ? e.text : buf_str(&reply));
+	}
+}
+
+static void
+status_is_told(void **state)
+{
+	AUTO(worker) struct worker *w = start(CAGE_WORKER, NULL);
+	struct cage_status s = worker_cage(w), probe = cage_probe(CAGE_WORKER);
+	char text[CAGE_TEXT];
+
+	(void)state;
+	assert_true(s.seccomp && s.no_new_privs);
+	assert_int_equal(s.landlock_abi, landlock_abi());
+	assert_int_equal(s.memory_limit, !WORKER_SANITIZED);
+	assert_int_equal(probe.landlock_abi, s.landlock_abi);
+	assert_true(probe.seccomp);
+	cage_text(&s, text);
+	assert_non_null(strstr(text, "seccomp yes"));
+}
+
+static void
+encodings_in_the_cage(void **state)
+{
+	AUTO(worker) struct worker *w = start(CAGE_WORKER, NULL);
+	AUTO(buf) struct buf reply = {0};
+	struct err e = {0};
+
+	(void)state;
+	for (int set = 0; set < 2; set++)
+		for (int i = set == 0 ? 1 : 0; i <= (set == 0 ? 16 : 8); i++) {
+			AUTO(buf) struct buf xml = {0};
+			char name[24];
+
+			if (set == 0 && i == 12)
+				continue; /* never issued */
+			snprintf(name, sizeof(name), set == 0 ? "ISO-8859-%d" : "windows-125%d", i);
+			buf_addf(&xml, "<?xml version='1.0' encoding='%s'?><a>\xa0</a>", name);
+			kit_expect(ERR_OK, worker_call(w, PARSE, buf_slice(&xml), NULL, 0, 10000, &reply, &e), &e, name,
+			    __FILE__, __LINE__);
+			assert_string_equal(buf_str(&reply), "\xc2\xa0"); /* the same place in all of them */
+		}
+}
+
+static enum err_code
+handle_crypto(void *ctx, uint32_t type, struct slice body, const int *fds, size_t nfds, struct buf *reply, struct err *e)
+{
+	EVP_PKEY *key = EVP_EC_gen("P-384");
+	struct digest d;
+	bool ok = key != NULL;
+
+	(void)ctx;
+	(void)type;
+	(void)fds;
+	(void)nfds;
+	for (int alg = DIGEST_NONE + 1; ok && alg < DIGEST_ALGS; alg++) {
+		enum err_code code = digest_once((enum digest_alg)alg, body, &d, e);
+
+		ok = code == ERR_OK || (code == ERR_UNSUPPORTED && alg == DIGEST_WHIRLPOOL);
+	}
+	EVP_PKEY_free(key);
+	buf_adds(reply, ok ? "ok" : "not ok");
+	return ERR_OK;
+}
+
+static void
+cryptography_in_the_cage(void **state)
+{
+	struct worker_spec spec = {.name = "crypto", .handle = handle_crypto};
+	AUTO(worker) struct worker *w = NULL;
+	AUTO(buf) struct buf reply = {0};
+	struct err e = {0};
+
+	(void)state;
+	OK(worker_start(&spec, &w, &e));
+	OK(worker_call(w, TRY, slice_str("x"), NULL, 0, 10000, &reply, &e));
+	assert_string_equal(buf_str(&reply), "ok");
+}
+
+static void
+net_reads_what_is_listed(void **state)
+{
+	AUTO(kit_dir) struct kit_dir dir = kit_dir_new();
+	AUTO(buf) struct buf reply = {0};
+	AUTO(mem) char *in = mem_printf("%s/in/ca.pem", dir.path), *out = mem_printf("%s/out.pem", dir.path);
+	AUTO(mem) char *folder = mem_printf("%s/in", dir.path);
+	const char *paths[] = {folder, "/nonexistent/folder", NULL};
+	AUTO(worker) struct worker *w = NULL;
+	AUTO(fd) int fd = -1;
+	struct err e = {0};
+
+	(void)state;
+	if (landlock_abi() == 0)
+		skip();
+	OK(sys_mkdirs(dir.fd, "in", 0700, &e));
+	OK(sys_open_dir(dir.fd, "in", &fd, &e));
+	OK(sys_write_durably(fd, "ca.pem", slice_str("x"), 0600, &e));
+	OK(sys_write_durably(dir.fd, "out.pem", slice_str("x"), 0600, &e));
+	w = start(CAGE_NET, paths);
+	OK(worker_call(w, READ_PATH, slice_str(in), NULL, 0, 10000, &reply, &e));
+	FAILS(ERR_REFUSED, worker_call(w, READ_PATH, slice_str(out), NULL, 0, 10000, &reply, &e));
+	FAILS(ERR_REFUSED, worker_call(w, READ_PATH, slice_str("/proc/self/environ"), NULL, 0, 10000, &reply, &e));
+	if (access("/etc/resolv.conf", R_OK) == 0)
+		OK(worker_call(w, READ_PATH, slice_str("/etc/resolv.conf"), NULL, 0, 10000, &reply, &e));
+	OK(worker_call(w, READ_PATH, slice_str("/etc/ssl/openssl.cnf"), NULL, 0, 10000, &reply, &e));
+}
+
+static int
+listen_on_loopback(in_port_t *port)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET};
+	socklen_t n = sizeof(a);
+	int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_equal(bind(s, (struct sockaddr *)&a, sizeof(a)), 0);
+	assert_int_equal(listen(s, 1), 0);
+	assert_int_equal(getsockname(s, (struct sockaddr *)&a, &n), 0);
+	*port = ntohs(a.sin_port);
+	return s;
+}
+
+static void
+net_connects_resolves_and_has_threads(void **state)
+{
+	AUTO(worker) struct worker *w = start(CAGE_NET, NULL);
+	AUTO(buf) struct buf reply = {0};
+	AUTO(fd) int server = -1;
+	AUTO(fd) int peer = -1;
+	struct err e = {0};
+	in_port_t port = 0;
+	char text[8];
+
+	(void)state;
+	server = listen_on_loopback(&port);
+	snprintf(text, sizeof(text), "%u", port);
+	OK(worker_send(w, CONNECT, slice_str(text), NULL, 0, 10000, &e));
+	peer = accept(server, NULL, NULL);
+	assert_int_equal(send(peer, "howdy", 5, 0), 5);
+	OK(worker_recv(w, &reply, &e));
+	assert_string_equal(buf_str(&reply), "howdy");
+	OK(worker_call(w, RESOLVE, slice_str("localhost"), NULL, 0, 10000, &reply, &e));
+	OK(worker_call(w, THREAD, slice_str(""), NULL, 0, 10000, &reply, &e));
+	assert_string_equal(buf_str(&reply), "ran");
+}
+
+static void
+worker_has_no_threads(void **state)
+{
+	AUTO(worker) struct worker *w = start(CAGE_WORKER, NULL);
+	AUTO(buf) struct buf reply = {0};
+	struct err e = {0};
+
+	(void)state;
+	FAILS(ERR_REFUSED, worker_call(w, THREAD, slice_str(""), NULL, 0, 10000, &reply, &e));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(worker_is_caged),
+	    cmocka_unit_test(net_is_caged),
+	    cmocka_unit_test(tries_work_without_a_cage),
+	    cmocka_unit_test(status_is_told),
+	    cmocka_unit_test(encodings_in_the_cage),
+	    cmocka_unit_test(cryptography_in_the_cage),
+	    cmocka_unit_test(net_reads_what_is_listed),
+	    cmocka_unit_test(net_connects_resolves_and_has_threads),
+	    cmocka_unit_test(worker_has_no_threads),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
