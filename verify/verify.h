@@ -64,6 +64,8 @@ enum material_kind { MAT_CERT = 1, MAT_CRL, MAT_OCSP, MAT_POLICY };
 struct material;
 MUST_USE enum err_code material_new(struct material **out, struct err *e);
 MUST_USE enum err_code material_add(struct material *m, enum material_kind kind, struct slice octets, struct err *e);
+/* Walking: sorted by kind and digest. octets are borrowed from m. False behind the last. m may be NULL. */
+bool material_get(const struct material *m, size_t i, enum material_kind *kind, struct slice *octets);
 /* One flat form, for the way to a worker; reading it back gives the same material. */
 MUST_USE enum err_code material_pack(const struct material *m, struct buf *out, struct err *e);
 MUST_USE enum err_code material_unpack(struct slice packed, struct material **out, struct err *e);
