@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* What a file is, by its octets: decides who judges it and which row of the upgrade table it falls under. */
+#ifndef EVERSEAL_ARCHIVER_FORM_H
+#define EVERSEAL_ARCHIVER_FORM_H
+
+#include "base/bytes.h"
+
+enum form { FORM_DATA = 0, FORM_XADES, FORM_XMLDSIG, FORM_ASIC, FORM_E_AKTA, FORM_XML, FORM_PDF, FORM_CMS };
+/* "data", "xades", "xmldsig", "asic", "e-akta", "xml", "pdf", "cms" */
+const char *form_name(enum form f);
+
+/*
+ * From the octets alone. FORM_XML: text that begins like XML, parsed by nobody yet; the opened document tells XAdES, XML-DSig and
+ * e-akta apart. head may be the first octets of a larger file: then an archive without a mimetype member is FORM_DATA.
+ */
+enum form form_sniff(struct slice head);
+
+#endif
