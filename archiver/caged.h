@@ -52,17 +52,20 @@ void caged_auto(struct caged **c);
  * { "form": "xades"|"xmldsig"|"asic"|"e-akta"|"xml"|"pdf"|"cms"|"data",      what it was recognised as
  *   "report": element of "documents" (docs/report.md), "header": its header,
  *   "signatures": [ one for each of the report's, same order:
- *     { "path": "extended"|"baseline"|"continue"|"stamp"|"none", "row": "...", "reason": "...",   design 6
+ *     { "path": "extended"|"continue"|"stamp"|"none", "row": "...", "reason": "...",   upgrade.h; "extended" = the profile's form
+ *       "stamp_needed": bool  (no SignatureTimeStamp that can be relied on),
+ *       "has": { "T": n, "refs": "V1"|"V2"|null, "X": n, "values": bool, "A": n },   what stands in the file
  *       "covered_by": index|null, "closure": CLOSURE,
- *       "signer_not_after": ISO, "stamps": [ { "type", "id", "time", "sha256" of the token, "tsa_sha256",
- *           "tsa_not_after", "class": FACTS, "closure": CLOSURE } ] } ],
+ *       "signer_not_after": ISO, "stamps": [ { "type", "id", "time", "token": base64, "sha256" of the token, "tsa_sha256",
+ *           "tsa_not_after", "class": FACTS|null, "closure": CLOSURE } ] } ],
  *   "wants": [ WANT ] }
  * CLOSURE: { "complete": bool, "fresh": bool, "gap": text|null, "earliest_end": ISO|null  (notAfter of responders, CRL issuers),
  *            "objects": [ { "kind": "cert"|"crl"|"ocsp", "role", "sha256", "embedded": bool, "not_after", "this_update", "subject" } ] }
- * FACTS: what deadline_compute needs, as docs/deadlines.md writes a class.
- * WANT: { "kind": "issuer"|"revocation"|"file", "cert": hex, "subject": text, "issuer": text, "issuer_sha256": hex, "signature": i, "stamp": j|null, "ca": bool,
+ * FACTS: class_json of policy/deadline.h; null when the TSA's certificate is not known.
+ * WANT: { "kind": "issuer"|"revocation"|"file", "cert": hex, "cert_der", "issuer_der": base64|null, "subject": text, "issuer": text, "issuer_sha256": hex, "signature": i, "stamp": j|null, "ca": bool,
  *         "newer_than": ISO, "anchored": bool  (its chain reaches an anchor: only then are its URLs fetched),
- *         "requests": [ { "type": "ocsp"|"crl"|"aia", "method": "GET"|"POST", "url", "body": base64|null } ], "name": text }
+ *         "requests": [ { "type": "ocsp"|"crl"|"aia", "method": "GET"|"POST", "url", "body": base64|null, "nonce": hex|null } ], "name": text }
+ *   OCSP requests come first, for each responder POST with a nonce (from entropy; none without), then GET without.
  * Raw octets of closure objects that are embedded in the document come in "objects": { sha256: base64 }.
  * A refused document is ERR_REFUSED/ERR_LIMIT/ERR_FORMAT with the reason; "no signature" is an answer.
  */
@@ -95,14 +98,16 @@ struct token_expect {
 /*
  * A TimeStampResp, checked as tsp-ocsp-crl 11 "what a created stamp must satisfy". Answer:
  * { "class": "good"|"early"  (older than its predecessor: wait and ask again)|"short"  (ends too soon)|"refused"|"retry"|"config"|"alarm",
- *   "why", "token": base64, "sha256", "gen_time", "tsa_sha256", "tsa_subject", "tsa_not_after", "deadline", "class_facts": FACTS, "certs": [base64] }
+ *   "why", "token": base64, "sha256", "gen_time", "tsa_sha256", "tsa_subject", "tsa_not_after", "deadline", "class_facts": FACTS, "certs": [base64],
+ *   "wants": [ WANT ] }. "config" with an issuer among the wants: fetch it, then ask again with the same response.
  */
 MUST_USE enum err_code caged_token(struct caged *c, struct slice response, const struct token_expect *want,
     struct slice material, int64_t time_utc, json_t **out, struct err *e);
 
 /*
  * Closure and wants of a token by itself (the material job): revocation data newer than newer_than for each
- * certificate below the anchor, responders and CRL issuers included. { "closure", "wants", "tsa_sha256", "tsa_subject", "tsa_not_after", "class": FACTS }
+ * certificate below the anchor, responders and CRL issuers included. { "closure", "wants", "gen_time", "tsa_sha256", "tsa_subject", "tsa_not_after",
+ * "class": FACTS, "objects": { sha256: base64 of every object of the closure } }
  */
 MUST_USE enum err_code caged_tsa_material(struct caged *c, struct slice token, struct slice material, int64_t time_utc,
     int64_t newer_than, struct slice entropy, json_t **out, struct err *e);
@@ -112,7 +117,7 @@ MUST_USE enum err_code caged_tsa_material(struct caged *c, struct slice token, s
  * { "signature": index, "digest": "SHA512",
  *   "add": [ { "do": "T"|"X"|"A", "token": base64 } | { "do": "refs"|"values"|"tsvd"|"anyvd", "objects": [sha256 ...] } ... ],
  *   "imprint": "T"|"X"|"A"|null }
- * Objects named by sha256 come from material. "imprint" set: answer { "imprint": "sha512:hex", "gen_after": ISO } of a new stamp
+ * Objects named by sha256 come from material, from the document, or are anchors. "imprint" set: answer { "imprint": "sha512:hex", "gen_after": ISO } of a new stamp
  * of that kind standing after "add". Else the final text, checked by parsing the new file: every signature's and
  * old stamp's outcome as before, the new stamps' imprints right, the old file an ordered subsequence:
  * { "offset": n, "text": base64 octets to insert there, "sha256", "sha512", "size", "level": text, "judge": as caged_judge of the new file }.

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+/* Main's side of the caged worker: requests packed, descriptors passed, answers read. No foreign octet is parsed here. */
+#include "archiver/caged_int.h"
+
+#include "base/sys.h"
+
+#include <stdlib.h>
+
+
+#define TIMEOUT_MS_DEFAULT 60000
+#define DOCUMENT_BYTES_DEFAULT (256ull << 20)
+/* Small side files share one descriptor; together at most this much, since it is memory. */
+#define BUNDLE_BYTES_MAX (256ull << 20)
+
+struct caged {
+	struct caged_state *state; /* what the child inherits; stays where it is for the worker's life */
+	struct worker *w;
+};
+
+static enum err_code
+worker_new(struct caged *c, struct err *e)
+{
+	const struct caged_setup *s = &c->state->setup;
+	struct worker_spec spec = {
+		.name = "judge",
+		.role = s->uncaged ? CAGE_NONE : CAGE_WORKER,
+		.warm_up = caged_warm_up,
+		.handle = caged_handle,
+		.ctx = c->state,
+		.limits = {.memory_bytes = s->memory_bytes, .frame_bytes = 512u << 20},
+	};
+	spec.limits.cpu_s = (unsigned)(s->timeout_ms / 1000 + 60);
+	return worker_start(&spec, &c->w, e) == ERR_OK ? ERR_OK : err_wrap(e, "judge");
+}
+
+static void
+setup_take(struct caged_state *st, const struct caged_setup *setup)
+{
+	st->setup = *setup;
+	if (st->setup.timeout_ms == 0)
+		st->setup.timeout_ms = TIMEOUT_MS_DEFAULT;
+	if (st->setup.max_document_bytes == 0)
+		st->setup.max_document_bytes = DOCUMENT_BYTES_DEFAULT;
+}
+
+enum err_code
+caged_start(const struct caged_setup *setup, struct caged **out, struct err *e)
+{
+	AUTO(caged) struct caged *c = mem_new(1, sizeof(*c));
+	if (c == NULL || (c->state = mem_new(1, sizeof(*c->state))) == NULL)
+		return err_nomem(e);
+	setup_take(c->state, setup);
+	if (worker_new(c, e) != ERR_OK)
+		return e != NULL ? e->code : ERR_BUG;
+	*out = TAKE(c);
+	return ERR_OK;
+}
+
+enum err_code
+caged_restart(struct caged *c, const struct caged_setup *setup, struct err *e)
+{
+	worker_free(c->w);
+	c->w = NULL;
+	setup_take(c->state, setup);
+	return worker_new(c, e);
+}
+
+void
+caged_free(struct caged *c)
+{
+	if (c == NULL)
+		return;
+	worker_free(c->w);
+	free(c->state);
+	free(c);
+}
+
+void
+caged_auto(struct caged **c)
+{
+	caged_free(*c);
+}
+
+static enum err_code
+ask(struct caged *c, enum caged_request type, json_t *head, const struct slice *parts, size_t n_parts, const int *fds,
+    size_t n_fds, json_t **out, struct err *e)
+{
+	AUTO(buf) struct buf text = {0}, body = {0}, reply = {0};
+	if (c->w == NULL)
+		return err_set(e, ERR_BUG, "the judge's worker could not be started before");
+	if (json_canonical(head, &text, e) != ERR_OK)
+		return err_wrap(e, "request");
+	buf_addvec(&body, buf_slice(&text));
+	for (size_t i = 0; i < n_parts; i++)
+		buf_addvec(&body, parts[i]);
+	if (buf_ok(&body, e) != ERR_OK)
+		return err_wrap(e, "request");
+	if (worker_call(c->w, type, buf_slice(&body), fds, n_fds, c->state->setup.timeout_ms, &reply, e) != ERR_OK)
+		return e != NULL ? e->code : ERR_BUG;
+	struct json_limits limits = {.max_bytes = 512u << 20};
+	return json_read(buf_slice(&reply), &limits, out, e) == ERR_OK ? ERR_OK : err_wrap(e, "judge's answer");
+}
+
+/* The files of a document, as descriptors to pass. */
+struct passed {
+	int fds[WORKER_FDS];
+	size_t n;
+	int bundle; /* memfd of ours, or -1 */
+	uint64_t bundle_bytes;
+};
+
+static void
+passed_auto(struct passed *p)
+{
+	fd_auto(&p->bundle);
+}
+
+/* Appends a side file's octets to the bundle. */
+static enum err_code
+bundle_add(struct passed *p, int fd, uint64_t size_bytes, struct err *e)
+{
+	uint8_t piece[65536];
+	if (size_bytes > BUNDLE_BYTES_MAX - p->bundle_bytes)
+		return err_set(e, ERR_LIMIT, "side files beyond the first %d are larger than %llu octets together",
+		    WORKER_FDS - 2, (unsigned long long)BUNDLE_BYTES_MAX);
+	for (uint64_t at = 0; at < size_bytes;) {
+		size_t n = size_bytes - at < sizeof(piece) ? (size_t)(size_bytes - at) : sizeof(piece);
+		if (sys_pread(fd, piece, n, at, e) != ERR_OK)
+			return err_wrap(e, "side file");
+		if (sys_pwrite(p->bundle, slice_of(piece, n), p->bundle_bytes + at, e) != ERR_OK)
+			return err_wrap(e, "bundle");
+		at += n;
+	}
+	p->bundle_bytes += size_bytes;
+	return ERR_OK;
+}
+
+/* One side file's row: by its own descriptor while there are some left, else inside the bundle. */
+static enum err_code
+side_pass(struct passed *p, const struct caged_file *f, bool own, json_t *rows, struct err *e)
+{
+	uint64_t size_bytes, base = 0;
+	if (sys_size(f->fd, &size_bytes, e) != ERR_OK)
+		return err_wrap(e, "%s", f->name);
+	if (own) {
+		p->fds[p->n++] = f->fd;
+	} else {
+		base = p->bundle_bytes;
+		if (p->bundle < 0 && worker_memfd_empty(&p->bundle, e) != ERR_OK)
+			return err_wrap(e, "bundle");
+		if (bundle_add(p, f->fd, size_bytes, e) != ERR_OK)
+			return err_wrap(e, "%s", f->name);
+	}
+	json_t *row = json_object();
+	if (json_push(rows, row, e) != ERR_OK ||
+	    json_set(row, "name", f->name != NULL ? json_text(f->name) : json_null(), e) != ERR_OK ||
+	    json_set(row, "own", json_boolean(own), e) != ERR_OK ||
+	    json_set(row, "base", json_integer((json_int_t)base), e) != ERR_OK ||
+	    json_set(row, "size", json_integer((json_int_t)size_bytes), e) != ERR_OK)
+		return err_wrap(e, "side file");
+	return ERR_OK;
+}
+
+/* The largest go by descriptor: true if fewer than room files are larger (or as large and earlier). */
+static bool
+own_descriptor(const struct caged_doc *doc, const uint64_t *sizes, size_t i, size_t room)
+{
+	size_t larger = 0;
+	for (size_t j = 0; j < doc->n_side; j++)
+		larger += sizes[j] > sizes[i] || (sizes[j] == sizes[i] && j < i);
+	return larger < room;
+}
+
+static enum err_code
+doc_pass(const struct caged_doc *doc, struct passed *p, json_t *head, struct err *e)
+{
+	size_t room = doc->n_side <= WORKER_FDS - 1 ? WORKER_FDS - 1 : WORKER_FDS - 2;
+	AUTO(mem) uint64_t *sizes = mem_new(doc->n_side + 1, sizeof(*sizes));
+	json_t *rows = json_array();
+	if (json_set(head, "side", rows, e) != ERR_OK || json_set(head, "name", json_text(doc->main.name), e) != ERR_OK)
+		return err_wrap(e, "document");
+	if (sizes == NULL)
+		return err_nomem(e);
+	p->fds[p->n++] = doc->main.fd;
+	for (size_t i = 0; i < doc->n_side; i++)
+		if (sys_size(doc->side[i].fd, &sizes[i], e) != ERR_OK)
+			return err_wrap(e, "%s", doc->side[i].name);
+	for (size_t i = 0; i < doc->n_side; i++)
+		if (side_pass(p, &doc->side[i], own_descriptor(doc, sizes, i, room), rows, e) != ERR_OK)
+			return e != NULL ? e->code : ERR_BUG;
+	if (p->bundle >= 0)
+		p->fds[p->n++] = p->bundle;
+	return ERR_OK;
+}
+
+static enum err_code
+ask_about(struct caged *c, enum caged_request type, const struct caged_doc *doc, json_t *head, const struct slice *parts,
+    size_t n_parts, json_t **out, struct err *e)
+{
+	__attribute__((cleanup(passed_auto))) struct passed p = {.bundle = -1};
+	if (doc_pass(doc, &p, head, e) != ERR_OK)
+		return e != NULL ? e->code : ERR_BUG;
+	return ask(c, type, head, parts, n_parts, p.fds, p.n, out, e);
+}
+
+enum err_code
+caged_judge(struct caged *c, const struct caged_doc *doc, struct slice material, int64_t time_utc, int64_t grace_seconds,
+    struct slice entropy, json_t **out, struct err *e)
+{
+	AUTO(json) json_t *head = json_object();
+	if (json_set(head, "time", json_integer(time_utc), e) != ERR_OK ||
+	    json_set(head, "grace", json_integer(grace_seconds), e) != ERR_OK)
+		return err_wrap(e, "judge");
+	struct slice parts[] = {material, entropy};
+	return ask_about(c, CAGED_JUDGE, doc, head, parts, 2, out, e);
+}
+
+enum err_code
+caged_answer(struct caged *c, const json_t *want, const char *type, struct slice body, struct slice material,
+    int64_t time_utc, json_t **out, struct err *e)
+{
+	AUTO(json) json_t *head = json_object();
+	if (json_set(head, "want", json_deep_copy(want), e) != ERR_OK ||
+	    json_set(head, "type", json_text(type), e) != ERR_OK ||
+	    json_set(head, "time", json_integer(time_utc), e) != ERR_OK)
+		return err_wrap(e, "answer");
+	struct slice parts[] = {material, body};
+	return ask(c, CAGED_ANSWER, head, parts, 2, NULL, 0, out, e);
+}
+
+enum err_code
+caged_tsp_request(
+    const struct digest *imprint, struct slice nonce, const char *policy_oid, struct buf *out, struct err *e)
+{
+	return tsp_request(imprint, nonce, policy_oid, out, e);
+}
+
+static enum err_code
+expect_json(const struct token_expect *want, json_t *head, struct err *e)
+{
+	char text[DIGEST_TEXT];
+	digest_text(&want->imprint, text);
+	if (json_set(head, "imprint", json_text(text), e) != ERR_OK ||
+	    json_set(head, "policy", json_text(want->policy_oid), e) != ERR_OK ||
+	    json_set(head, "sent", json_integer(want->sent_utc), e) != ERR_OK ||
+	    json_set(head, "received", json_integer(want->received_utc), e) != ERR_OK ||
+	    json_set(head, "tolerance", json_integer(want->tolerance_seconds), e) != ERR_OK ||
+	    json_set(head, "not_before", json_time(want->not_before_utc), e) != ERR_OK ||
+	    json_set(head, "min_life", json_integer(want->min_life_seconds), e) != ERR_OK)
+		return err_wrap(e, "token");
+	return ERR_OK;
+}
+
+enum err_code
+caged_token(struct caged *c, struct slice response, const struct token_expect *want, struct slice material,
+    int64_t time_utc, json_t **out, struct err *e)
+{
+	AUTO(json) json_t *head = json_object();
+	if (json_set(head, "time", json_integer(time_utc), e) != ERR_OK || expect_json(want, head, e) != ERR_OK)
+		return err_wrap(e, "token");
+	struct slice parts[] = {material, response, want->nonce};
+	return ask(c, CAGED_TOKEN, head, parts, 3, NULL, 0, out, e);
+}
+
+enum err_code
+caged_tsa_material(struct caged *c, struct slice token, struct slice material, int64_t time_utc, int64_t newer_than,
+    struct slice entropy, json_t **out, struct err *e)
+{
+	AUTO(json) json_t *head = json_object();
+	if (json_set(head, "time", json_integer(time_utc), e) != ERR_OK ||
+	    json_set(head, "newer_than", json_time(newer_than), e) != ERR_OK)
+		return err_wrap(e, "TSA material");
+	struct slice parts[] = {material, token, entropy};
+	return ask(c, CAGED_TSA_MATERIAL, head, parts, 3, NULL, 0, out, e);
+}
+
+enum err_code
+caged_extend(struct caged *c, const struct caged_doc *doc, const json_t *request, struct slice material, int64_t time_utc,
+    json_t **out, struct err *e)
+{
+	AUTO(json) json_t *head = json_object();
+	if (json_set(head, "request", json_deep_copy(request), e) != ERR_OK ||
+	    json_set(head, "time", json_integer(time_utc), e) != ERR_OK)
+		return err_wrap(e, "extend");
+	return ask_about(c, CAGED_EXTEND, doc, head, &material, 1, out, e);
+}
