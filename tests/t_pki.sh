@@ -77,6 +77,14 @@ ocsp() {
 ok "OCSP good" ocsp alice good
 ok "OCSP revoked" ocsp carol revoked
 ok "OCSP unknown for a forgotten one" ocsp nobody unknown
+in_time() {
+	"$testpki" issue pki --name erin >/dev/null && "$testpki" revoke pki --name erin --at 2026-01-03T10:00:00Z && ocsp erin good &&
+		at 2026-01-03T12:00:00Z && ocsp erin revoked && crl ca1-1 && openssl crl -in ca1-1.crl.pem -noout -lastupdate | grep 'Jan  3 10:00:00' &&
+		openssl crl -in ca1-1.crl.pem -noout -text | grep 'Revocation Date: Jan  3 10:00:00 2026' && at 2026-01-04T12:00:00Z &&
+		crl ca1-1 && openssl crl -in ca1-1.crl.pem -noout -lastupdate | grep 'Jan  4 00:00:00'
+}
+ok "a revocation of a later day comes on that day" in_time
+at 2026-01-01T00:00:00Z
 ok "CRL holds the revoked one" sh -c "curl -sf $url/crl/ca2-1.crl | openssl crl -inform DER -noout -text | grep -i \"$(openssl x509 -in pki/ee/dave.crt -noout -serial | cut -d= -f2)\""
 
 # --- time-stamps ---
@@ -263,6 +271,16 @@ if "$python" -c 'import lxml' 2>/dev/null; then
 	sha3() { sign sha3.xml --digest sha3-256 --sig-digest sha3-512 --name forms && values sha3.xml; }
 	ok "second judge: SHA-3" sha3
 	ok "second judge: stamp, parallel, counter" values stamped.xml parallel-rsa.xml counter-ecdsa.xml
+	for shape in enveloping detached sibling parallel counter; do
+		long() {
+			sign "lta-$shape.xml" --shape $shape --level lta --tsa tsa2 --name forms && xmlsec "lta-$shape.xml" &&
+				values "lta-$shape.xml" && grep -q 'x141:ArchiveTimeStamp' "lta-$shape.xml"
+		}
+		ok "second judge: archive time-stamp, $shape" long
+	done
+	sed 's/<xades:EncapsulatedCRLValue>M/<xades:EncapsulatedCRLValue>N/' lta-sibling.xml >broken-lta.xml
+	ok "second judge: says no to an archive time-stamp" not values broken-lta.xml
+	ok "values stand in a document of level lt" sh -c "'$testpki' sign pki --out lt.xml --level lt --ca ca2 --name 'l t' && grep -q EncapsulatedCRLValue lt.xml"
 	sed 's/\(<ds:SignatureValue[^>]*>\)..../\1AAAA/' key-pss.xml >broken.xml
 	ok "second judge: says no" not values broken.xml
 else
@@ -270,7 +288,7 @@ else
 fi
 schema() {
 	for f in *.xml; do
-		case $f in in.xml | bad-* | broken.xml) continue ;; esac
+		case $f in in.xml | bad-* | broken*) continue ;; esac
 		"$python" -c "
 import sys
 from lxml import etree
@@ -317,7 +335,12 @@ ended() {
 	curl -sf --data-binary @ocsp.req "$url/ocsp/ca1-1" | hex >x && [ "$(cat x)" = 30030a0106 ] && not curl -sf "$url/crl/ca1-1.crl" -o /dev/null
 }
 ok "a CA that has ended answers unauthorized and publishes nothing" ended
-"$testpki" stop pki
+clean_end() {
+	pid=$(cut -d' ' -f1 pki/serve.pid) && "$testpki" stop pki &&
+		for _ in 1 2 3 4 5 6 7 8 9 10; do kill -0 "$pid" 2>/dev/null || break; sleep 0.3; done
+	not kill -0 "$pid" && cat pki/serve.log && not grep -q 'Sanitizer' pki/serve.log
+}
+ok "the server ends when told, and cleanly" clean_end
 at 2026-01-01T00:00:00Z
 again() { "$testpki" serve pki --daemon && stamped tsa1 && ocsp carol revoked && chain_ee alice ca1; }
 ok "served again from the folder" again

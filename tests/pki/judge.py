@@ -2,18 +2,21 @@
 # SPDX-License-Identifier: MIT
 """Second opinion on documents of testpki, for what xmlsec1 1.2 does not know:
 signature values over PSS, Ed25519 and SHA-3, every signature of a file, and the
-imprint of a signature time-stamp. Exclusive canonical form only.
+imprints of its stamps. Exclusive canonical form only, references by Id or to a file.
 
     judge.py FILE...        exit 0 when every value and imprint holds
 """
 import base64
+import os
 import subprocess
 import sys
 import tempfile
+import urllib.parse
 
 from lxml import etree
 
 DS = "{http://www.w3.org/2000/09/xmldsig#}"
+X141 = "{http://uri.etsi.org/01903/v1.4.1#}"
 XADES = "{http://uri.etsi.org/01903/v1.3.2#}"
 
 
@@ -65,10 +68,38 @@ def value_holds(signature, folder):
     return run(*words).returncode == 0
 
 
-def stamp_holds(signature, stamp, folder):
+def covered_by_archive(signature, stamp, place):
+    """EN 319 132-1 5.5.2"""
+    out = b""
+    for ref in signature.iterfind(DS + "SignedInfo/" + DS + "Reference"):
+        uri = ref.get("URI")
+        if uri.startswith("#"):
+            out += c14n(signature.getroottree().xpath("//*[@Id=$id]", id=uri[1:])[0])
+        elif uri:
+            with open(os.path.join(place, urllib.parse.unquote(uri)), "rb") as f:
+                out += f.read()
+        else:
+            raise ValueError("reference to the whole document")
+    for part in ("SignedInfo", "SignatureValue", "KeyInfo"):
+        out += c14n(signature.find(DS + part))
+    for before in stamp.getparent():
+        if before is stamp:
+            break
+        out += c14n(before)
+    for thing in signature.iterfind(DS + "Object"):
+        if thing.find(XADES + "QualifyingProperties") is None:
+            out += c14n(thing)
+    return out
+
+
+def stamp_holds(signature, stamp, folder, place):
     token = base64.b64decode(stamp.find(XADES + "EncapsulatedTimeStamp").text)
     path = file_of(folder, "token", token)
-    octets = file_of(folder, "octets", c14n(signature.find(DS + "SignatureValue")))
+    if stamp.tag == X141 + "ArchiveTimeStamp":
+        covered = covered_by_archive(signature, stamp, place)
+    else:
+        covered = c14n(signature.find(DS + "SignatureValue"))
+    octets = file_of(folder, "octets", covered)
     text = run("openssl", "ts", "-reply", "-token_in", "-in", path, "-token_out", "-text").stdout.decode()
     dump = "".join(line.split(" - ")[1][:48] for line in text.splitlines() if " - " in line)
     wanted = run("openssl", "dgst", "-sha256", "-r", octets).stdout.decode().split()[0]
@@ -83,8 +114,9 @@ def main():
             good = bool(signatures) and all(value_holds(s, folder) for s in signatures)
             for s in signatures:
                 for t in s.iterfind(DS + "Object/" + XADES + "QualifyingProperties/" + XADES + "UnsignedProperties/"
-                                    + XADES + "UnsignedSignatureProperties/" + XADES + "SignatureTimeStamp"):
-                    good = good and stamp_holds(s, t, folder)
+                                    + XADES + "UnsignedSignatureProperties/*"):
+                    if t.tag in (XADES + "SignatureTimeStamp", X141 + "ArchiveTimeStamp"):
+                        good = good and stamp_holds(s, t, folder, os.path.dirname(name))
         print(name, len(signatures), "good" if good else "BAD")
         bad += not good
     return 1 if bad else 0

@@ -196,7 +196,7 @@ static const struct verb verbs[] = {
     {"sign",
 	" shape: level: key: name: ca: in: out: c14n: digest: sig-digest: transform: xades: encoding: signing-cert: mime: tsa: "
 	"name2: key2: no-cert-chain tamper ",
-	verb_sign, "--name CN --out FILE [--shape S] [--level bes|epes|t] [--key KIND] [--in FILE] ...   docs/testpki.md"},
+	verb_sign, "--name CN --out FILE [--shape S] [--level bes|epes|t|lt|lta] [--key KIND] [--in FILE] ...   docs/testpki.md"},
 };
 #define VERBS (sizeof(verbs) / sizeof(verbs[0]))
 

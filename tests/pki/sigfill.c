@@ -254,35 +254,109 @@ fill_value(xmlDoc *doc, xmlNode *signature, const struct sig *s, struct err *e)
 	return set_base64(child(signature, NS_DS, "SignatureValue"), buf_slice(&value), e);
 }
 
+/* The canonical form, exclusive as the stamps say, of one element at its place. */
 static enum err_code
-fill_stamp(struct pki *p, xmlDoc *doc, xmlNode *signature, const struct sig *s, const struct line *tsa, struct err *e)
+add_element(xmlDoc *doc, const xmlNode *n, struct buf *out, struct err *e)
 {
-	AUTO(buf) struct buf octets = {0}, token = {0};
-	struct view v = {.apex = child(signature, NS_DS, "SignatureValue")};
+	struct view v = {.apex = n};
+
+	return canonical(doc, &v, c14n_by_word("exc"), false, out, e);
+}
+
+static enum err_code
+add_references(xmlDoc *doc, xmlNode *signature, struct slice data, struct buf *out, struct err *e)
+{
+	for (xmlNode *r = child(signature, NS_DS, "SignedInfo")->children; r != NULL; r = r->next) {
+		xmlChar *uri;
+		enum err_code code;
+
+		if (!xml_is(r, NS_DS, "Reference"))
+			continue;
+		uri = xmlGetNoNsProp(r, (const xmlChar *)"URI");
+		code = uri != NULL ? referenced(doc, r, signature, (const char *)uri, data, out, e) : err_nomem(e);
+		xmlFree(uri);
+		if (code != ERR_OK)
+			return code;
+	}
+	return ERR_OK;
+}
+
+/* EN 319 132-1 5.5.2: what an ArchiveTimeStamp covers, in its order. */
+static enum err_code
+archive_octets(xmlDoc *doc, xmlNode *signature, const xmlNode *stamp, struct slice data, struct buf *out, struct err *e)
+{
+	static const char *const parts[] = {"SignedInfo", "SignatureValue", "KeyInfo"};
+
+	if (add_references(doc, signature, data, out, e) != ERR_OK)
+		return e->code;
+	for (size_t i = 0; i < 3; i++)
+		if (add_element(doc, child(signature, NS_DS, parts[i]), out, e) != ERR_OK)
+			return e->code;
+	for (const xmlNode *n = stamp->parent->children; n != stamp; n = n->next)
+		if (n->type == XML_ELEMENT_NODE && add_element(doc, n, out, e) != ERR_OK)
+			return e->code;
+	for (const xmlNode *o = signature->children; o != NULL; o = o->next)
+		if (xml_is(o, NS_DS, "Object") && child(o, NS_XADES, "QualifyingProperties") == NULL &&
+		    add_element(doc, o, out, e) != ERR_OK)
+			return e->code;
+	return ERR_OK;
+}
+
+static enum err_code
+fill_stamp(struct pki *p, xmlNode *signature, const struct sig *s, const char *tail, const struct buf *octets,
+    const struct line *tsa, struct err *e)
+{
+	AUTO(buf) struct buf token = {0};
 	struct digest d;
 	char id[64];
 
-	snprintf(id, sizeof(id), "%s-ts", s->id);
-	if (canonical(doc, &v, c14n_by_word("exc"), false, &octets, e) != ERR_OK ||
-	    digest_once(DIGEST_SHA256, buf_slice(&octets), &d, e) != ERR_OK ||
+	snprintf(id, sizeof(id), "%s-%s", s->id, tail);
+	if (digest_once(DIGEST_SHA256, buf_slice(octets), &d, e) != ERR_OK ||
 	    tsa_token(p, tsa, &d, s->time_utc, &token, e) != ERR_OK)
-		return err_wrap(e, "signature time-stamp");
+		return err_wrap(e, "time-stamp");
 	return set_base64(child(xml_by_id(signature, id), NS_XADES, "EncapsulatedTimeStamp"), buf_slice(&token), e);
 }
 
-enum err_code
-sig_fill(struct pki *p, xmlDoc *doc, const struct sig *s, struct slice data, const struct line *tsa, struct err *e)
+static enum err_code
+find_signature(xmlDoc *doc, const struct sig *s, xmlNode **out, struct err *e)
 {
-	xmlNode *signature = xml_by_id(xmlDocGetRootElement(doc), s->id);
+	*out = xml_by_id(xmlDocGetRootElement(doc), s->id);
+	return *out != NULL ? ERR_OK : err_set(e, ERR_BUG, "signature %s is not in the document", s->id);
+}
 
-	if (signature == NULL)
-		return err_set(e, ERR_BUG, "signature %s is not in the document", s->id);
+enum err_code
+sig_stamp(struct pki *p, xmlDoc *doc, const struct sig *s, struct slice data, const struct line *tsa, struct err *e)
+{
+	AUTO(buf) struct buf value = {0}, all = {0};
+	xmlNode *signature;
+	char id[64];
+
+	if (!s->stamped)
+		return ERR_OK;
+	if (find_signature(doc, s, &signature, e) != ERR_OK ||
+	    add_element(doc, child(signature, NS_DS, "SignatureValue"), &value, e) != ERR_OK ||
+	    fill_stamp(p, signature, s, "ts", &value, tsa, e) != ERR_OK)
+		return e->code;
+	if (!s->archived)
+		return ERR_OK;
+	snprintf(id, sizeof(id), "%s-ats", s->id);
+	if (archive_octets(doc, signature, xml_by_id(signature, id), data, &all, e) != ERR_OK)
+		return e->code;
+	return fill_stamp(p, signature, s, "ats", &all, tsa, e);
+}
+
+enum err_code
+sig_fill(xmlDoc *doc, const struct sig *s, struct slice data, struct err *e)
+{
+	xmlNode *signature;
+
+	if (find_signature(doc, s, &signature, e) != ERR_OK)
+		return e->code;
 	for (xmlNode *o = signature->children; o != NULL; o = o->next)
 		if (xml_is(o, NS_DS, "Object") &&
 		    fill_references(doc, child(o, NS_DS, "Manifest"), signature, s, data, e) != ERR_OK)
 			return err_wrap(e, "manifest");
-	if (fill_references(doc, child(signature, NS_DS, "SignedInfo"), signature, s, data, e) != ERR_OK ||
-	    fill_value(doc, signature, s, e) != ERR_OK)
+	if (fill_references(doc, child(signature, NS_DS, "SignedInfo"), signature, s, data, e) != ERR_OK)
 		return e->code;
-	return s->stamped ? fill_stamp(p, doc, signature, s, tsa, e) : ERR_OK;
+	return fill_value(doc, signature, s, e);
 }

@@ -283,6 +283,28 @@ sibling(struct job *j, struct err *e)
 	return buf_ok(&j->text, e);
 }
 
+static const char *const levels[] = {"bes", "epes", "t", "lt", "lta"};
+#define LEVELS (sizeof(levels) / sizeof(levels[0]))
+
+/* What the level asks for beside the signature itself. */
+static enum err_code
+unsigned_parts(struct job *j, struct sig *s, const struct signer *counter, struct err *e)
+{
+	const struct line *tsa = line_find(j->w->tsa);
+	AUTO(buf) struct buf text = {0};
+
+	if (tsa == NULL || tsa->role != ROLE_TSA)
+		return err_set(e, ERR_USAGE, "no such TSA: %s", j->w->tsa);
+	s->stamped = strcmp(j->w->level, "t") == 0 || strncmp(j->w->level, "lt", 2) == 0;
+	s->archived = strcmp(j->w->level, "lta") == 0;
+	if (strncmp(j->w->level, "lt", 2) != 0)
+		return ERR_OK;
+	if (values_text(j->p, s->by, counter, tsa, s->time_utc, &text, e) != ERR_OK)
+		return err_wrap(e, "values");
+	s->values = mem_dupstr(buf_str(&text));
+	return s->values != NULL ? ERR_OK : err_nomem(e);
+}
+
 static enum err_code
 start_second(struct job *j, struct err *e)
 {
@@ -299,9 +321,8 @@ start_second(struct job *j, struct err *e)
 static enum err_code
 parallel(struct job *j, struct err *e)
 {
-	if (start_second(j, e) != ERR_OK)
+	if (unsigned_parts(j, &j->sig2, NULL, e) != ERR_OK)
 		return e->code;
-	j->sig2.stamped = j->sig.stamped;
 	return sibling(j, e);
 }
 
@@ -311,8 +332,6 @@ counter(struct job *j, struct err *e)
 	AUTO(buf) struct buf text = {0};
 	char id[64];
 
-	if (start_second(j, e) != ERR_OK)
-		return e->code;
 	snprintf(id, sizeof(id), "%s-sv", j->sig.id);
 	add_ref(&j->sig2, mem_printf("#%s", id), TYPE_COUNTER, TRANSFORM_C14N, NULL);
 	if (sig_text(&j->sig2, &text, e) != ERR_OK)
@@ -355,15 +374,16 @@ manifest(struct job *j, struct err *e)
 static const struct {
 	const char *word;
 	enum err_code (*build)(struct job *j, struct err *e);
+	bool two, counter; /* a second signer; who counter-signs */
 	const char *what;
 } shapes[] = {
-    {"enveloped", enveloped, "inside the document, reference \"\""},
-    {"enveloping", enveloping, "the document in a ds:Object"},
-    {"detached", detached, "the document is a file beside the signature"},
-    {"sibling", sibling, "document and signature below one root"},
-    {"parallel", parallel, "two signatures beside one document"},
-    {"counter", counter, "as sibling, with a CounterSignature"},
-    {"manifest", manifest, "two objects signed through a ds:Manifest"},
+    {"enveloped", enveloped, false, false, "inside the document, reference \"\""},
+    {"enveloping", enveloping, false, false, "the document in a ds:Object"},
+    {"detached", detached, false, false, "the document is a file beside the signature"},
+    {"sibling", sibling, false, false, "document and signature below one root"},
+    {"parallel", parallel, true, false, "two signatures beside one document"},
+    {"counter", counter, true, true, "as sibling, with a CounterSignature"},
+    {"manifest", manifest, false, false, "two objects signed through a ds:Manifest"},
 };
 #define SHAPES (sizeof(shapes) / sizeof(shapes[0]))
 
@@ -437,12 +457,12 @@ static enum err_code
 fill_and_write(struct job *j, xmlDoc *doc, struct err *e)
 {
 	const struct line *tsa = line_find(j->w->tsa);
+	struct slice data = buf_slice(&j->data);
 	bool apart = strcmp(j->w->shape, "detached") == 0;
 
-	if (tsa == NULL || tsa->role != ROLE_TSA)
-		return err_set(e, ERR_USAGE, "no such TSA: %s", j->w->tsa);
-	if (sig_fill(j->p, doc, &j->sig, buf_slice(&j->data), tsa, e) != ERR_OK ||
-	    (j->two && sig_fill(j->p, doc, &j->sig2, buf_slice(&j->data), tsa, e) != ERR_OK))
+	if (sig_fill(doc, &j->sig, data, e) != ERR_OK || (j->two && sig_fill(doc, &j->sig2, data, e) != ERR_OK) ||
+	    sig_stamp(j->p, doc, &j->sig, data, tsa, e) != ERR_OK ||
+	    (j->two && sig_stamp(j->p, doc, &j->sig2, data, tsa, e) != ERR_OK))
 		return e->code;
 	if (j->w->tamper && !apart && !tamper_xml(xmlDocGetRootElement(doc)))
 		return err_set(e, ERR_USAGE, "there is nothing to tamper with");
@@ -454,18 +474,15 @@ fill_and_write(struct job *j, xmlDoc *doc, struct err *e)
 static enum err_code
 prepare(struct job *j, struct err *e)
 {
-	static const char *const levels[] = {"bes", "epes", "t"};
-	bool known = false;
+	size_t level = 0;
 
-	for (size_t i = 0; i < 3; i++)
-		known = known || strcmp(levels[i], j->w->level) == 0;
-	if (!known)
+	while (level < LEVELS && strcmp(levels[level], j->w->level) != 0)
+		level++;
+	if (level == LEVELS)
 		return err_set(e, ERR_USAGE, "no such level: %s", j->w->level);
-	if (load_data(j, e) != ERR_OK || get_signer(j, j->w->name, j->w->key, &j->by, e) != ERR_OK ||
-	    start_sig(j, &j->sig, &j->by, e) != ERR_OK)
+	if (load_data(j, e) != ERR_OK || get_signer(j, j->w->name, j->w->key, &j->by, e) != ERR_OK)
 		return e->code;
-	j->sig.stamped = strcmp(j->w->level, "t") == 0;
-	return ERR_OK;
+	return start_sig(j, &j->sig, &j->by, e);
 }
 
 enum err_code
@@ -480,7 +497,11 @@ sign_document(struct pki *p, const struct sign_wish *w, struct err *e)
 		i++;
 	if (i == SHAPES)
 		return err_set(e, ERR_USAGE, "no such shape: %s", w->shape);
-	if (prepare(&j, e) != ERR_OK || shapes[i].build(&j, e) != ERR_OK)
+	if (prepare(&j, e) != ERR_OK)
+		return e->code;
+	if (shapes[i].two && start_second(&j, e) != ERR_OK)
+		return e->code;
+	if (unsigned_parts(&j, &j.sig, shapes[i].counter ? &j.by2 : NULL, e) != ERR_OK || shapes[i].build(&j, e) != ERR_OK)
 		return e->code;
 	if ((doc = parse(buf_slice(&j.text))) == NULL)
 		return err_set(e, ERR_BUG, "our own text is not well-formed");

@@ -13,6 +13,7 @@
 
 #define NS_DS "http://www.w3.org/2000/09/xmldsig#"
 #define NS_XADES "http://uri.etsi.org/01903/v1.3.2#"
+#define NS_X141 "http://uri.etsi.org/01903/v1.4.1#"
 
 /* Words of the command line; NULL where nothing was said. */
 struct sign_wish {
@@ -56,11 +57,12 @@ struct sig {
 	const EVP_MD *sig_digest; /* NULL for EdDSA */
 	const char *sig_uri;
 	int64_t time_utc;
-	bool v1, no_chain, epes, stamped;
+	bool v1, no_chain, epes, stamped, archived;
 	const struct pki *pki;
 	struct sig_ref refs[SIG_REFS];
 	size_t nrefs;
 	char *objects; /* ds:Object elements in front of the properties; may be NULL */
+	char *values;  /* CertificateValues and RevocationValues; may be NULL */
 	char *counter; /* text of a whole ds:Signature to embed as CounterSignature; may be NULL */
 };
 void sig_auto(struct sig *s);
@@ -69,10 +71,18 @@ MUST_USE enum err_code sig_text(const struct sig *s, struct buf *out, struct err
 /* The identifier for key and digest; NULL if there is none. md NULL: EdDSA. */
 const char *sig_method(const struct signer *by, const EVP_MD *md);
 
+/* ---- values.c ---- */
+
+/* Certificates and revocation data, as of now, of the signer, a counter-signer (or NULL) and the TSA's present certificate. */
+MUST_USE enum err_code values_text(struct pki *p, const struct signer *s, const struct signer *second,
+    const struct line *tsa, int64_t now, struct buf *out, struct err *e);
+
 /* ---- sigfill.c: values, computed in place ---- */
 
-/* data: what a reference to another file means. */
-MUST_USE enum err_code sig_fill(
+/* Digests and signature value. data: what a reference to another file means. */
+MUST_USE enum err_code sig_fill(xmlDoc *doc, const struct sig *s, struct slice data, struct err *e);
+/* Then the stamps, when all that they cover is filled, counter-signatures too. */
+MUST_USE enum err_code sig_stamp(
     struct pki *p, xmlDoc *doc, const struct sig *s, struct slice data, const struct line *tsa, struct err *e);
 bool xml_is(const xmlNode *n, const char *ns, const char *name);
 /* The element with this Id; NULL if none. */

@@ -75,6 +75,7 @@ sig_auto(struct sig *s)
 		free(s->refs[i].uri);
 	free(s->objects);
 	free(s->counter);
+	free(s->values);
 }
 
 void
@@ -264,7 +265,19 @@ formats(struct buf *b, const struct sig *s)
 	buf_adds(b, "</xades:SignedDataObjectProperties>");
 }
 
-/* Only what is filled later: an empty container could not be extended by insertion. */
+static void
+stamp(struct buf *b, const char *name, const char *id, const char *tail)
+{
+	buf_addf(b,
+	    "<%s Id=\"%s-%s\"><ds:CanonicalizationMethod Algorithm=\"http://www.w3.org/2001/10/xml-exc-c14n#\"/>"
+	    "<xades:EncapsulatedTimeStamp/></%.*s>",
+	    name, id, tail, (int)strcspn(name, " "), name);
+}
+
+/*
+ * Left out when there is none: an empty container could not be extended by
+ * insertion. A stamp covers what stands before it.
+ */
 static void
 unsigned_properties(struct buf *b, const struct sig *s)
 {
@@ -274,11 +287,11 @@ unsigned_properties(struct buf *b, const struct sig *s)
 	if (s->counter != NULL)
 		buf_addf(b, "<xades:CounterSignature>%s</xades:CounterSignature>", s->counter);
 	if (s->stamped)
-		buf_addf(b,
-		    "<xades:SignatureTimeStamp Id=\"%s-ts\"><ds:CanonicalizationMethod "
-		    "Algorithm=\"http://www.w3.org/2001/10/xml-exc-c14n#\"/><xades:EncapsulatedTimeStamp/>"
-		    "</xades:SignatureTimeStamp>",
-		    s->id);
+		stamp(b, "xades:SignatureTimeStamp", s->id, "ts");
+	if (s->values != NULL)
+		buf_adds(b, s->values);
+	if (s->archived)
+		stamp(b, "x141:ArchiveTimeStamp xmlns:x141=\"" NS_X141 "\"", s->id, "ats");
 	buf_adds(b, "</xades:UnsignedSignatureProperties></xades:UnsignedProperties>");
 }
 
