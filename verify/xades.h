@@ -218,8 +218,14 @@ MUST_USE enum err_code sig_check_hmac(struct sigdoc *d, struct xsig *s, struct s
  */
 MUST_USE enum err_code stamp_octets(
     struct sigdoc *d, struct xsig *s, const struct xstamp *stamp, const struct sink *sink, struct err *e);
-/* Digest of stamp_octets under alg. listed_order: the TS 101 903 1.3.2 order instead of document order (a lenient second try). */
+/* Digest of stamp_octets under alg. ERR_UNSUPPORTED for a digest that this OpenSSL has not. */
 MUST_USE enum err_code stamp_imprint(struct sigdoc *d, struct xsig *s, const struct xstamp *stamp, enum digest_alg alg,
+    struct digest *out, struct err *e);
+/*
+ * A lenient second try: SigAndRefs and RefsOnly in the order that TS 101 903 1.3.2 lists, an ArchiveTimeStamp of 1.3.2 on
+ * with its Include elements (xades.md 4, 4.2). ERR_NOTFOUND: this stamp has no second recipe.
+ */
+MUST_USE enum err_code stamp_imprint_listed(struct sigdoc *d, struct xsig *s, const struct xstamp *stamp, enum digest_alg alg,
     struct digest *out, struct err *e);
 
 /* Level by xades.md 6; static text from the Names table. values_complete and t_in_time come from the judge. */
