@@ -22,7 +22,6 @@
 #include "verify/verify.h"
 
 struct archive;
-struct config; /* policy.h */
 
 struct archive_seams {
 	struct clock clock;
@@ -42,8 +41,8 @@ enum archive_mode { ARCHIVE_READ = 1, ARCHIVE_WRITE };
 /* Make the archive that cfg names: store, log key, spools, trust folder leaf. ERR_EXISTS: there is one. */
 MUST_USE enum err_code archive_create(const struct config *cfg, const struct archive_seams *seams, struct err *e);
 /* ERR_BUSY: another writer (the daemon): talk to its control socket. Reading never needs a child process. */
-MUST_USE enum err_code archive_open(const struct config *cfg, const struct anchors *anchors, enum archive_mode mode,
-    const struct archive_seams *seams, struct archive **out, struct err *e);
+MUST_USE enum err_code archive_open(const struct config *cfg, const struct anchors *anchors, const struct vpolicy *policy,
+    enum archive_mode mode, const struct archive_seams *seams, struct archive **out, struct err *e);
 void archive_close(struct archive *a);
 void archive_auto(struct archive **a);
 

@@ -28,7 +28,7 @@ struct fetch_request {
 	const char *method, *url; /* GET or POST, http or https */
 	struct slice body;
 	/* Credentials of a configured service; NULL = none. */
-	const char *user, *password, *bearer, *client_cert, *client_key, *ca_file;
+	const char *user, *password, *header_file, *client_cert, *client_key, *ca_file;
 	bool configured; /* the URL stands in the configuration: its host's port is allowed */
 };
 

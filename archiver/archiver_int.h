@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Inside the archiver: the handle, manifests, versions, steps.
+ *
+ * Tables of the index (rows travel in the groups):
+ *	record	<uuid>				{ "manifest": sha256, "depositor", "due": ISO|null }
+ *	due	<BE64 time><uuid>		reason; one row for each record that waits for a time
+ *	ownid	<depositor>\0<own id>		<uuid>
+ *	receipt	<uuid>				{ "sha256", "sha512", "leaf" } of its first manifest
+ *	class	<class key hex>			FACTS (docs/deadlines.md)
+ *	evidence <class key>/<uuid>/<thing>	{ "kind", "seq", "time" }: the newest piece of each chain
+ *	tsacert	<sha256 hex of the TSA certificate>	material job: docs/deadlines.md
+ *	hold	<issuer sha256 hex>		why, since when
+ *	state	<name>				small facts: last sweep, trust set, configuration
+ */
+#ifndef EVERSEAL_ARCHIVER_INT_H
+#define EVERSEAL_ARCHIVER_INT_H
+
+#include "archiver/archiver.h"
+#include "archiver/caged.h"
+#include "archiver/fetch.h"
+#include "base/worker.h"
+#include "store/store.h"
+
+/* Log leaves; numbers stand in segments for ever. */
+enum leaf_type {
+	LEAF_CREATED = 1,
+	LEAF_KEPT = 2,	  /* a deposit */
+	LEAF_STEP = 3,	  /* a record went a step further */
+	LEAF_RENEWED = 4,
+	LEAF_HOLD = 5,
+	LEAF_TRUST = 6,	  /* anchors */
+	LEAF_CONFIG = 7,
+	LEAF_MATERIAL = 8 /* material job of a TSA certificate */
+};
+
+#define MANIFEST_MAX ((size_t)16 << 20)
+#define OBJECT_MAX ((size_t)256 << 20)
+
+struct archive {
+	const struct config *cfg;
+	const struct anchors *anchors;
+	const struct vpolicy *policy;
+	struct archive_seams seams;
+	enum archive_mode mode;
+	struct store *store;
+	struct caged *caged;	 /* ARCHIVE_WRITE */
+	struct fetcher *fetcher; /* ARCHIVE_WRITE */
+	json_t *alarms; /* of this run */
+	json_t *news;	/* records whose state changed, for done/X.status.json */
+	struct fetch_cache *cache; /* answers of this process's life */
+};
+
+static inline int64_t
+archive_now(const struct archive *a)
+{
+	return clock_now(&a->seams.clock);
+}
+/* A line for the operator, also among the run's alarms. */
+void archive_alarm(struct archive *a, const char *fmt, ...) PRINTF(2, 3);
+bool archive_stopping(const struct archive *a);
+
+/* ---- manifest.c ---- */
+
+/* Newest manifest of a record. full UUID. ERR_NOTFOUND. */
+MUST_USE enum err_code manifest_load(struct archive *a, const char *record, json_t **out, struct err *e);
+/* Any object as JSON (an older manifest). */
+MUST_USE enum err_code manifest_load_object(struct archive *a, const uint8_t sha256[32], json_t **out, struct err *e);
+/* Copy for the next state: seq + 1, digests of its predecessor, time, fresh salt, no event yet. */
+MUST_USE enum err_code manifest_next(struct archive *a, const json_t *prev, json_t **out, struct err *e);
+/*
+ * Put it into the batch: object, leaf, record row, due row (old one deleted). due = TIME_MAX: none.
+ * ref, leaf_index may be NULL.
+ */
+MUST_USE enum err_code manifest_put(struct archive *a, struct batch *b, json_t *m, const json_t *prev, enum leaf_type type,
+    const char *event, int64_t due_utc, const char *due_why, struct store_ref *ref, uint64_t *leaf_index, struct err *e);
+const char *manifest_record(const json_t *m);
+/* Number of the segments that a record's objects go to. */
+int manifest_year(const json_t *m);
+json_t *manifest_signature(const json_t *m, size_t i); /* borrowed */
+size_t manifest_signatures(const json_t *m);
+/* The event digest of a manifest's leaf: SHA-256(salt text, manifest's SHA-256). */
+MUST_USE enum err_code manifest_event(const char *salt, const uint8_t sha256[32], uint8_t out[32], struct err *e);
+MUST_USE enum err_code uuid_octets(const char *text, uint8_t out[16], struct err *e);
+void hex32(const uint8_t in[32], char out[65]);
+bool hex32_to(const char *hex, uint8_t out[32]);
+
+/* ---- version.c: a version = the deposited file with inserted ranges ---- */
+
+/* The newest version of original file `file` as a sealed memfd (or the object itself when nothing was inserted). */
+MUST_USE enum err_code version_fd(struct archive *a, const json_t *m, size_t file, int version, int *fd, struct err *e);
+/* Stream it; rehashed against the manifest's digest (ERR_DAMAGED). */
+MUST_USE enum err_code version_write(
+    struct archive *a, const json_t *m, size_t file, int version, const struct sink *to, struct err *e);
+/* Add a version to m: text inserted at offset of the newest. Puts the inserted octets into the batch. */
+MUST_USE enum err_code version_add(struct archive *a, struct batch *b, json_t *m, size_t file, uint64_t offset,
+    struct slice text, const json_t *extended, struct err *e);
+/* Newest version number of a file, 0 = as deposited. */
+int version_newest(const json_t *m, size_t file);
+
+/* A document of a record with its side files, opened; for the cage. */
+struct record_doc {
+	struct caged_doc doc;
+	struct caged_file *side;
+	int *fds;
+	size_t n_fds;
+};
+MUST_USE enum err_code record_doc_open(
+    struct archive *a, const json_t *m, size_t file, int version, struct record_doc *out, struct err *e);
+void record_doc_auto(struct record_doc *d);
+
+/* ---- stamp.c: one token from a TSA ---- */
+
+struct stamp_got {
+	bool got;
+	json_t *token;	  /* caged_token's answer */
+	int64_t retry_utc; /* when not got: ask again then */
+	char why[256];
+};
+void stamp_got_auto(struct stamp_got *s);
+/*
+ * Ask the TSAs of the profile in order (skipping those whose circuit is open or whose budget is used up) until one
+ * gives a token that passes. not_before: genTime of what it follows. avoid: digest (hex) of a TSA certificate not to
+ * be used, or NULL. A failure outside is ERR_OK with got == false.
+ */
+MUST_USE enum err_code stamp_get(struct archive *a, const struct conf_profile *profile, const struct digest *imprint,
+    int64_t not_before_utc, struct stamp_got *out, struct err *e);
+
+/* ---- material.c ---- */
+
+/* Octets that answers and closures named, on their way into the store and into a packed material. */
+struct pile;
+MUST_USE enum err_code pile_new(struct pile **out, struct err *e);
+void pile_auto(struct pile **p);
+/* kind "cert"|"crl"|"ocsp"; the same object again is fine. url may be NULL. */
+MUST_USE enum err_code pile_add(struct pile *p, const char *kind, struct slice der, const char *url, int64_t got_utc, struct err *e);
+/* From the store: all objects of a JSON list [{ "kind", "sha256" }]; missing ones are an error. */
+MUST_USE enum err_code pile_load(struct archive *a, struct pile *p, const json_t *list, struct err *e);
+/* Packed for a worker; borrowed until the next change. */
+MUST_USE enum err_code pile_packed(struct pile *p, struct slice *out, struct err *e);
+/* Into the batch as shared objects; list: [{ "kind", "sha256", "url", "got" }]. */
+MUST_USE enum err_code pile_put(struct pile *p, struct batch *b, json_t **list, struct err *e);
+size_t pile_count(const struct pile *p);
+
+struct gathered {
+	json_t *judge;	     /* last answer of the cage */
+	bool complete;	     /* nothing is wanted any more */
+	bool provisional_only;
+	bool unknown;	     /* an OCSP responder did not know a certificate, or was not authorised */
+	char unknown_issuer[65]; /* its issuer's SHA-256 */
+	char why[300];	     /* what is missing, for the state */
+	int64_t retry_utc;   /* TIME_NONE: no service said when */
+};
+void gathered_auto(struct gathered *g);
+/*
+ * Judge and fetch until nothing is wanted or nothing more comes. All answers go into the pile.
+ * only: 0 all; the wants of one signature otherwise (index + 1).
+ */
+MUST_USE enum err_code gather(struct archive *a, const struct caged_doc *doc, struct pile *pile, int64_t grace_seconds,
+    bool network, struct gathered *out, struct err *e);
+/* The same for a token by itself: data newer than newer_than for its whole closure. */
+MUST_USE enum err_code gather_token(struct archive *a, struct slice token, int64_t newer_than, struct pile *pile,
+    struct gathered *out, struct err *e);
+void fetch_cache_free(struct fetch_cache *c);
+
+/* ---- tsajob.c: material per TSA certificate ---- */
+
+/* A stamp was taken: the certificate's row, with this token as its representative. */
+MUST_USE enum err_code tsa_used(
+    struct archive *a, struct batch *b, const json_t *token_answer, const uint8_t token_sha256[32], struct err *e);
+/*
+ * The material of a TSA certificate, each datum newer than newer_than: from its row when that holds it, else fetched
+ * now (the row is renewed in the batch). objects: [{ "kind", "sha256" }] of the closure, loaded into the pile.
+ * *complete false: why says what is missing.
+ */
+MUST_USE enum err_code tsa_material(struct archive *a, struct batch *b, const char *tsa_sha256, int64_t newer_than,
+    struct pile *pile, json_t **objects, bool *complete, char why[300], struct err *e);
+/* Have it fetched once more soon: a stamp of this certificate was covered by another. */
+MUST_USE enum err_code tsa_covered(struct archive *a, struct batch *b, const char *tsa_sha256, struct err *e);
+/* Jobs that are due: after first use, monthly, in the last 30 days. *next: earliest coming one, TIME_MAX none. */
+MUST_USE enum err_code tsa_jobs(struct archive *a, uint64_t *ran, uint64_t *failed, int64_t *next, struct err *e);
+
+/* ---- service.c: health of outside services in ops ---- */
+
+/* May this service (host or TSA name) be asked now? *retry_utc when not. */
+bool service_open(struct archive *a, const char *name, int64_t *retry_utc);
+/* What came of asking. class as fetch.h; refused = a bad answer. retry_after -1 none. */
+void service_told(struct archive *a, const char *name, const char *kind, enum fetch_class class, const char *why, int64_t retry_after);
+/* True while today's budget lasts; counts one. budget 0 = no limit. */
+bool service_budget(struct archive *a, const char *name, int64_t budget);
+MUST_USE enum err_code service_list(struct archive *a, json_t **out, struct err *e);
+
+/* ---- steps.c ---- */
+
+/* One arrow for a record that is due; everything durable goes into the batch. *again: call once more after the commit. */
+MUST_USE enum err_code record_step(struct archive *a, struct batch *b, const char *record, bool *again, struct err *e);
+/* Signatures of a judged document as they enter a manifest. */
+MUST_USE enum err_code signatures_of(struct archive *a, const struct conf_profile *profile, size_t file, const json_t *judge, int64_t now, json_t *signatures,
+    struct err *e);
+/* A piece of evidence of a new stamp: in the manifest, its class, and for an archive stamp the row that sweeps go by. */
+MUST_USE enum err_code evidence_add(struct archive *a, struct batch *b, json_t *m, size_t signature, const char *kind,
+    const json_t *token_answer, const char *token_sha256, struct err *e);
+/* Deadline of a class by the catalogue in force. */
+MUST_USE enum err_code class_deadline(struct archive *a, const char *class_hex, struct deadline *out, struct err *e);
+void evidence_row_key(struct buf *out, const char *class_hex, const char *record, size_t signature);
+/*
+ * One renewal: validation data that came since, then an ArchiveTimeStamp. late: after the deadline; told in the evidence.
+ * *renewed false: why; the record is unchanged.
+ */
+MUST_USE enum err_code record_renew(struct archive *a, struct batch *b, const char *record, size_t signature, bool late,
+    bool *renewed, char why[300], struct err *e);
+
+/* The anchors as an object with a leaf, when they are others than last time; records without a chain are judged again. */
+MUST_USE enum err_code trust_note(struct archive *a, struct err *e);
+/* News of records to done/X.status.json and the hook. */
+MUST_USE enum err_code archive_news(struct archive *a, struct err *e);
+
+/* ---- receipt ---- */
+
+/* Receipt of a committed deposit: its first manifest, leaf, proof, checkpoint (docs/verbs.md). */
+MUST_USE enum err_code receipt_make(
+    struct archive *a, const json_t *m, const struct store_ref *manifest, uint64_t leaf, json_t **out, struct err *e);
+/* Which manifest and leaf a receipt is made of; goes into the deposit's own batch. */
+MUST_USE enum err_code receipt_remember(
+    struct batch *b, const char *record, const struct store_ref *manifest, uint64_t leaf, struct err *e);
+/* The receipt of a record that is here, with today's checkpoint. ERR_NOTFOUND: no such record. */
+MUST_USE enum err_code receipt_again(struct archive *a, const char *record, json_t **out, struct err *e);
+
+#endif
