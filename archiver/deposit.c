@@ -1,0 +1,454 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Taking in: hash, look at the meta file, judge in the cage, put everything
+ * into one group, and only then say so.
+ */
+#include "archiver/archiver_int.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define NAME_MAX_OCTETS 255
+#define FILES_MAX 1000
+
+/* One deposit on its way. */
+struct intake {
+	struct deposit *d;
+	const struct conf_profile *profile;
+	char record[UUID_TEXT];
+	struct store_ref *refs;
+	json_t *manifest;
+	const char *own_id;
+	struct store_ref manifest_ref;
+	uint64_t leaf;
+	bool in_batch;
+	bool again; /* the same own id and bytes: the receipt of then */
+};
+
+static void
+intake_release(struct intake *i)
+{
+	free(i->refs);
+	json_decref(i->manifest);
+}
+
+static bool
+utf8_valid(const char *s)
+{
+	json_t *j = json_string(s);
+	bool ok = j != NULL;
+
+	json_decref(j);
+	return ok;
+}
+
+/* A name that may stand in a record: one path component, or a relative path inside a deposited folder. */
+static enum err_code
+check_file_name(const char *name, struct err *e)
+{
+	const char *p = NULL;
+
+	if (name[0] == '\0' || strlen(name) > NAME_MAX_OCTETS)
+		return err_set(e, ERR_REFUSED, "a file name of %zu octets; 1 to %d are accepted", strlen(name), NAME_MAX_OCTETS);
+	for (p = name; *p != '\0'; p++)
+		if ((unsigned char)*p < 0x20 || *p == 0x7f || *p == '\\')
+			return err_set(e, ERR_REFUSED, "a file name with octet 0x%02x (control characters, newline and \\ are not accepted)",
+			    (unsigned char)*p);
+	if (!utf8_valid(name))
+		return err_set(e, ERR_REFUSED, "a file name that is not UTF-8");
+	if (name[0] == '/' || strcmp(name, "..") == 0 || strncmp(name, "../", 3) == 0 || strstr(name, "/../") != NULL ||
+	    strcmp(name, ".") == 0 || (strlen(name) > 2 && strcmp(name + strlen(name) - 3, "/..") == 0))
+		return err_set(e, ERR_REFUSED, "file name \"%s\" leads outside the deposit", name);
+	return ERR_OK;
+}
+
+static const char *const meta_keys[] = {"profile", "id", "sha256", "sha512", "retention_years", "title", "media_type", "comment", NULL};
+
+static enum err_code
+read_meta(struct archive *a, struct intake *in, struct err *e)
+{
+	const json_t *meta = in->d->meta;
+	const char *profile = in->d->profile;
+
+	if (meta != NULL && !json_is_object(meta))
+		return err_set(e, ERR_REFUSED, "the meta file is not a JSON object");
+	if (meta != NULL && (json_only_keys(meta, meta_keys, e) != ERR_OK ||
+				json_want_str(meta, "profile", profile, &profile, e) != ERR_OK ||
+				json_want_str(meta, "id", NULL, &in->own_id, e) != ERR_OK))
+		return err_wrap(e, "meta file");
+	if (in->own_id != NULL && (in->own_id[0] == '\0' || strlen(in->own_id) > 200))
+		return err_set(e, ERR_REFUSED, "meta file: \"id\" has %zu octets; 1 to 200 are accepted", strlen(in->own_id));
+	in->profile = config_profile(a->cfg, profile != NULL ? profile : "default");
+	return in->profile != NULL ? ERR_OK : err_set(e, ERR_REFUSED, "meta file: there is no profile \"%.60s\"", profile);
+}
+
+static enum err_code
+expected_digest(struct intake *in, struct err *e)
+{
+	const char *want = NULL;
+	char got[129];
+
+	if (in->d->meta == NULL)
+		return ERR_OK;
+	if (json_want_str(in->d->meta, "sha256", NULL, &want, e) != ERR_OK)
+		return err_wrap(e, "meta file");
+	hex32(in->refs[0].sha256, got);
+	if (want != NULL && strcasecmp(want, got) != 0)
+		return err_set(e, ERR_REFUSED, "the file's SHA-256 is %s, the meta file expects %.64s: deposit it again, whole", got, want);
+	if (json_want_str(in->d->meta, "sha512", NULL, &want, e) != ERR_OK)
+		return err_wrap(e, "meta file");
+	hex_of(slice_of(in->refs[0].sha512, 64), got);
+	if (want != NULL && strcasecmp(want, got) != 0)
+		return err_set(e, ERR_REFUSED, "the file's SHA-512 is not the one that the meta file expects: deposit it again, whole");
+	return ERR_OK;
+}
+
+static enum err_code
+hash_files(struct intake *in, struct err *e)
+{
+	struct source s;
+	size_t i;
+
+	in->refs = mem_new(in->d->n_files, sizeof(*in->refs));
+	if (in->refs == NULL)
+		return err_nomem(e);
+	for (i = 0; i < in->d->n_files; i++) {
+		const struct deposit_file *f = &in->d->files[i];
+
+		if (check_file_name(f->name, e) != ERR_OK)
+			return err_wrap(e, "deposit");
+		if (source_fd(&f->fd, &s, e) != ERR_OK || store_hash(&s, &in->refs[i], e) != ERR_OK)
+			return err_wrap(e, "%s", f->name);
+		if (in->refs[i].size_bytes == 0)
+			return err_set(e, ERR_REFUSED, "%s is empty", f->name);
+	}
+	return ERR_OK;
+}
+
+/* ---- the manifest ---- */
+
+static enum err_code
+originals(const struct intake *in, json_t *list, struct err *e)
+{
+	size_t i;
+
+	for (i = 0; i < in->d->n_files; i++) {
+		AUTO(json) json_t *o = json_object();
+
+		if (json_set(o, "name", json_text(in->d->files[i].name), e) != ERR_OK ||
+		    json_set(o, "size", json_integer((json_int_t)in->refs[i].size_bytes), e) != ERR_OK ||
+		    json_set(o, "sha256", json_hex(slice_of(in->refs[i].sha256, 32)), e) != ERR_OK ||
+		    json_set(o, "sha512", json_hex(slice_of(in->refs[i].sha512, 64)), e) != ERR_OK ||
+		    json_push(list, TAKE(o), e) != ERR_OK)
+			return err_wrap(e, "manifest");
+	}
+	return ERR_OK;
+}
+
+/* The profile's years at least; a depositor may ask for more. */
+static unsigned
+retention_year(struct archive *a, const struct intake *in)
+{
+	int64_t asked = json_integer_value(json_object_get(in->d->meta, "retention_years"));
+	struct retention r = {.from_utc = archive_now(a), .years = in->profile->retention_years};
+
+	if (r.years != 0 && asked > (int64_t)r.years)
+		r.years = asked < 9000 ? (unsigned)asked : 0;
+	return retention_segment_year(&r);
+}
+
+static enum err_code
+start_manifest(struct archive *a, struct intake *in, struct err *e)
+{
+	AUTO(json) json_t *m = json_object();
+	AUTO(json) json_t *files = json_array();
+	AUTO(json) json_t *profile = json_object();
+	const json_t *meta = in->d->meta;
+
+	if (originals(in, files, e) != ERR_OK || json_set(profile, "id", json_text(in->profile->name), e) != ERR_OK ||
+	    json_set(profile, "version", json_integer(in->profile->version), e) != ERR_OK ||
+	    json_set(m, "schema", json_integer(1), e) != ERR_OK || json_set(m, "record", json_text(in->record), e) != ERR_OK ||
+	    json_set(m, "seq", json_integer(1), e) != ERR_OK || json_set(m, "previous", json_null(), e) != ERR_OK ||
+	    json_set(m, "time", json_time(archive_now(a)), e) != ERR_OK ||
+	    json_set(m, "kept", json_time(archive_now(a)), e) != ERR_OK ||
+	    json_set(m, "depositor", json_text(in->d->depositor), e) != ERR_OK ||
+	    json_set(m, "spool_name", json_text(in->d->spool_name), e) != ERR_OK ||
+	    json_set(m, "own_id", json_text(in->own_id), e) != ERR_OK ||
+	    json_set(m, "title", json_deep_copy(json_is_string(json_object_get(meta, "title")) ? json_object_get(meta, "title") : json_null()), e) != ERR_OK ||
+	    json_set(m, "profile", TAKE(profile), e) != ERR_OK ||
+	    json_set(m, "retention_year", json_integer((json_int_t)retention_year(a, in)), e) != ERR_OK ||
+	    json_set(m, "holds", json_array(), e) != ERR_OK || json_set(m, "originals", TAKE(files), e) != ERR_OK ||
+	    json_set(m, "signatures", json_array(), e) != ERR_OK || json_set(m, "versions", json_array(), e) != ERR_OK ||
+	    json_set(m, "material", json_array(), e) != ERR_OK || json_set(m, "evidence", json_array(), e) != ERR_OK)
+		return err_wrap(e, "manifest");
+	in->manifest = TAKE(m);
+	return ERR_OK;
+}
+
+static enum err_code
+judge_one(struct archive *a, struct intake *in, size_t file, json_t **answer, struct err *e)
+{
+	AUTO(mem) struct caged_file *side = mem_new(in->d->n_files, sizeof(*side));
+	struct caged_doc doc = {.main = {in->d->files[file].name, in->d->files[file].fd}};
+	uint8_t seed[32];
+	size_t i;
+
+	if (side == NULL)
+		return err_nomem(e);
+	for (i = 0; i < in->d->n_files; i++)
+		if (i != file)
+			side[doc.n_side++] = (struct caged_file){in->d->files[i].name, in->d->files[i].fd};
+	doc.side = side;
+	if (entropy_fill(&a->seams.entropy, seed, sizeof(seed), e) != ERR_OK)
+		return err_wrap(e, "judge");
+	return caged_judge(a->caged, &doc, (struct slice){0}, archive_now(a), in->profile->grace_seconds, slice_of(seed, sizeof(seed)),
+	    answer, e);
+}
+
+static enum err_code
+note_original(struct intake *in, size_t file, const char *form, const char *note, struct err *e)
+{
+	json_t *o = json_array_get(json_object_get(in->manifest, "originals"), file);
+
+	if (json_set(o, "form", json_text(form), e) != ERR_OK || (note != NULL && json_set(o, "note", json_text(note), e) != ERR_OK))
+		return err_wrap(e, "manifest");
+	return ERR_OK;
+}
+
+/*
+ * Every file is looked at. A file that can't be parsed within the limits refuses the deposit, unless a signature
+ * of another file stands beside it: then it is that signature's data.
+ */
+static enum err_code
+judge_files(struct archive *a, struct intake *in, struct err *e)
+{
+	json_t *sigs = json_object_get(in->manifest, "signatures");
+	struct err refusal = {0};
+	size_t i;
+
+	for (i = 0; i < in->d->n_files; i++) {
+		AUTO(json) json_t *answer = NULL;
+		struct err why = {0};
+		enum err_code r = judge_one(a, in, i, &answer, &why);
+
+		if (r == ERR_REFUSED || r == ERR_LIMIT) {
+			if (refusal.code == ERR_OK)
+				err_set(&refusal, ERR_REFUSED, "%s: %s", in->d->files[i].name, why.text);
+			r = note_original(in, i, "data", why.text, e);
+		} else if (r == ERR_FORMAT) {
+			r = note_original(in, i, "data", why.text, e);
+		} else if (r != ERR_OK) {
+			return err_set(e, r, "%s: %s", in->d->files[i].name, why.text);
+		} else {
+			const char *form = json_string_value(json_object_get(answer, "form"));
+
+			r = note_original(in, i, form != NULL ? form : "data", NULL, e);
+			if (r == ERR_OK)
+				r = signatures_of(a, in->profile, i, answer, archive_now(a), sigs, e);
+		}
+		if (r != ERR_OK)
+			return err_wrap(e, "deposit");
+	}
+	if (refusal.code != ERR_OK && (in->d->n_files == 1 || json_array_size(sigs) == 0))
+		return err_set(e, ERR_REFUSED, "%s", refusal.text);
+	return ERR_OK;
+}
+
+/* ---- the same again ---- */
+
+static void
+own_key(const struct intake *in, struct buf *key)
+{
+	buf_adds(key, in->d->depositor);
+	buf_add8(key, 0);
+	buf_adds(key, in->own_id);
+}
+
+static bool
+same_files(const struct intake *in, const json_t *m)
+{
+	const json_t *list = json_object_get(m, "originals"), *o = NULL;
+	char hex[65];
+	size_t i;
+
+	if (json_array_size(list) != in->d->n_files)
+		return false;
+	json_array_foreach (list, i, o) {
+		const char *have = json_string_value(json_object_get(o, "sha256"));
+
+		hex32(in->refs[i].sha256, hex);
+		if (have == NULL || strcmp(have, hex) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* ERR_EXISTS: own id known with the same bytes (in->again set). ERR_REFUSED: with others. */
+static enum err_code
+look_for_own_id(struct archive *a, struct batch *b, struct intake *in, struct err *e)
+{
+	AUTO(json) json_t *m = NULL;
+	AUTO(buf) struct buf key = {0}, found = {0};
+	enum err_code r;
+
+	if (in->own_id == NULL)
+		return ERR_OK;
+	own_key(in, &key);
+	r = batch_get_row(b, "ownid", buf_slice(&key), &found, e);
+	if (r == ERR_NOTFOUND)
+		return ERR_OK;
+	if (r != ERR_OK)
+		return err_wrap(e, "own id");
+	r = manifest_load(a, buf_str(&found), &m, e);
+	if (r == ERR_NOTFOUND)
+		return err_set(e, ERR_REFUSED, "id \"%s\" stands twice in one run", in->own_id);
+	if (r != ERR_OK)
+		return err_wrap(e, "own id");
+	if (!same_files(in, m))
+		return err_set(e, ERR_REFUSED, "id \"%s\" is taken by record %s with other bytes", in->own_id, buf_str(&found));
+	memcpy(in->record, buf_str(&found), UUID_TEXT - 1);
+	in->again = true;
+	return ERR_OK;
+}
+
+static enum err_code
+put_own_id(struct batch *b, const struct intake *in, struct err *e)
+{
+	AUTO(buf) struct buf key = {0};
+	struct slice value = slice_str(in->record);
+
+	if (in->own_id == NULL)
+		return ERR_OK;
+	own_key(in, &key);
+	if (buf_ok(&key, e) != ERR_OK)
+		return err_wrap(e, "own id");
+	return batch_row(b, "ownid", buf_slice(&key), &value, e);
+}
+
+static enum err_code
+put_files(struct batch *b, const struct intake *in, struct err *e)
+{
+	struct source s;
+	size_t i;
+
+	for (i = 0; i < in->d->n_files; i++)
+		if (source_fd(&in->d->files[i].fd, &s, e) != ERR_OK ||
+		    batch_put(b, STORE_DATA, manifest_year(in->manifest), &s, &in->refs[i], NULL, e) != ERR_OK)
+			return err_wrap(e, "%s", in->d->files[i].name);
+	return ERR_OK;
+}
+
+/* When the first step is due: at once if there is one to take. */
+static int64_t
+first_due(struct archive *a, const json_t *m)
+{
+	size_t i;
+
+	for (i = 0; i < manifest_signatures(m); i++) {
+		const char *state = json_string_value(json_object_get(manifest_signature(m, i), "state"));
+
+		if (state != NULL && strcmp(state, "found") == 0)
+			return archive_now(a);
+	}
+	return TIME_MAX;
+}
+
+static enum err_code
+intake_one(struct archive *a, struct batch *b, struct intake *in, struct err *e)
+{
+	if (in->d->n_files == 0 || in->d->n_files > FILES_MAX)
+		return err_set(e, ERR_REFUSED, "%zu files in one deposit; 1 to %d are accepted", in->d->n_files, FILES_MAX);
+	if (read_meta(a, in, e) != ERR_OK || hash_files(in, e) != ERR_OK || expected_digest(in, e) != ERR_OK ||
+	    look_for_own_id(a, b, in, e) != ERR_OK)
+		return e->code;
+	if (in->again)
+		return ERR_OK;
+	if (in->d->record != NULL)
+		memcpy(in->record, in->d->record, UUID_TEXT);
+	else if (uuid7(archive_now(a) * 1000, &a->seams.entropy, in->record, e) != ERR_OK)
+		return err_wrap(e, "record id");
+	if (start_manifest(a, in, e) != ERR_OK || judge_files(a, in, e) != ERR_OK || put_files(b, in, e) != ERR_OK ||
+	    put_own_id(b, in, e) != ERR_OK ||
+	    manifest_put(a, b, in->manifest, NULL, LEAF_KEPT, "kept", first_due(a, in->manifest), "stamp", &in->manifest_ref,
+		&in->leaf, e) != ERR_OK ||
+	    receipt_remember(b, in->record, &in->manifest_ref, in->leaf, e) != ERR_OK)
+		return e->code;
+	in->in_batch = true;
+	return ERR_OK;
+}
+
+static json_t *
+reason_of(const struct intake *in, const struct err *why, int64_t now)
+{
+	char time[TIME_TEXT];
+
+	time_text(now, time);
+	return json_pack("{s:i, s:b, s:s, s:s, s:s?}", "schema", 1, "refused", 1, "time", time, "reason", why->text, "name",
+	    in->d->spool_name != NULL ? in->d->spool_name : in->d->n_files > 0 && utf8_valid(in->d->files[0].name) ? in->d->files[0].name : NULL);
+}
+
+static enum err_code
+hand_out(struct archive *a, struct intake *in, struct err *e)
+{
+	if (in->again)
+		return receipt_again(a, in->record, &in->d->receipt, e);
+	if (!in->in_batch)
+		return ERR_OK;
+	return receipt_make(a, in->manifest, &in->manifest_ref, in->leaf, &in->d->receipt, e);
+}
+
+static bool
+is_refusal(enum err_code r)
+{
+	return r == ERR_REFUSED || r == ERR_LIMIT || r == ERR_FORMAT || r == ERR_USAGE || r == ERR_UNSUPPORTED || r == ERR_DAMAGED;
+}
+
+static enum err_code
+deposit_all(struct archive *a, struct intake *all, size_t n, struct err *e)
+{
+	AUTO(batch) struct batch *b = NULL;
+	struct batch_mark mark;
+	enum err_code r;
+	size_t i;
+
+	if (store_batch_begin(a->store, &b, e) != ERR_OK)
+		return err_wrap(e, "deposit");
+	for (i = 0; i < n; i++) {
+		struct err why = {0};
+
+		mark = batch_mark(b);
+		r = intake_one(a, b, &all[i], &why);
+		if (r == ERR_OK)
+			continue;
+		batch_undo(b, mark);
+		all[i].in_batch = false;
+		if (!is_refusal(r))
+			return err_set(e, r, "%s", why.text);
+		all[i].d->receipt = reason_of(&all[i], &why, archive_now(a));
+	}
+	if (store_commit(&b, NULL, e) != ERR_OK)
+		return err_wrap(e, "deposit");
+	for (i = 0; i < n; i++)
+		if (hand_out(a, &all[i], e) != ERR_OK)
+			return err_wrap(e, "receipt");
+	return ERR_OK;
+}
+
+enum err_code
+archive_deposit(struct archive *a, struct deposit *deposits, size_t n, struct err *e)
+{
+	AUTO(mem) struct intake *all = mem_new(n, sizeof(*all));
+	struct err local = {0};
+	enum err_code r;
+	size_t i;
+
+	if (all == NULL)
+		return err_nomem(e);
+	for (i = 0; i < n; i++)
+		all[i].d = &deposits[i];
+	r = deposit_all(a, all, n, &local);
+	for (i = 0; i < n; i++)
+		intake_release(&all[i]);
+	return r == ERR_OK ? ERR_OK : err_set(e, r, "%s", local.text);
+}
