@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Material per TSA certificate, not per token (design 8): after first use plus
+ * grace, monthly, in the last 30 days, and once more after a covering stamp.
+ * A renewal then only embeds. A job that fails is an alarm at once, since in
+ * years the TSA's responders may be gone.
+ *
+ * Row "tsacert" <sha256>: { "subject", "not_after", "first_use", "last_use", "token": sha256 of a token of it,
+ *   "objects": [{ "kind", "sha256" }], "newer_than": the data are all newer than this, "fetched", "next",
+ *   "complete", "failures", "why" }
+ */
+#include "archiver/archiver_int.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define DAY INT64_C(86400)
+#define GRACE_S DAY
+#define LAST_DAYS (30 * DAY)
+#define RETRY_S DAY
+
+static enum err_code
+load(struct archive *a, struct batch *b, const char *tsa, json_t **row, struct err *e)
+{
+	AUTO(buf) struct buf text = {0};
+	enum err_code r = b != NULL ? batch_get_row(b, "tsacert", slice_str(tsa), &text, e)
+				    : store_get_row(a->store, "tsacert", slice_str(tsa), &text, e);
+
+	if (r != ERR_OK)
+		return r;
+	return json_read(buf_slice(&text), NULL, row, e);
+}
+
+static enum err_code
+keep(struct batch *b, const char *tsa, const json_t *row, struct err *e)
+{
+	AUTO(buf) struct buf text = {0};
+	struct slice value;
+
+	if (json_canonical(row, &text, e) != ERR_OK)
+		return err_wrap(e, "TSA certificate");
+	value = buf_slice(&text);
+	return batch_row(b, "tsacert", slice_str(tsa), &value, e);
+}
+
+static int64_t
+time_of(const json_t *row, const char *key)
+{
+	int64_t t = TIME_NONE;
+
+	return json_want_time(row, key, &t, NULL) == ERR_OK ? t : TIME_NONE;
+}
+
+enum err_code
+tsa_used(struct archive *a, struct batch *b, const json_t *token_answer, const uint8_t token_sha256[32], struct err *e)
+{
+	AUTO(json) json_t *row = NULL;
+	const char *tsa = NULL;
+	enum err_code r;
+
+	if (json_need_str(token_answer, "tsa_sha256", &tsa, e) != ERR_OK)
+		return err_wrap(e, "token");
+	r = load(a, b, tsa, &row, e);
+	if (r == ERR_NOTFOUND) {
+		row = json_object();
+		if (json_set(row, "subject", json_incref(json_object_get(token_answer, "tsa_subject")), e) != ERR_OK ||
+		    json_set(row, "not_after", json_incref(json_object_get(token_answer, "tsa_not_after")), e) != ERR_OK ||
+		    json_set(row, "first_use", json_time(archive_now(a)), e) != ERR_OK ||
+		    json_set(row, "next", json_time(archive_now(a) + GRACE_S), e) != ERR_OK ||
+		    json_set(row, "complete", json_false(), e) != ERR_OK || json_set(row, "objects", json_array(), e) != ERR_OK)
+			return err_wrap(e, "TSA certificate");
+	} else if (r != ERR_OK) {
+		return err_wrap(e, "TSA certificate");
+	}
+	if (json_set(row, "last_use", json_incref(json_object_get(token_answer, "gen_time")), e) != ERR_OK ||
+	    json_set(row, "token", json_hex(slice_of(token_sha256, 32)), e) != ERR_OK)
+		return err_wrap(e, "TSA certificate");
+	return keep(b, tsa, row, e);
+}
+
+enum err_code
+tsa_covered(struct archive *a, struct batch *b, const char *tsa_sha256, struct err *e)
+{
+	AUTO(json) json_t *row = NULL;
+	int64_t soon = archive_now(a) + GRACE_S, next;
+	enum err_code r = load(a, b, tsa_sha256, &row, e);
+
+	if (r == ERR_NOTFOUND)
+		return ERR_OK;
+	if (r != ERR_OK)
+		return err_wrap(e, "TSA certificate");
+	next = time_of(row, "next");
+	if (json_set(row, "covered", json_time(archive_now(a)), e) != ERR_OK ||
+	    ((next == TIME_NONE || soon < next) && json_set(row, "next", json_time(soon), e) != ERR_OK))
+		return err_wrap(e, "TSA certificate");
+	return keep(b, tsa_sha256, row, e);
+}
+
+/* When to fetch again: monthly; every 10 days in the last 30; not after its end. */
+static int64_t
+next_job(const json_t *row, int64_t now, bool good)
+{
+	int64_t end = time_of(row, "not_after"), next = good ? time_add_months(now, 1) : now + RETRY_S;
+
+	if (end != TIME_NONE && good && end - next < LAST_DAYS)
+		next = now < end - LAST_DAYS ? end - LAST_DAYS : now + 10 * DAY;
+	return end != TIME_NONE && next > end ? TIME_MAX : next;
+}
+
+static enum err_code
+closure_objects(const json_t *answer, json_t **out, struct err *e)
+{
+	AUTO(json) json_t *list = json_array();
+	const json_t *o = NULL;
+	size_t i;
+
+	json_array_foreach (json_object_get(json_object_get(answer, "closure"), "objects"), i, o) {
+		AUTO(json) json_t *entry = json_object();
+
+		if (json_set(entry, "kind", json_incref(json_object_get(o, "kind")), e) != ERR_OK ||
+		    json_set(entry, "sha256", json_incref(json_object_get(o, "sha256")), e) != ERR_OK ||
+		    json_push(list, TAKE(entry), e) != ERR_OK)
+			return err_wrap(e, "closure");
+	}
+	*out = TAKE(list);
+	return ERR_OK;
+}
+
+static enum err_code
+row_token(struct archive *a, const json_t *row, struct buf *out, struct err *e)
+{
+	uint8_t sha256[32];
+
+	if (!hex32_to(json_string_value(json_object_get(row, "token")), sha256))
+		return err_set(e, ERR_DAMAGED, "TSA certificate without a token");
+	return store_get_bytes(a->store, sha256, OBJECT_MAX, out, e);
+}
+
+/* Fetch everything anew; the row and what came go into the batch. */
+static enum err_code
+run_job(struct archive *a, struct batch *b, const char *tsa, json_t *row, int64_t newer_than, struct pile *pile, bool *good,
+    struct err *e)
+{
+	AUTO(gathered) struct gathered g = {0};
+	AUTO(buf) struct buf token = {0};
+	json_t *objects = NULL, *kept = NULL;
+	int64_t now = archive_now(a);
+
+	*good = false;
+	if (row_token(a, row, &token, e) != ERR_OK || gather_token(a, buf_slice(&token), newer_than, pile, &g, e) != ERR_OK ||
+	    pile_put(pile, b, &kept, e) != ERR_OK)
+		return err_wrap(e, "TSA certificate %.16s", tsa);
+	json_decref(kept);
+	*good = g.complete;
+	if (json_set(row, "next", next_job(row, now, g.complete) == TIME_MAX ? json_null() : json_time(next_job(row, now, g.complete)), e) != ERR_OK ||
+	    json_set(row, "why", g.complete ? json_null() : json_text(g.why[0] != '\0' ? g.why : "its closure is not complete"), e) != ERR_OK ||
+	    json_set(row, "failures", json_integer(g.complete ? 0 : json_integer_value(json_object_get(row, "failures")) + 1), e) != ERR_OK)
+		return err_wrap(e, "TSA certificate");
+	if (!g.complete) {
+		const char *subject = json_string_value(json_object_get(row, "subject"));
+
+		archive_alarm(a, "material of TSA certificate %s: %s", subject != NULL ? subject : tsa,
+		    g.why[0] != '\0' ? g.why : "its closure is not complete");
+		return keep(b, tsa, row, e);
+	}
+	if (closure_objects(g.judge, &objects, e) != ERR_OK || json_set(row, "objects", objects, e) != ERR_OK ||
+	    json_set(row, "newer_than", json_time(newer_than), e) != ERR_OK ||
+	    json_set(row, "fetched", json_time(now), e) != ERR_OK || json_set(row, "complete", json_true(), e) != ERR_OK)
+		return err_wrap(e, "TSA certificate");
+	return keep(b, tsa, row, e);
+}
+
+enum err_code
+tsa_material(struct archive *a, struct batch *b, const char *tsa_sha256, int64_t newer_than, struct pile *pile,
+    json_t **objects, bool *complete, char why[300], struct err *e)
+{
+	AUTO(json) json_t *row = NULL;
+	int64_t held;
+	enum err_code r = load(a, b, tsa_sha256, &row, e);
+
+	*objects = NULL;
+	*complete = false;
+	if (r == ERR_NOTFOUND) {
+		snprintf(why, 300, "TSA certificate %.16s has no material job", tsa_sha256);
+		return ERR_OK;
+	}
+	if (r != ERR_OK)
+		return err_wrap(e, "TSA certificate");
+	held = time_of(row, "newer_than");
+	if (json_is_true(json_object_get(row, "complete")) && held != TIME_NONE && held >= newer_than &&
+	    pile_load(a, pile, json_object_get(row, "objects"), NULL) == ERR_OK) {
+		*complete = true;
+	} else if (run_job(a, b, tsa_sha256, row, newer_than, pile, complete, e) != ERR_OK) {
+		return err_wrap(e, "material");
+	}
+	if (!*complete) {
+		const char *text = json_string_value(json_object_get(row, "why"));
+
+		snprintf(why, 300, "material of the TSA: %.250s", text != NULL ? text : "not complete");
+		return ERR_OK;
+	}
+	*objects = json_deep_copy(json_object_get(row, "objects"));
+	return *objects != NULL ? ERR_OK : err_nomem(e);
+}
+
+struct due_jobs {
+	struct archive *a;
+	json_t *list;
+	int64_t next;
+};
+
+static enum err_code
+due_job(void *ctx, struct slice key, struct slice value, bool *stop, struct err *e)
+{
+	struct due_jobs *d = ctx;
+	AUTO(json) json_t *row = NULL;
+	int64_t next;
+
+	(void)stop;
+	if (json_read(value, NULL, &row, e) != ERR_OK)
+		return err_wrap(e, "TSA certificate");
+	next = time_of(row, "next");
+	if (next == TIME_NONE)
+		return ERR_OK;
+	if (next <= archive_now(d->a))
+		return json_push(d->list, json_text_n(key), e);
+	if (next < d->next)
+		d->next = next;
+	return ERR_OK;
+}
+
+static enum err_code
+job(struct archive *a, const char *tsa, bool *good, struct err *e)
+{
+	AUTO(batch) struct batch *b = NULL;
+	AUTO(pile) struct pile *pile = NULL;
+	AUTO(json) json_t *row = NULL;
+	int64_t last, covered, now = archive_now(a), newer;
+
+	if (store_batch_begin(a->store, &b, e) != ERR_OK || pile_new(&pile, e) != ERR_OK || load(a, b, tsa, &row, e) != ERR_OK)
+		return err_wrap(e, "TSA certificate");
+	last = time_of(row, "last_use");
+	covered = time_of(row, "covered");
+	newer = covered != TIME_NONE && covered > last ? covered : last;
+	if (newer > now)
+		newer = now;
+	if (run_job(a, b, tsa, row, newer, pile, good, e) != ERR_OK)
+		return err_wrap(e, "material job");
+	return store_commit(&b, NULL, e);
+}
+
+enum err_code
+tsa_jobs(struct archive *a, uint64_t *ran, uint64_t *failed, int64_t *next, struct err *e)
+{
+	AUTO(json) json_t *list = json_array();
+	struct due_jobs d = {a, list, TIME_MAX};
+	struct store_each each = {due_job, &d};
+	const json_t *tsa = NULL;
+	bool good = false;
+	size_t i;
+
+	*ran = *failed = 0;
+	if (store_rows(a->store, "tsacert", (struct slice){0}, (struct slice){0}, &each, e) != ERR_OK)
+		return err_wrap(e, "material jobs");
+	json_array_foreach (list, i, tsa) {
+		if (archive_stopping(a))
+			break;
+		if (job(a, json_string_value(tsa), &good, e) != ERR_OK)
+			return err_wrap(e, "material jobs");
+		++*ran;
+		*failed += !good;
+	}
+	*next = d.next;
+	return ERR_OK;
+}
