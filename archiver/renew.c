@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One renewal by ArchiveTimeStamp: the last stamp's validation data (as a rule
+ * it stands there already; what the material jobs fetched since joins it), then
+ * a new stamp over all of it. A stamp made after the deadline is told as late:
+ * it proves nothing about the time before, and nothing is hidden by it.
+ */
+#include "archiver/steps.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* What the jobs hold for every TSA certificate under this signature's stamps and the document lacks. */
+static enum err_code
+fresh_material(struct walk *w, const json_t *judge, struct pile *pile, json_t *names, struct err *e)
+{
+	const json_t *flow = json_array_get(json_object_get(judge, "signatures"), w->index), *st = NULL, *o = NULL;
+	const json_t *octets = json_object_get(judge, "objects");
+	size_t i, k;
+
+	json_array_foreach (json_object_get(flow, "stamps"), i, st) {
+		AUTO(json) json_t *objects = NULL;
+		bool whole = false;
+		char why[300] = "";
+
+		if (tsa_material(w->a, w->b, sig_str(st, "tsa_sha256"), INT64_C(0), pile, &objects, &whole, why, e) != ERR_OK)
+			return err_wrap(e, "renewal");
+		json_array_foreach (objects, k, o) {
+			const char *sha = sig_str(o, "sha256");
+			bool here = json_object_get(octets, sha) != NULL;
+			size_t n;
+
+			for (n = 0; n < json_array_size(names); n++)
+				here |= strcmp(json_string_value(json_array_get(names, n)), sha) == 0;
+			if (!here && json_push(names, json_text(sha), e) != ERR_OK)
+				return err_wrap(e, "renewal");
+		}
+	}
+	return ERR_OK;
+}
+
+static bool
+still_proves(const struct walk *w)
+{
+	return sig_is(w->s, "indication", "TOTAL-PASSED");
+}
+
+static enum err_code
+renew(struct walk *w, bool late, bool *renewed, char why[300], struct err *e)
+{
+	AUTO(gathered) struct gathered g = {0};
+	AUTO(stamp_got) struct stamp_got got = {0};
+	AUTO(pile) struct pile *pile = NULL;
+	AUTO(json) json_t *add = json_array();
+	AUTO(json) json_t *names = json_array();
+	json_t *evidence = json_object_get(w->m, "evidence");
+
+	if (pile_new(&pile, e) != ERR_OK || gather(w->a, &w->doc.doc, pile, 0, false, &g, e) != ERR_OK ||
+	    sig_verdict(w->s, g.judge, w->index, e) != ERR_OK || fresh_material(w, g.judge, pile, names, e) != ERR_OK)
+		return err_wrap(e, "renewal");
+	late = late || !still_proves(w);
+	if (json_array_size(names) != 0 && add_do(add, "tsvd", "objects", TAKE(names), e) != ERR_OK)
+		return err_wrap(e, "renewal");
+	if (walk_stamp(w, add, "A", pile, sig_time(w->s, "newest"), &got, e) != ERR_OK)
+		return err_wrap(e, "renewal");
+	if (!got.got) {
+		snprintf(why, 300, "%s", got.why);
+		return ERR_OK;
+	}
+	if (add_do(add, "A", "token", json_incref(json_object_get(got.token, "token")), e) != ERR_OK ||
+	    walk_insert(w, add, pile, e) != ERR_OK || tsa_covered(w->a, w->b, sig_str(w->s, "newest_tsa"), e) != ERR_OK ||
+	    walk_token(w, "A", got.token, e) != ERR_OK ||
+	    json_set(w->s, "newest", json_incref(json_object_get(got.token, "gen_time")), e) != ERR_OK ||
+	    json_set(w->s, "newest_tsa", json_incref(json_object_get(got.token, "tsa_sha256")), e) != ERR_OK)
+		return err_wrap(e, "renewal");
+	if (late && json_set(json_array_get(evidence, json_array_size(evidence) - 1), "late", json_true(), e) != ERR_OK)
+		return err_wrap(e, "renewal");
+	*renewed = true;
+	return sig_go(w->s, "archived", sig_time(got.token, "gen_time") + INT64_C(86400), "the newest stamp's own material comes next", e);
+}
+
+enum err_code
+record_renew(struct archive *a, struct batch *b, const char *record, size_t signature, bool late, bool *renewed,
+    char why[300], struct err *e)
+{
+	AUTO(json) json_t *prev = NULL;
+	AUTO(json) json_t *m = NULL;
+	AUTO(walk) struct walk w = {0};
+	struct batch_mark mark = batch_mark(b);
+	struct err fault = {0};
+	bool again = false;
+	enum err_code r;
+
+	*renewed = false;
+	why[0] = '\0';
+	if (manifest_load(a, record, &prev, e) != ERR_OK || manifest_next(a, prev, &m, e) != ERR_OK ||
+	    walk_open(a, b, m, signature, &w, e) != ERR_OK)
+		return err_wrap(e, "renewal");
+	r = renew(&w, late, renewed, why, &fault);
+	if (r == ERR_NOMEM || r == ERR_IO || r == ERR_NOSPACE)
+		return err_set(e, r, "record %s: %s", record, fault.text);
+	if (r != ERR_OK) {
+		snprintf(why, 300, "%s", fault.text);
+		*renewed = false;
+	}
+	if (!*renewed) {
+		batch_undo(b, mark);
+		return ERR_OK;
+	}
+	return walk_put(a, b, m, prev, LEAF_RENEWED, late ? "renewed late" : "renewed", &again, e);
+}

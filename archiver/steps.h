@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* Between steps.c (the arrows up to waiting), complete.c (C to A and closing) and renew.c: one signature under way. */
+#ifndef EVERSEAL_ARCHIVER_STEPS_H
+#define EVERSEAL_ARCHIVER_STEPS_H
+
+#include "archiver/archiver_int.h"
+
+struct walk {
+	struct archive *a;
+	struct batch *b;
+	json_t *m; /* the next manifest, being written */
+	json_t *s; /* its signature, borrowed from m */
+	size_t number, file, index; /* of the signature in the record; its file; its index in that file */
+	const struct conf_profile *profile;
+	struct record_doc doc; /* newest version */
+};
+MUST_USE enum err_code walk_open(struct archive *a, struct batch *b, json_t *m, size_t number, struct walk *w, struct err *e);
+void walk_auto(struct walk *w);
+MUST_USE enum err_code walk_put(struct archive *a, struct batch *b, json_t *m, const json_t *prev, enum leaf_type type,
+    const char *event, bool *again, struct err *e);
+MUST_USE enum err_code walk_stamp(struct walk *w, const json_t *add, const char *kind, struct pile *pile, int64_t not_before,
+    struct stamp_got *out, struct err *e);
+MUST_USE enum err_code walk_insert(struct walk *w, const json_t *add, struct pile *pile, struct err *e);
+MUST_USE enum err_code walk_token(struct walk *w, const char *kind, const json_t *token, struct err *e);
+MUST_USE enum err_code walk_later(struct walk *w, int64_t retry, const char *why, struct err *e);
+/* { "do": what, key: value }; value is stolen. */
+MUST_USE enum err_code add_do(json_t *add, const char *what, const char *key, json_t *value, struct err *e);
+
+const char *sig_str(const json_t *s, const char *key); /* "" when missing */
+bool sig_is(const json_t *s, const char *key, const char *value);
+int64_t sig_time(const json_t *s, const char *key); /* TIME_NONE when missing */
+MUST_USE enum err_code sig_go(json_t *s, const char *state, int64_t due, const char *why, struct err *e);
+MUST_USE enum err_code sig_verdict(json_t *s, const json_t *judge, size_t index, struct err *e);
+MUST_USE enum err_code sig_step(struct walk *w, struct err *e);
+
+/* complete.c */
+MUST_USE enum err_code arrow_complete(struct walk *w, struct err *e); /* waiting, quarantined -> completing */
+MUST_USE enum err_code arrow_archive(struct walk *w, struct err *e);  /* completing -> archived */
+MUST_USE enum err_code arrow_close(struct walk *w, struct err *e);    /* archived -> closed */
+
+#endif

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The sweep: which classes are due by the catalogue of today, which records
+ * stand on them, renewed one after the other. What was renewed stands under a
+ * new class at once, so a sweep that was stopped goes on where it was.
+ */
+#include "archiver/steps.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RENEW_BATCH 32
+
+struct due_class {
+	char hex[65];
+	struct deadline deadline;
+	int64_t renew_by;
+	json_t *rows; /* [[record, signature]] */
+};
+
+struct plan {
+	struct archive *a;
+	struct due_class *v;
+	size_t n, cap;
+	int64_t next; /* renew_by of the first class that is not due yet */
+	bool all;     /* every class, for the forecast */
+};
+
+static void
+plan_auto(struct plan *p)
+{
+	size_t i;
+
+	for (i = 0; i < p->n; i++)
+		json_decref(p->v[i].rows);
+	free(p->v);
+}
+
+static enum err_code
+class_row(void *ctx, struct slice key, struct slice value, bool *stop, struct err *e)
+{
+	struct plan *p = ctx;
+	AUTO(json) json_t *facts_json = NULL;
+	struct class_facts facts;
+	struct due_class c = {0};
+	const struct margins margins = {p->a->cfg->renewal.margin_seconds, p->a->cfg->renewal.hash_margin_seconds};
+
+	(void)stop;
+	if (key.n != 64 || json_read(value, NULL, &facts_json, e) != ERR_OK || class_read(facts_json, &facts, e) != ERR_OK)
+		return err_wrap(e, "class");
+	memcpy(c.hex, key.p, 64);
+	deadline_compute(&facts, p->a->policy->catalogue, TIME_MAX, NULL, &c.deadline);
+	c.renew_by = deadline_renew_by(&c.deadline, &margins);
+	if (c.renew_by > archive_now(p->a) && !p->all) {
+		if (c.renew_by < p->next)
+			p->next = c.renew_by;
+		return ERR_OK;
+	}
+	if (!mem_grow(&p->v, &p->cap, p->n, sizeof(*p->v)))
+		return err_nomem(e);
+	c.rows = json_array();
+	p->v[p->n++] = c;
+	return ERR_OK;
+}
+
+static enum err_code
+evidence_row(void *ctx, struct slice key, struct slice value, bool *stop, struct err *e)
+{
+	AUTO(mem) char *text = mem_dup(key.p, key.n);
+	char *record = text != NULL ? strchr(text, '/') : NULL, *number = NULL;
+
+	(void)value;
+	(void)stop;
+	if (record == NULL || (number = strchr(record + 1, '/')) == NULL)
+		return ERR_OK;
+	*number++ = '\0';
+	return json_push(ctx, json_pack("[s, I]", record + 1, (json_int_t)strtol(number, NULL, 10)), e);
+}
+
+static int
+by_deadline(const void *x, const void *y)
+{
+	const struct due_class *a = x, *b = y;
+
+	if (a->deadline.utc != b->deadline.utc)
+		return a->deadline.utc < b->deadline.utc ? -1 : 1;
+	return strcmp(a->hex, b->hex);
+}
+
+static enum err_code
+make_plan(struct archive *a, bool all, struct plan *p, struct err *e)
+{
+	struct store_each classes = {class_row, p};
+	size_t i, k = 0;
+
+	*p = (struct plan){.a = a, .next = TIME_MAX, .all = all};
+	if (store_rows(a->store, "class", (struct slice){0}, (struct slice){0}, &classes, e) != ERR_OK)
+		return err_wrap(e, "plan");
+	for (i = 0; i < p->n; i++) {
+		struct store_each rows = {evidence_row, p->v[i].rows};
+		char prefix[66];
+
+		snprintf(prefix, sizeof(prefix), "%s/", p->v[i].hex);
+		if (store_rows_prefix(a->store, "evidence", slice_str(prefix), &rows, e) != ERR_OK)
+			return err_wrap(e, "plan");
+	}
+	/* A class that no newest stamp stands on any more is no work. */
+	for (i = 0; i < p->n; i++) {
+		if (json_array_size(p->v[i].rows) == 0)
+			json_decref(p->v[i].rows);
+		else
+			p->v[k++] = p->v[i];
+	}
+	p->n = k;
+	if (p->n > 1)
+		qsort(p->v, p->n, sizeof(*p->v), by_deadline);
+	return ERR_OK;
+}
+
+static enum err_code
+plan_json(struct archive *a, const struct plan *p, json_t **out, struct err *e)
+{
+	AUTO(json) json_t *classes = json_array();
+	uint64_t records = 0, lapsed = 0;
+	size_t i;
+
+	for (i = 0; i < p->n; i++) {
+		const struct due_class *c = &p->v[i];
+		size_t n = json_array_size(c->rows);
+		bool gone = c->deadline.utc <= archive_now(a);
+
+		records += n;
+		lapsed += gone ? n : 0;
+		if (json_push(classes, json_pack("{s:s, s:s, s:s, s:o, s:o, s:I, s:I, s:b}", "class", c->hex, "side",
+			deadline_side_name(c->deadline.side), "why", c->deadline.why, "deadline", json_time(c->deadline.utc),
+			"renew_by", json_time(c->renew_by), "records", (json_int_t)n, "requests", (json_int_t)n, "lapsed", (int)gone), e) != ERR_OK)
+			return err_wrap(e, "plan");
+	}
+	*out = json_pack("{s:o, s:o, s:s, s:O, s:I, s:I, s:I, s:o}", "time", json_time(archive_now(a)), "catalogue",
+	    json_hex(digest_slice(catalogue_digest(a->policy->catalogue))), "catalogue_name", catalogue_name(a->policy->catalogue),
+	    "classes", classes, "records", (json_int_t)records, "requests", (json_int_t)records, "lapsed", (json_int_t)lapsed, "next",
+	    p->next == TIME_MAX ? json_null() : json_time(p->next));
+	return *out != NULL ? ERR_OK : err_nomem(e);
+}
+
+enum err_code
+archive_sweep_plan(struct archive *a, json_t **out, struct err *e)
+{
+	AUTO(plan) struct plan p = {0};
+
+	if (make_plan(a, false, &p, e) != ERR_OK)
+		return err_wrap(e, "sweep");
+	return plan_json(a, &p, out, e);
+}
+
+struct sweeping {
+	struct archive *a;
+	struct batch *b;
+	size_t in_batch;
+	uint64_t done, total, renewed, late;
+	json_t *failed;
+};
+
+static enum err_code
+commit(struct sweeping *s, struct err *e)
+{
+	s->in_batch = 0;
+	if (store_commit(&s->b, NULL, e) != ERR_OK)
+		return err_wrap(e, "sweep");
+	return ERR_OK;
+}
+
+/* A record's signatures may be due by the same class: a record gets one renewal a group. */
+static enum err_code
+renew_one(struct sweeping *s, const struct due_class *c, const char *record, size_t signature, struct err *e)
+{
+	bool renewed = false, late = c->deadline.utc <= archive_now(s->a);
+	char why[300] = "";
+
+	if (s->b == NULL && store_batch_begin(s->a->store, &s->b, e) != ERR_OK)
+		return err_wrap(e, "sweep");
+	if (record_renew(s->a, s->b, record, signature, late, &renewed, why, e) != ERR_OK)
+		return err_wrap(e, "sweep");
+	s->done++;
+	if (!renewed && json_push(s->failed, json_pack("{s:s, s:I, s:o}", "record", record, "signature", (json_int_t)signature, "why", json_text(why)), e) != ERR_OK)
+		return err_wrap(e, "sweep");
+	s->renewed += renewed;
+	s->late += renewed && late;
+	if (s->a->seams.progress != NULL)
+		s->a->seams.progress(s->a->seams.progress_ctx, "sweep", s->done, s->total);
+	return ++s->in_batch >= RENEW_BATCH ? commit(s, e) : ERR_OK;
+}
+
+static enum err_code
+renew_class(struct sweeping *s, const struct due_class *c, struct err *e)
+{
+	const json_t *row = NULL;
+	const char *last = "";
+	size_t i;
+
+	json_array_foreach (c->rows, i, row) {
+		const char *record = json_string_value(json_array_get(row, 0));
+
+		if (archive_stopping(s->a))
+			return ERR_OK;
+		if (strcmp(record, last) == 0 && s->b != NULL && commit(s, e) != ERR_OK)
+			return err_wrap(e, "sweep");
+		last = record;
+		if (renew_one(s, c, record, (size_t)json_integer_value(json_array_get(row, 1)), e) != ERR_OK)
+			return err_wrap(e, "sweep");
+	}
+	return s->b != NULL ? commit(s, e) : ERR_OK;
+}
+
+static enum err_code
+remember_sweep(struct archive *a, const json_t *report, struct err *e)
+{
+	AUTO(batch) struct batch *b = NULL;
+	AUTO(buf) struct buf text = {0};
+	struct slice value;
+
+	if (json_canonical(report, &text, e) != ERR_OK || store_batch_begin(a->store, &b, e) != ERR_OK)
+		return err_wrap(e, "sweep report");
+	value = buf_slice(&text);
+	if (batch_put_bytes(b, STORE_SHARED, 0, value, NULL, e) != ERR_OK || batch_row(b, "state", slice_str("sweep"), &value, e) != ERR_OK)
+		return err_wrap(e, "sweep report");
+	return store_commit(&b, NULL, e);
+}
+
+enum err_code
+archive_sweep(struct archive *a, json_t **report, struct err *e)
+{
+	AUTO(plan) struct plan p = {0};
+	AUTO(json) json_t *failed = json_array();
+	AUTO(json) json_t *out = NULL;
+	struct sweeping s = {.a = a, .failed = failed};
+	enum err_code r;
+	size_t i;
+
+	json_array_clear(a->alarms);
+	if (make_plan(a, false, &p, e) != ERR_OK || plan_json(a, &p, &out, e) != ERR_OK)
+		return err_wrap(e, "sweep");
+	s.total = (uint64_t)json_integer_value(json_object_get(out, "records"));
+	for (i = 0, r = ERR_OK; i < p.n && r == ERR_OK && !archive_stopping(a); i++)
+		r = renew_class(&s, &p.v[i], e);
+	batch_drop(s.b);
+	if (r != ERR_OK)
+		return r;
+	if (json_array_size(failed) != 0)
+		archive_alarm(a, "sweep: %zu of %llu renewals failed", json_array_size(failed), (unsigned long long)s.total);
+	if (json_set(out, "renewed", json_integer((json_int_t)s.renewed), e) != ERR_OK ||
+	    json_set(out, "late", json_integer((json_int_t)s.late), e) != ERR_OK ||
+	    json_set(out, "failed", json_incref(failed), e) != ERR_OK ||
+	    json_set(out, "alarms", json_deep_copy(a->alarms), e) != ERR_OK ||
+	    json_set(out, "stopped", json_boolean(archive_stopping(a)), e) != ERR_OK || remember_sweep(a, out, e) != ERR_OK)
+		return err_wrap(e, "sweep");
+	*report = TAKE(out);
+	return ERR_OK;
+}
+
+/* ---- forecast: classes by the year of their planned renewal ---- */
+
+static int
+year_of(int64_t utc)
+{
+	char text[TIME_TEXT];
+
+	time_text(utc, text);
+	return atoi(text);
+}
+
+static enum err_code
+forecast_year(json_t *years, int year, const struct due_class *c, bool assumed, struct err *e)
+{
+	char key[16];
+	json_t *y = NULL, *why = NULL;
+
+	snprintf(key, sizeof(key), "%d", year);
+	y = json_object_get(years, key);
+	if (y == NULL) {
+		if (json_set(years, key, json_pack("{s:i, s:i, s:[]}", "renewals", 0, "assumed", 0, "why"), e) != ERR_OK)
+			return err_wrap(e, "forecast");
+		y = json_object_get(years, key);
+	}
+	why = json_object_get(y, "why");
+	if (json_set(y, "renewals", json_integer(json_integer_value(json_object_get(y, "renewals")) + (json_int_t)json_array_size(c->rows)), e) != ERR_OK ||
+	    (assumed && json_set(y, "assumed", json_integer(json_integer_value(json_object_get(y, "assumed")) + (json_int_t)json_array_size(c->rows)), e) != ERR_OK))
+		return err_wrap(e, "forecast");
+	return json_push(why, json_text(assumed ? c->deadline.planned_why : c->deadline.why), e);
+}
+
+enum err_code
+archive_forecast(struct archive *a, int years, const json_t *what_if, json_t **out, struct err *e)
+{
+	AUTO(plan) struct plan p = {0};
+	AUTO(json) json_t *calendar = json_object();
+	int64_t now = archive_now(a);
+	int first = year_of(now);
+	size_t i;
+
+	if (json_object_size(what_if) != 0)
+		return err_set(e, ERR_UNSUPPORTED, "forecast: what-if is not built yet");
+	if (make_plan(a, true, &p, e) != ERR_OK)
+		return err_wrap(e, "forecast");
+	for (i = 0; i < p.n; i++) {
+		const struct due_class *c = &p.v[i];
+		bool assumed = c->deadline.planned_utc < c->deadline.utc;
+		int64_t by = (assumed ? c->deadline.planned_utc : c->deadline.utc);
+		int year = first;
+
+		if (by == TIME_MAX)
+			continue;
+		by -= a->cfg->renewal.margin_seconds;
+		if (by > now)
+			year = year_of(by);
+		if (year < first + years && forecast_year(calendar, year, c, assumed, e) != ERR_OK)
+			return err_wrap(e, "forecast");
+	}
+	*out = json_pack("{s:o, s:i, s:O, s:[s, s, s]}", "time", json_time(now), "years", years, "calendar", calendar, "assumptions",
+	    "one renewal for each signature whose newest stamp's class ends, at its deadline less the margin",
+	    "algorithms without a published end: the horizons of docs/deadlines.md, counted under \"assumed\"",
+	    "the renewals that follow those are not counted: their classes do not exist yet");
+	return *out != NULL ? ERR_OK : err_nomem(e);
+}
