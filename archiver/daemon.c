@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/* The service: spools by inotify and rescan, steps when due, sweeps at their interval, the control socket. */
+#include "archiver/control.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#define WAIT_MAX_MS 60000
+
+static int
+watch_spools(const struct config *cfg)
+{
+	int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	size_t i;
+
+	for (i = 0; fd >= 0 && i < cfg->n_spools; i++) {
+		AUTO(mem) char *path = mem_printf("%s/new", cfg->spools[i].dir);
+
+		if (path != NULL)
+			(void)inotify_add_watch(fd, path, IN_MOVED_TO | IN_CREATE | IN_CLOSE_WRITE);
+	}
+	return fd;
+}
+
+static void
+drain(int fd)
+{
+	char events[4096];
+
+	while (read(fd, events, sizeof(events)) > 0)
+		continue;
+}
+
+static int
+wait_ms(struct archive *a)
+{
+	int64_t due = TIME_MAX, now = archive_now(a), rescan = a->cfg->service.rescan_seconds;
+	int64_t ms = WAIT_MAX_MS;
+
+	if (archive_next_due(a, &due, NULL) != ERR_OK)
+		due = TIME_MAX;
+	if (rescan > 0 && rescan * 1000 < ms)
+		ms = rescan * 1000;
+	if (due != TIME_MAX && (due - now) < ms / 1000)
+		ms = due > now ? (due - now) * 1000 : 1000;
+	return (int)ms;
+}
+
+static int64_t
+last_sweep(struct archive *a)
+{
+	AUTO(buf) struct buf text = {0};
+	AUTO(json) json_t *row = NULL;
+	int64_t t = TIME_NONE;
+
+	if (store_get_row(a->store, "state", slice_str("sweep"), &text, NULL) == ERR_OK && json_read(buf_slice(&text), NULL, &row, NULL) == ERR_OK)
+		(void)!json_want_time(row, "time", &t, NULL);
+	return t;
+}
+
+static enum err_code
+sweep_if_due(struct archive *a, struct err *e)
+{
+	AUTO(json) json_t *report = NULL;
+	int64_t last = last_sweep(a);
+
+	if (last != TIME_NONE && archive_now(a) - last < a->cfg->renewal.sweep_interval_seconds)
+		return ERR_OK;
+	return archive_sweep(a, &report, e);
+}
+
+enum err_code
+archive_service(struct archive *a, struct err *e)
+{
+	AUTO(fd) int listener = -1;
+	AUTO(fd) int spools = watch_spools(a->cfg);
+
+	if (control_listen(a->cfg, &listener, e) != ERR_OK)
+		return err_wrap(e, "service");
+	while (!archive_stopping(a)) {
+		AUTO(json) json_t *summary = NULL;
+		struct pollfd p[2] = {{listener, POLLIN, 0}, {spools, POLLIN, 0}};
+
+		if (archive_run_once(a, &summary, e) != ERR_OK || sweep_if_due(a, e) != ERR_OK)
+			return err_wrap(e, "service");
+		if (poll(p, 2, wait_ms(a)) < 0 && errno != EINTR)
+			return err_errno(e, ERR_IO, errno, "service");
+		if (spools >= 0)
+			drain(spools);
+		if ((p[0].revents & POLLIN) != 0 && control_serve(a, listener, e) != ERR_OK)
+			return err_wrap(e, "service");
+	}
+	(void)unlink(a->cfg->service.control);
+	return ERR_OK;
+}
