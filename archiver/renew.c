@@ -100,7 +100,7 @@ record_renew(struct archive *a, struct batch *b, const char *record, size_t sign
 	if (r == ERR_NOMEM || r == ERR_IO || r == ERR_NOSPACE)
 		return err_set(e, r, "record %s: %s", record, fault.text);
 	if (r != ERR_OK) {
-		snprintf(why, 300, "%s", fault.text);
+		snprintf(why, 300, "%.299s", fault.text);
 		*renewed = false;
 	}
 	if (!*renewed) {
