@@ -105,7 +105,7 @@ struct conf_verify {
 struct conf_limits {
 	uint64_t file_bytes, record_bytes; /* one file, one record */
 	uint64_t xml_bytes;		   /* a larger document is kept as data */
-	unsigned record_files, xml_depth, xml_nodes, references, transforms, signatures;
+	unsigned record_files, xml_depth, xml_nodes, references, transforms, signatures, stamps;
 	int64_t worker_seconds;
 	uint64_t worker_bytes;
 };
