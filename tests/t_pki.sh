@@ -261,6 +261,12 @@ signed_file() {
 		grep -q '<a xmlns="urn:a"><b>1</b></a>' over.xml
 }
 ok "a document of one's own" signed_file
+second() {
+	sign first.xml --shape sibling --name forms && sign outer.xml --in first.xml --name "enveloped rsa" &&
+		outer=$(grep -o '<ds:Signature [^>]*Id="[^"]*"' outer.xml | tail -n 1 | sed 's/.*Id="//; s/"//') &&
+		xmlsec outer.xml && xmlsec --node-id "$outer" outer.xml
+}
+ok "a signature over a signed document leaves it whole" second
 ok "data beside a detached signature" sh -c "'$testpki' sign pki --out 'de ta.xml' --shape detached --in some.pdf --name forms && grep -q 'URI=\"some.pdf\"' 'de ta.xml' && grep -q application/pdf 'de ta.xml'"
 if "$python" -c 'import lxml' 2>/dev/null; then
 	values() { "$python" "$judge" "$@"; }

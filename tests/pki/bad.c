@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Misbehaviour: DIR/misbehave/SERVICE holds a mode and how many requests it still meets. */
+/* Misbehaviour: DIR/misbehave/SERVICE holds a mode and how many requests it
+ * still meets. */
 #include "tests/pki/pki.h"
 
 #include <errno.h>
@@ -15,18 +16,24 @@ static const struct {
 	const char *what;
 } modes[BAD_MODES] = {
     [BAD_NONE] = {"none", 0, ""},
-    [BAD_WRONG_NONCE] = {"wrong-nonce", TSA | OCSP, "answers with another nonce"},
+    [BAD_WRONG_NONCE] = {"wrong-nonce", TSA | OCSP,
+	"answers with another nonce"},
     [BAD_NO_NONCE] = {"no-nonce", TSA | OCSP, "leaves the nonce out"},
     [BAD_WRONG_IMPRINT] = {"wrong-imprint", TSA, "stamps another digest"},
-    [BAD_EXPIRED_TSA] = {"expired-tsa", TSA, "signs with a certificate that has ended"},
-    [BAD_REVOKED_TSA] = {"revoked-tsa", TSA, "signs with a revoked certificate"},
+    [BAD_EXPIRED_TSA] = {"expired-tsa", TSA,
+	"signs with a certificate that has ended"},
+    [BAD_REVOKED_TSA] = {"revoked-tsa", TSA,
+	"signs with a revoked certificate"},
     [BAD_LATE] = {"late", TSA, "genTime an hour ahead"},
     [BAD_ALG] = {"badalg", TSA, "rejects: badAlg"},
     [BAD_STALE_CRL] = {"stale-crl", CRL, "gives the list that has ended"},
-    [BAD_UNAUTHORISED] = {"unauthorised-responder", OCSP, "answers by the delegate of another CA"},
-    [BAD_NO_EKU] = {"no-eku", OCSP, "answers by a certificate without id-kp-OCSPSigning"},
+    [BAD_UNAUTHORISED] = {"unauthorised-responder", OCSP,
+	"answers by the delegate of another CA"},
+    [BAD_NO_EKU] = {"no-eku", OCSP,
+	"answers by a certificate without id-kp-OCSPSigning"},
     [BAD_UNKNOWN] = {"unknown", OCSP, "says unknown"},
-    [BAD_TRY_LATER] = {"try-later", TSA | OCSP, "status tryLater, or rejection timeNotAvailable"},
+    [BAD_TRY_LATER] = {"try-later", TSA | OCSP,
+	"status tryLater, or rejection timeNotAvailable"},
     [BAD_HTTP400] = {"http400", ALL, "HTTP 400"},
     [BAD_HTTP404] = {"http404", ALL, "HTTP 404"},
     [BAD_HTTP500] = {"http500", ALL, "HTTP 500"},
@@ -35,13 +42,15 @@ static const struct {
     [BAD_CUTOFF] = {"cutoff", ALL, "closes in the middle of the body"},
     [BAD_ENDLESS] = {"endless", ALL, "a body that does not end"},
     [BAD_HTML] = {"html", ALL, "HTTP 200 with a web page"},
-    [BAD_GARBAGE] = {"garbage", ALL, "the right type, one octet of the body changed"},
+    [BAD_GARBAGE] = {"garbage", ALL,
+	"the right type, one octet of the body changed"},
 };
 
 static const struct {
 	const char *name;
 	int kind;
-} services[] = {{"tsa1", TSA}, {"tsa2", TSA}, {"tsa3", TSA}, {"ocsp", OCSP}, {"crl", CRL}, {"aia", AIA}};
+} services[] = {{"tsa1", TSA}, {"tsa2", TSA}, {"tsa3", TSA}, {"ocsp", OCSP},
+    {"crl", CRL}, {"aia", AIA}};
 #define SERVICES (sizeof(services) / sizeof(services[0]))
 
 const char *
@@ -89,7 +98,8 @@ bad_take(const struct pki *p, const char *service)
 	enum bad mode;
 	int count;
 
-	if (path == NULL || access(path, F_OK) != 0 || pki_read(path, &text, &e) != ERR_OK ||
+	if (path == NULL || access(path, F_OK) != 0 ||
+	    pki_read(path, &text, &e) != ERR_OK ||
 	    sscanf(buf_str(&text), "%95s %d", word, &count) != 2)
 		return BAD_NONE;
 	mode = mode_of(word);
@@ -101,7 +111,8 @@ bad_take(const struct pki *p, const char *service)
 }
 
 enum err_code
-bad_set(const struct pki *p, const char *service, const char *word, int count, struct err *e)
+bad_set(const struct pki *p, const char *service, const char *word, int count,
+    struct err *e)
 {
 	enum bad mode = mode_of(word);
 	int kind = kind_of(service);
@@ -112,7 +123,8 @@ bad_set(const struct pki *p, const char *service, const char *word, int count, s
 	if (kind == 0)
 		return err_set(e, ERR_USAGE, "no such service: %s", service);
 	if (mode == BAD_NONE || (modes[mode].where & kind) == 0)
-		return err_set(e, ERR_USAGE, "%s has no mode %s", service, word);
+		return err_set(
+		    e, ERR_USAGE, "%s has no mode %s", service, word);
 	return store(path, mode, count, e);
 }
 
@@ -120,7 +132,8 @@ enum err_code
 bad_clear(const struct pki *p, const char *service, struct err *e)
 {
 	for (size_t i = 0; i < SERVICES; i++) {
-		AUTO(mem) char *path = pki_path(p, "misbehave/%s", services[i].name);
+		AUTO(mem)
+		char *path = pki_path(p, "misbehave/%s", services[i].name);
 
 		if (path == NULL)
 			return err_nomem(e);
@@ -136,7 +149,12 @@ void
 bad_list(void)
 {
 	for (enum bad m = BAD_NONE + 1; m < BAD_MODES; m++)
-		printf("  %-24s %s%s%s%s%s\n", modes[m].word, modes[m].where == ALL ? "all   " : "",
-		    modes[m].where == TSA ? "tsa   " : "", modes[m].where == OCSP ? "ocsp  " : "",
-		    modes[m].where == CRL ? "crl   " : modes[m].where == (TSA | OCSP) ? "tsa, ocsp  " : "", modes[m].what);
+		printf("  %-24s %s%s%s%s%s\n", modes[m].word,
+		    modes[m].where == ALL ? "all   " : "",
+		    modes[m].where == TSA ? "tsa   " : "",
+		    modes[m].where == OCSP ? "ocsp  " : "",
+		    modes[m].where == CRL            ? "crl   "
+		    : modes[m].where == (TSA | OCSP) ? "tsa, ocsp  "
+						     : "",
+		    modes[m].what);
 }

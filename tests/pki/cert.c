@@ -10,12 +10,15 @@ serial_text(const ASN1_INTEGER *serial, char out[PKI_NAME])
 {
 	AUTO(pki_bn) BIGNUM *n = ASN1_INTEGER_to_BN(serial, NULL);
 	uint8_t octets[40] = {0};
-	int size = n != NULL && BN_num_bytes(n) <= (int)sizeof(octets) ? BN_bn2bin(n, octets) : 0;
+	int size = n != NULL && BN_num_bytes(n) <= (int)sizeof(octets)
+		       ? BN_bn2bin(n, octets)
+		       : 0;
 
 	hex_of(slice_of(octets, (size_t)size), out);
 }
 
-/* Nine octets: xs:integer of libxml2's schema checker ends at 24 digits, and XAdES writes serials in decimal. */
+/* Nine octets: xs:integer of libxml2's schema checker ends at 24 digits, and
+ * XAdES writes serials in decimal. */
 static bool
 set_serial(X509 *cert)
 {
@@ -26,19 +29,23 @@ set_serial(X509 *cert)
 		return false;
 	octets[0] = (uint8_t)((octets[0] & 0x3f) | 0x40);
 	n = BN_bin2bn(octets, sizeof(octets), NULL);
-	return n != NULL && BN_to_ASN1_INTEGER(n, X509_get_serialNumber(cert)) != NULL;
+	return n != NULL &&
+	       BN_to_ASN1_INTEGER(n, X509_get_serialNumber(cert)) != NULL;
 }
 
 static bool
 set_name(X509 *cert, const char *cn)
 {
 	X509_NAME *name = X509_get_subject_name(cert);
-	static const char *const fixed[][2] = {{"C", "HU"}, {"O", "Everseal Test PKI"}};
+	static const char *const fixed[][2] = {
+	    {"C", "HU"}, {"O", "Everseal Test PKI"}};
 
 	for (size_t i = 0; i < 2; i++)
-		if (X509_NAME_add_entry_by_txt(name, fixed[i][0], MBSTRING_UTF8, (const uint8_t *)fixed[i][1], -1, -1, 0) != 1)
+		if (X509_NAME_add_entry_by_txt(name, fixed[i][0], MBSTRING_UTF8,
+			(const uint8_t *)fixed[i][1], -1, -1, 0) != 1)
 			return false;
-	return X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const uint8_t *)cn, -1, -1, 0) == 1;
+	return X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8,
+		   (const uint8_t *)cn, -1, -1, 0) == 1;
 }
 
 static bool
@@ -47,7 +54,8 @@ add_ext(X509 *cert, const X509 *issuer, int nid, const char *value)
 	X509V3_CTX ctx;
 	AUTO(pki_ext) X509_EXTENSION *ext = NULL;
 
-	X509V3_set_ctx(&ctx, (X509 *)(issuer != NULL ? issuer : cert), cert, NULL, NULL, 0);
+	X509V3_set_ctx(&ctx, (X509 *)(issuer != NULL ? issuer : cert), cert,
+	    NULL, NULL, 0);
 	ext = X509V3_EXT_nconf_nid(NULL, &ctx, nid, value);
 	return ext != NULL && X509_add_ext(cert, ext, -1) == 1;
 }
@@ -58,74 +66,96 @@ add_role(X509 *cert, const X509 *issuer, enum role role)
 	static const struct {
 		const char *constraints, *usage, *extended;
 	} rows[] = {
-	    [ROLE_ROOT] = {"critical,CA:TRUE", "critical,keyCertSign,cRLSign", NULL},
-	    [ROLE_CA] = {"critical,CA:TRUE,pathlen:0", "critical,keyCertSign,cRLSign", NULL},
-	    [ROLE_TSA] = {"critical,CA:FALSE", "critical,digitalSignature", "critical,timeStamping"},
-	    [ROLE_OCSP] = {"critical,CA:FALSE", "critical,digitalSignature", "OCSPSigning"},
-	    [ROLE_OCSP_NO_EKU] = {"critical,CA:FALSE", "critical,digitalSignature", NULL},
+	    [ROLE_ROOT] = {"critical,CA:TRUE", "critical,keyCertSign,cRLSign",
+		NULL},
+	    [ROLE_CA] = {"critical,CA:TRUE,pathlen:0",
+		"critical,keyCertSign,cRLSign", NULL},
+	    [ROLE_TSA] = {"critical,CA:FALSE", "critical,digitalSignature",
+		"critical,timeStamping"},
+	    [ROLE_OCSP] = {"critical,CA:FALSE", "critical,digitalSignature",
+		"OCSPSigning"},
+	    [ROLE_OCSP_NO_EKU] = {"critical,CA:FALSE",
+		"critical,digitalSignature", NULL},
 	    [ROLE_EE] = {"critical,CA:FALSE", "critical,nonRepudiation", NULL},
 	};
 
-	if (!add_ext(cert, issuer, NID_basic_constraints, rows[role].constraints) ||
+	if (!add_ext(
+		cert, issuer, NID_basic_constraints, rows[role].constraints) ||
 	    !add_ext(cert, issuer, NID_key_usage, rows[role].usage))
 		return false;
-	return rows[role].extended == NULL || add_ext(cert, issuer, NID_ext_key_usage, rows[role].extended);
+	return rows[role].extended == NULL ||
+	       add_ext(cert, issuer, NID_ext_key_usage, rows[role].extended);
 }
 
 /* Where status and issuer can be had. Self-signed ones name nothing. */
 static bool
-add_urls(const struct pki *p, X509 *cert, const struct authority *issuer, const struct template *t)
+add_urls(const struct pki *p, X509 *cert, const struct authority *issuer,
+    const struct template *t)
 {
 	char text[512];
 
-	snprintf(text, sizeof(text), "caIssuers;URI:http://127.0.0.1:%d/ca/%s.crt", p->port, issuer->id);
+	snprintf(text, sizeof(text),
+	    "caIssuers;URI:http://127.0.0.1:%d/ca/%s.crt", p->port, issuer->id);
 	if (t->ocsp)
 		snprintf(text, sizeof(text),
-		    "OCSP;URI:http://127.0.0.1:%d/ocsp/%s,caIssuers;URI:http://127.0.0.1:%d/ca/%s.crt", p->port, issuer->id,
-		    p->port, issuer->id);
+		    "OCSP;URI:http://127.0.0.1:%d/ocsp/%s,caIssuers;URI:http://127.0.0.1:%d/ca/%s.crt",
+		    p->port, issuer->id, p->port, issuer->id);
 	if (!add_ext(cert, issuer->cert, NID_info_access, text))
 		return false;
-	snprintf(text, sizeof(text), "URI:http://127.0.0.1:%d/crl/%s.crl", p->port, issuer->id);
-	return !t->crl || add_ext(cert, issuer->cert, NID_crl_distribution_points, text);
+	snprintf(text, sizeof(text), "URI:http://127.0.0.1:%d/crl/%s.crl",
+	    p->port, issuer->id);
+	return !t->crl ||
+	       add_ext(cert, issuer->cert, NID_crl_distribution_points, text);
 }
 
 static bool
-add_extensions(const struct pki *p, X509 *cert, const struct authority *issuer, const struct template *t)
+add_extensions(const struct pki *p, X509 *cert, const struct authority *issuer,
+    const struct template *t)
 {
 	const X509 *above = issuer != NULL ? issuer->cert : NULL;
 
-	if (!add_role(cert, above, t->role) || !add_ext(cert, above, NID_subject_key_identifier, "hash"))
+	if (!add_role(cert, above, t->role) ||
+	    !add_ext(cert, above, NID_subject_key_identifier, "hash"))
 		return false;
-	if (t->nocheck && !add_ext(cert, above, NID_id_pkix_OCSP_noCheck, "ignored"))
+	if (t->nocheck &&
+	    !add_ext(cert, above, NID_id_pkix_OCSP_noCheck, "ignored"))
 		return false;
 	if (issuer == NULL)
 		return true;
-	return add_ext(cert, above, NID_authority_key_identifier, "keyid:always") && add_urls(p, cert, issuer, t);
+	return add_ext(
+		   cert, above, NID_authority_key_identifier, "keyid:always") &&
+	       add_urls(p, cert, issuer, t);
 }
 
 static bool
 set_times(X509 *cert, const struct template *t)
 {
-	return ASN1_TIME_adj(X509_getm_notBefore(cert), (time_t)t->from_utc, 0, 0) != NULL &&
-	    ASN1_TIME_adj(X509_getm_notAfter(cert), (time_t)t->until_utc, 0, 0) != NULL;
+	return ASN1_TIME_adj(X509_getm_notBefore(cert), (time_t)t->from_utc, 0,
+		   0) != NULL &&
+	       ASN1_TIME_adj(X509_getm_notAfter(cert), (time_t)t->until_utc, 0,
+		   0) != NULL;
 }
 
 enum err_code
-cert_make(const struct pki *p, const struct template *t, EVP_PKEY *key, const struct authority *issuer, X509 **out,
-    struct err *e)
+cert_make(const struct pki *p, const struct template *t, EVP_PKEY *key,
+    const struct authority *issuer, X509 **out, struct err *e)
 {
 	AUTO(pki_x509) X509 *cert = X509_new();
 	EVP_PKEY *by = issuer != NULL ? issuer->key : key;
 
 	if (cert == NULL)
 		return err_nomem(e);
-	if (X509_set_version(cert, 2) != 1 || !set_serial(cert) || !set_name(cert, t->cn) || !set_times(cert, t) ||
+	if (X509_set_version(cert, 2) != 1 || !set_serial(cert) ||
+	    !set_name(cert, t->cn) || !set_times(cert, t) ||
 	    X509_set_pubkey(cert, key) != 1 ||
-	    X509_set_issuer_name(cert, X509_get_subject_name(issuer != NULL ? issuer->cert : cert)) != 1 ||
+	    X509_set_issuer_name(cert,
+		X509_get_subject_name(issuer != NULL ? issuer->cert : cert)) !=
+		1 ||
 	    !add_extensions(p, cert, issuer, t))
 		return err_openssl(e, ERR_BUG, "certificate of %s", t->cn);
 	if (X509_sign(cert, by, key_digest(by)) == 0)
-		return err_openssl(e, ERR_BUG, "signing the certificate of %s", t->cn);
+		return err_openssl(
+		    e, ERR_BUG, "signing the certificate of %s", t->cn);
 	*out = TAKE(cert);
 	return ERR_OK;
 }
@@ -139,8 +169,10 @@ cert_load(const char *path, X509 **out, struct err *e)
 	if (pki_read(path, &text, e) != ERR_OK)
 		return e->code;
 	bio = BIO_new_mem_buf(text.p, (int)text.n);
-	if (bio == NULL || (*out = PEM_read_bio_X509(bio, NULL, NULL, NULL)) == NULL)
-		return err_openssl(e, ERR_FORMAT, "%s: not a certificate", path);
+	if (bio == NULL ||
+	    (*out = PEM_read_bio_X509(bio, NULL, NULL, NULL)) == NULL)
+		return err_openssl(
+		    e, ERR_FORMAT, "%s: not a certificate", path);
 	return ERR_OK;
 }
 

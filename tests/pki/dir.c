@@ -40,7 +40,8 @@ pki_read(const char *path, struct buf *out, struct err *e)
 	ssize_t n;
 
 	if (fd < 0)
-		return err_errno(e, errno == ENOENT ? ERR_NOTFOUND : ERR_IO, errno, "%s", path);
+		return err_errno(e, errno == ENOENT ? ERR_NOTFOUND : ERR_IO,
+		    errno, "%s", path);
 	while ((n = read(fd, piece, sizeof(piece))) > 0)
 		buf_add(out, piece, (size_t)n);
 	if (n < 0)
@@ -83,7 +84,8 @@ pki_write(const char *path, struct slice data, struct err *e)
 enum err_code
 pki_append(const char *path, const char *line, struct err *e)
 {
-	AUTO(fd) int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	AUTO(fd)
+	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
 
 	if (fd < 0)
 		return err_errno(e, ERR_IO, errno, "%s", path);
@@ -113,7 +115,8 @@ pki_now(const struct pki *p, int64_t *utc, struct err *e)
 	while (text.n > 0 && strchr(" \r\n", text.p[text.n - 1]) != NULL)
 		text.p[--text.n] = '\0';
 	if (!time_parse(buf_str(&text), utc))
-		return err_set(e, ERR_FORMAT, "%s: not an instant: %.40s", p->clock, buf_str(&text));
+		return err_set(e, ERR_FORMAT, "%s: not an instant: %.40s",
+		    p->clock, buf_str(&text));
 	return ERR_OK;
 }
 
@@ -129,10 +132,12 @@ static enum err_code
 free_port(int *port, struct err *e)
 {
 	AUTO(fd) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in a = {
+	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t n = sizeof(a);
 
-	if (fd < 0 || bind(fd, (struct sockaddr *)&a, n) != 0 || getsockname(fd, (struct sockaddr *)&a, &n) != 0)
+	if (fd < 0 || bind(fd, (struct sockaddr *)&a, n) != 0 ||
+	    getsockname(fd, (struct sockaddr *)&a, &n) != 0)
 		return err_errno(e, ERR_IO, errno, "no free port");
 	*port = ntohs(a.sin_port);
 	return ERR_OK;
@@ -147,9 +152,11 @@ write_settings(const struct pki *p, struct err *e)
 
 	if (conf == NULL || port == NULL)
 		return err_nomem(e);
-	buf_addf(&text, "clock %s\nport %d\nroot_months %d\n", p->clock, p->port, p->root_months);
+	buf_addf(&text, "clock %s\nport %d\nroot_months %d\n", p->clock,
+	    p->port, p->root_months);
 	buf_addf(&number, "%d\n", p->port);
-	if (buf_ok(&text, e) != ERR_OK || buf_ok(&number, e) != ERR_OK || pki_write(port, buf_slice(&number), e) != ERR_OK)
+	if (buf_ok(&text, e) != ERR_OK || buf_ok(&number, e) != ERR_OK ||
+	    pki_write(port, buf_slice(&number), e) != ERR_OK)
 		return e->code;
 	return pki_write(conf, buf_slice(&text), e);
 }
@@ -165,7 +172,8 @@ read_settings(struct pki *p, struct err *e)
 		return err_nomem(e);
 	if (pki_read(path, &text, e) != ERR_OK)
 		return err_wrap(e, "no hierarchy in %s", p->dir);
-	for (char *l = strtok_r((char *)text.p, "\n", &save); l != NULL; l = strtok_r(NULL, "\n", &save)) {
+	for (char *l = strtok_r((char *)text.p, "\n", &save); l != NULL;
+	     l = strtok_r(NULL, "\n", &save)) {
 		if (strncmp(l, "clock ", 6) == 0)
 			p->clock = mem_dupstr(l + 6);
 		else if (strncmp(l, "port ", 5) == 0)
@@ -174,7 +182,8 @@ read_settings(struct pki *p, struct err *e)
 			p->root_months = atoi(l + 12);
 	}
 	if (p->clock == NULL || p->port <= 0 || p->root_months <= 0)
-		return err_set(e, ERR_FORMAT, "%s: clock, port or root_months missing", path);
+		return err_set(e, ERR_FORMAT,
+		    "%s: clock, port or root_months missing", path);
 	return ERR_OK;
 }
 
@@ -226,18 +235,22 @@ make_folders(const struct pki *p, struct err *e)
 	return ERR_OK;
 }
 
-/* clock: the caller's word; an absolute path in p. The file is written when it is not there. */
+/* clock: the caller's word; an absolute path in p. The file is written when it
+ * is not there. */
 static enum err_code
 set_clock(struct pki *p, const char *clock, struct err *e)
 {
-	if (access(clock, F_OK) != 0 && pki_write(clock, slice_str(FIRST_INSTANT), e) != ERR_OK)
+	if (access(clock, F_OK) != 0 &&
+	    pki_write(clock, slice_str(FIRST_INSTANT), e) != ERR_OK)
 		return e->code;
 	free(p->clock);
 	p->clock = realpath(clock, NULL);
-	return p->clock != NULL ? ERR_OK : err_errno(e, ERR_IO, errno, "%s", clock);
+	return p->clock != NULL ? ERR_OK
+				: err_errno(e, ERR_IO, errno, "%s", clock);
 }
 
-/* Every anchor and every first generation, and the anchors once more as flat files. */
+/* Every anchor and every first generation, and the anchors once more as flat
+ * files. */
 static enum err_code
 make_hierarchy(struct pki *p, struct err *e)
 {
@@ -254,7 +267,8 @@ make_hierarchy(struct pki *p, struct err *e)
 			return err_nomem(e);
 		if (authority_now(p, l, now, &a, e) != ERR_OK)
 			return e->code;
-		if (l->role == ROLE_ROOT && access(path, F_OK) != 0 && cert_save(path, a->cert, e) != ERR_OK)
+		if (l->role == ROLE_ROOT && access(path, F_OK) != 0 &&
+		    cert_save(path, a->cert, e) != ERR_OK)
 			return e->code;
 	}
 	return ERR_OK;
@@ -272,20 +286,24 @@ fill(struct pki *p, const char *clock, int port, int root_months, struct err *e)
 		if (read_settings(p, e) != ERR_OK)
 			return e->code;
 		if (port != 0 && port != p->port)
-			return err_set(e, ERR_EXISTS, "%s names port %d in its certificates", p->dir, p->port);
+			return err_set(e, ERR_EXISTS,
+			    "%s names port %d in its certificates", p->dir,
+			    p->port);
 	} else {
 		p->root_months = root_months > 0 ? root_months : 6;
 		p->port = port;
 		if (port == 0 && free_port(&p->port, e) != ERR_OK)
 			return e->code;
 	}
-	if (set_clock(p, clock, e) != ERR_OK || make_folders(p, e) != ERR_OK || write_settings(p, e) != ERR_OK)
+	if (set_clock(p, clock, e) != ERR_OK || make_folders(p, e) != ERR_OK ||
+	    write_settings(p, e) != ERR_OK)
 		return e->code;
 	return make_hierarchy(p, e);
 }
 
 enum err_code
-pki_init(const char *dir, const char *clock, int port, int root_months, struct err *e)
+pki_init(const char *dir, const char *clock, int port, int root_months,
+    struct err *e)
 {
 	AUTO(pki) struct pki *p = mem_new(1, sizeof(*p));
 
@@ -302,7 +320,8 @@ enum err_code
 pki_policy(const struct pki *p, struct buf *out, struct err *e)
 {
 	(void)p;
-	buf_adds(out, "Signature policy of the test PKI.\n"
-		      "A signature under this policy binds nobody to anything.\n");
+	buf_adds(out,
+	    "Signature policy of the test PKI.\n"
+	    "A signature under this policy binds nobody to anything.\n");
 	return buf_ok(out, e);
 }

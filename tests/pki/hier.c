@@ -7,7 +7,8 @@
 #include <unistd.h>
 
 #define YEARS(n) (12 * (n))
-/* A responder's key lives half a year and its certificate eleven months, as with large issuers. */
+/* A responder's key lives half a year and its certificate eleven months, as
+ * with large issuers. */
 #define RESPONDER_PERIOD 6
 #define RESPONDER_LIFE 11
 
@@ -18,18 +19,30 @@
  * the three TSAs apart.
  */
 static const struct line lines[] = {
-    {"root", "Test Root", NULL, ROLE_ROOT, "p384", 0, YEARS(40), YEARS(40), false, false, false, false, NULL},
-    {"ca1", "Test Issuing CA 1", "root", ROLE_CA, "p384", 0, YEARS(14), YEARS(20), false, true, true, true, "ocsp"},
-    {"ca2", "Test Issuing CA 2", "root", ROLE_CA, "p384", 0, YEARS(16), YEARS(24), false, true, false, false, "crl"},
-    {"tsaroot1", "Test TSA Root 1", NULL, ROLE_ROOT, "p384", 0, YEARS(40), YEARS(40), false, false, false, false, NULL},
-    {"tsaca1", "Test TSA CA 1", "tsaroot1", ROLE_CA, "p384", 0, YEARS(9), YEARS(16), false, true, false, false, NULL},
-    {"tsa1", "Test TSA 1", "tsaca1", ROLE_TSA, "ecdsa", 0, YEARS(3), YEARS(6), false, true, false, false, NULL},
-    {"tsaroot2", "Test TSA Root 2", NULL, ROLE_ROOT, "p384", 0, YEARS(40), YEARS(40), false, false, false, false, NULL},
-    {"tsaca2", "Test TSA CA 2", "tsaroot2", ROLE_CA, "p384", 0, YEARS(10), YEARS(18), false, true, true, false, NULL},
-    {"tsa2", "Test TSA 2", "tsaca2", ROLE_TSA, "p384", 3, 30, YEARS(5), true, true, false, false, NULL},
-    {"tsaroot3", "Test TSA Root 3", NULL, ROLE_ROOT, "p384", 0, YEARS(40), YEARS(40), false, false, false, false, NULL},
-    {"tsaca3", "Test TSA CA 3", "tsaroot3", ROLE_CA, "p384", 0, YEARS(10), YEARS(20), false, true, false, false, NULL},
-    {"tsa3", "Test TSA 3", "tsaca3", ROLE_TSA, "rsa4096", 0, YEARS(6), YEARS(8), false, true, false, false, NULL},
+    {"root", "Test Root", NULL, ROLE_ROOT, "p384", 0, YEARS(40), YEARS(40),
+	false, false, false, false, NULL},
+    {"ca1", "Test Issuing CA 1", "root", ROLE_CA, "p384", 0, YEARS(14),
+	YEARS(20), false, true, true, true, "ocsp"},
+    {"ca2", "Test Issuing CA 2", "root", ROLE_CA, "p384", 0, YEARS(16),
+	YEARS(24), false, true, false, false, "crl"},
+    {"tsaroot1", "Test TSA Root 1", NULL, ROLE_ROOT, "p384", 0, YEARS(40),
+	YEARS(40), false, false, false, false, NULL},
+    {"tsaca1", "Test TSA CA 1", "tsaroot1", ROLE_CA, "p384", 0, YEARS(9),
+	YEARS(16), false, true, false, false, NULL},
+    {"tsa1", "Test TSA 1", "tsaca1", ROLE_TSA, "ecdsa", 0, YEARS(3), YEARS(6),
+	false, true, false, false, NULL},
+    {"tsaroot2", "Test TSA Root 2", NULL, ROLE_ROOT, "p384", 0, YEARS(40),
+	YEARS(40), false, false, false, false, NULL},
+    {"tsaca2", "Test TSA CA 2", "tsaroot2", ROLE_CA, "p384", 0, YEARS(10),
+	YEARS(18), false, true, true, false, NULL},
+    {"tsa2", "Test TSA 2", "tsaca2", ROLE_TSA, "p384", 3, 30, YEARS(5), true,
+	true, false, false, NULL},
+    {"tsaroot3", "Test TSA Root 3", NULL, ROLE_ROOT, "p384", 0, YEARS(40),
+	YEARS(40), false, false, false, false, NULL},
+    {"tsaca3", "Test TSA CA 3", "tsaroot3", ROLE_CA, "p384", 0, YEARS(10),
+	YEARS(20), false, true, false, false, NULL},
+    {"tsa3", "Test TSA 3", "tsaca3", ROLE_TSA, "rsa4096", 0, YEARS(6), YEARS(8),
+	false, true, false, false, NULL},
 };
 #define LINES (sizeof(lines) / sizeof(lines[0]))
 
@@ -90,20 +103,25 @@ loaded(const struct pki *p, const char *id)
 	return NULL;
 }
 
-/* The register comes before the files: a certificate in the folder is always a known one. */
+/* The register comes before the files: a certificate in the folder is always a
+ * known one. */
 static enum err_code
-make_files(struct pki *p, const struct template *t, const char *key_kind, struct authority *a, const char *key_path,
-    const char *cert_path, struct err *e)
+make_files(struct pki *p, const struct template *t, const char *key_kind,
+    struct authority *a, const char *key_path, const char *cert_path,
+    struct err *e)
 {
-	if (key_make(p, key_kind, &a->key, e) != ERR_OK || cert_make(p, t, a->key, a->issuer, &a->cert, e) != ERR_OK ||
-	    issued_add(p, a->cert, a->issuer != NULL ? a->issuer->id : a->id, a->id, e) != ERR_OK ||
+	if (key_make(p, key_kind, &a->key, e) != ERR_OK ||
+	    cert_make(p, t, a->key, a->issuer, &a->cert, e) != ERR_OK ||
+	    issued_add(p, a->cert, a->issuer != NULL ? a->issuer->id : a->id,
+		a->id, e) != ERR_OK ||
 	    key_save(key_path, a->key, e) != ERR_OK)
 		return e->code;
 	return cert_save(cert_path, a->cert, e);
 }
 
 static enum err_code
-load_or_make(struct pki *p, const struct template *t, const char *key_kind, struct authority *a, struct err *e)
+load_or_make(struct pki *p, const struct template *t, const char *key_kind,
+    struct authority *a, struct err *e)
 {
 	AUTO(mem) char *key_path = pki_path(p, "ca/%s.key", a->id);
 	AUTO(mem) char *cert_path = pki_path(p, "ca/%s.crt", a->id);
@@ -129,15 +147,17 @@ read_times(struct authority *a)
 	if (ASN1_TIME_to_tm(X509_get0_notBefore(a->cert), &from) != 1 ||
 	    ASN1_TIME_to_tm(X509_get0_notAfter(a->cert), &until) != 1)
 		return false;
-	a->from_utc = time_make(from.tm_year + 1900, from.tm_mon + 1, from.tm_mday, from.tm_hour, from.tm_min, from.tm_sec);
-	a->until_utc =
-	    time_make(until.tm_year + 1900, until.tm_mon + 1, until.tm_mday, until.tm_hour, until.tm_min, until.tm_sec);
+	a->from_utc = time_make(from.tm_year + 1900, from.tm_mon + 1,
+	    from.tm_mday, from.tm_hour, from.tm_min, from.tm_sec);
+	a->until_utc = time_make(until.tm_year + 1900, until.tm_mon + 1,
+	    until.tm_mday, until.tm_hour, until.tm_min, until.tm_sec);
 	return true;
 }
 
 enum err_code
-authority_variant(struct pki *p, const char *id, struct authority *issuer, const struct template *t,
-    const char *key_kind, struct authority **out, struct err *e)
+authority_variant(struct pki *p, const char *id, struct authority *issuer,
+    const struct template *t, const char *key_kind, struct authority **out,
+    struct err *e)
 {
 	AUTO(authority) struct authority *a = NULL;
 
@@ -160,20 +180,24 @@ authority_variant(struct pki *p, const char *id, struct authority *issuer, const
 static int64_t
 generation_start(const struct line *l, int gen)
 {
-	return time_add_months(schedule_start(), l->first_month + (gen - 1) * l->period_months);
+	return time_add_months(
+	    schedule_start(), l->first_month + (gen - 1) * l->period_months);
 }
 
 static enum err_code
-generation(struct pki *p, const struct line *l, int gen, struct authority **out, struct err *e)
+generation(struct pki *p, const struct line *l, int gen, struct authority **out,
+    struct err *e)
 {
 	char id[PKI_NAME], cn[PKI_NAME];
 	int64_t from = generation_start(l, gen);
-	struct template t = {cn, l->role, from, time_add_months(from, l->life_months) - 1, l->ocsp, l->crl, false};
+	struct template t = {cn, l->role, from,
+	    time_add_months(from, l->life_months) - 1, l->ocsp, l->crl, false};
 	struct authority *issuer = NULL;
 
 	snprintf(id, sizeof(id), "%s-%d", l->name, gen);
 	snprintf(cn, sizeof(cn), "%s G%d", l->cn, gen);
-	if (l->issuer != NULL && authority_now(p, line_find(l->issuer), from, &issuer, e) != ERR_OK)
+	if (l->issuer != NULL &&
+	    authority_now(p, line_find(l->issuer), from, &issuer, e) != ERR_OK)
 		return e->code;
 	if (issuer != NULL && t.until_utc > issuer->until_utc)
 		t.until_utc = issuer->until_utc;
@@ -184,18 +208,21 @@ generation(struct pki *p, const struct line *l, int gen, struct authority **out,
 }
 
 enum err_code
-authority_now(struct pki *p, const struct line *l, int64_t now, struct authority **out, struct err *e)
+authority_now(struct pki *p, const struct line *l, int64_t now,
+    struct authority **out, struct err *e)
 {
 	int gen = 1;
 
-	/* a line that begins after its issuer is asked for in its first months: the first generation stands in */
+	/* a line that begins after its issuer is asked for in its first months:
+	 * the first generation stands in */
 	while (generation_start(l, gen + 1) <= now && gen < 1000)
 		gen++;
 	return generation(p, l, gen, out, e);
 }
 
 static enum err_code
-find_responder(struct pki *p, const char *id, const char *tail, int64_t now, struct authority **out, struct err *e)
+find_responder(struct pki *p, const char *id, const char *tail, int64_t now,
+    struct authority **out, struct err *e)
 {
 	char ca_id[PKI_NAME];
 	struct authority *ca;
@@ -206,11 +233,13 @@ find_responder(struct pki *p, const char *id, const char *tail, int64_t now, str
 	if (authority_responder(p, ca, now, out, e) != ERR_OK)
 		return e->code;
 	*out = loaded(p, id);
-	return *out != NULL ? ERR_OK : err_set(e, ERR_NOTFOUND, "no responder %s", id);
+	return *out != NULL ? ERR_OK
+			    : err_set(e, ERR_NOTFOUND, "no responder %s", id);
 }
 
 enum err_code
-authority_find(struct pki *p, const char *id, int64_t now, struct authority **out, struct err *e)
+authority_find(struct pki *p, const char *id, int64_t now,
+    struct authority **out, struct err *e)
 {
 	const char *tail = strstr(id, "-ocsp-");
 	const char *dash = strrchr(id, '-');
@@ -224,13 +253,15 @@ authority_find(struct pki *p, const char *id, int64_t now, struct authority **ou
 		return err_set(e, ERR_NOTFOUND, "no authority %.60s", id);
 	snprintf(name, sizeof(name), "%.*s", (int)(dash - id), id);
 	gen = atoi(dash + 1);
-	if ((l = line_find(name)) == NULL || gen < 1 || gen > 1000 || (gen > 1 && generation_start(l, gen) > now))
+	if ((l = line_find(name)) == NULL || gen < 1 || gen > 1000 ||
+	    (gen > 1 && generation_start(l, gen) > now))
 		return err_set(e, ERR_NOTFOUND, "no authority %.60s", id);
 	return generation(p, l, gen, out, e);
 }
 
 enum err_code
-authority_responder(struct pki *p, struct authority *ca, int64_t now, struct authority **out, struct err *e)
+authority_responder(struct pki *p, struct authority *ca, int64_t now,
+    struct authority **out, struct err *e)
 {
 	char id[PKI_NAME + 16], cn[PKI_NAME + 32];
 	int n = 1;
@@ -239,7 +270,9 @@ authority_responder(struct pki *p, struct authority *ca, int64_t now, struct aut
 
 	if (ca->line == NULL || !ca->line->has_responder)
 		return err_set(e, ERR_NOTFOUND, "%s has no responder", ca->id);
-	for (int64_t next; (next = time_add_months(ca->from_utc, n * RESPONDER_PERIOD)) <= now; n++)
+	for (int64_t next; (next = time_add_months(
+				ca->from_utc, n * RESPONDER_PERIOD)) <= now;
+	     n++)
 		from = next;
 	snprintf(id, sizeof(id), "%s-ocsp-%d", ca->id, n);
 	snprintf(cn, sizeof(cn), "%s OCSP Responder %s", ca->line->cn, id);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* End entities: DIR/ee/NAME.key, NAME.crt, NAME.txt (kind of key, id of the CA). */
+/* End entities: DIR/ee/NAME.key, NAME.crt, NAME.txt (kind of key, id of the
+ * CA). */
 #include "tests/pki/pki.h"
 
 #include <stdio.h>
@@ -21,13 +22,16 @@ check_name(const char *name, struct err *e)
 {
 	size_t n = strlen(name);
 
-	if (n == 0 || n >= 60 || strpbrk(name, "/\n\r") != NULL || name[0] == '.')
-		return err_set(e, ERR_USAGE, "a name has 1 to 59 octets, no slash and no line end");
+	if (n == 0 || n >= 60 || strpbrk(name, "/\n\r") != NULL ||
+	    name[0] == '.')
+		return err_set(e, ERR_USAGE,
+		    "a name has 1 to 59 octets, no slash and no line end");
 	return ERR_OK;
 }
 
 static enum err_code
-save(const struct pki *p, const struct signer *s, const char *kind, struct err *e)
+save(const struct pki *p, const struct signer *s, const char *kind,
+    struct err *e)
 {
 	AUTO(mem) char *key = pki_path(p, "ee/%s.key", s->name);
 	AUTO(mem) char *crt = pki_path(p, "ee/%s.crt", s->name);
@@ -37,14 +41,17 @@ save(const struct pki *p, const struct signer *s, const char *kind, struct err *
 	if (key == NULL || crt == NULL || txt == NULL)
 		return err_nomem(e);
 	buf_addf(&note, "%s %s\n", kind, s->ca->id);
-	if (key_save(key, s->key, e) != ERR_OK || cert_save(crt, s->cert, e) != ERR_OK)
+	if (key_save(key, s->key, e) != ERR_OK ||
+	    cert_save(crt, s->cert, e) != ERR_OK)
 		return e->code;
 	return pki_write(txt, buf_slice(&note), e);
 }
 
-/* notBefore is the start of the virtual day, so that this day's CRL already speaks about it. */
+/* notBefore is the start of the virtual day, so that this day's CRL already
+ * speaks about it. */
 static enum err_code
-make(struct pki *p, struct signer *s, const char *kind, const struct line *l, int64_t now, int days, struct err *e)
+make(struct pki *p, struct signer *s, const char *kind, const struct line *l,
+    int64_t now, int days, struct err *e)
 {
 	struct template t = {.cn = s->name, .role = ROLE_EE};
 
@@ -63,8 +70,8 @@ make(struct pki *p, struct signer *s, const char *kind, const struct line *l, in
 }
 
 enum err_code
-signer_issue(struct pki *p, const char *name, const char *kind, const char *ca, int days, struct signer *out,
-    struct err *e)
+signer_issue(struct pki *p, const char *name, const char *kind, const char *ca,
+    int days, struct signer *out, struct err *e)
 {
 	AUTO(signer) struct signer s = {0};
 	const struct line *l = line_find(ca);
@@ -81,8 +88,10 @@ signer_issue(struct pki *p, const char *name, const char *kind, const char *ca, 
 	if (access(crt, F_OK) == 0)
 		return err_set(e, ERR_EXISTS, "%s has a certificate", name);
 	snprintf(s.name, sizeof(s.name), "%s", name);
-	if (make(p, &s, kind, l, now, days, e) != ERR_OK || pki_lock(p, &lock, e) != ERR_OK ||
-	    issued_add(p, s.cert, s.ca->id, name, e) != ERR_OK || save(p, &s, kind, e) != ERR_OK)
+	if (make(p, &s, kind, l, now, days, e) != ERR_OK ||
+	    pki_lock(p, &lock, e) != ERR_OK ||
+	    issued_add(p, s.cert, s.ca->id, name, e) != ERR_OK ||
+	    save(p, &s, kind, e) != ERR_OK)
 		return e->code;
 	if (out != NULL) {
 		*out = s;
@@ -104,8 +113,10 @@ signer_load(struct pki *p, const char *name, struct signer *out, struct err *e)
 
 	if (key == NULL || crt == NULL || txt == NULL)
 		return err_nomem(e);
-	if (check_name(name, e) != ERR_OK || pki_now(p, &now, e) != ERR_OK || pki_read(txt, &note, e) != ERR_OK ||
-	    key_load(key, &s.key, e) != ERR_OK || cert_load(crt, &s.cert, e) != ERR_OK)
+	if (check_name(name, e) != ERR_OK || pki_now(p, &now, e) != ERR_OK ||
+	    pki_read(txt, &note, e) != ERR_OK ||
+	    key_load(key, &s.key, e) != ERR_OK ||
+	    cert_load(crt, &s.cert, e) != ERR_OK)
 		return e->code;
 	if (sscanf(buf_str(&note), "%95s %95s", kind, ca) != 2)
 		return err_set(e, ERR_FORMAT, "%s", txt);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The register: DIR/issued (serial, issuer, from, until, name), DIR/revoked
- * (serial, issuer, effective, recorded, reason), DIR/forgotten (serial, issuer).
- * The files are only ever appended to.
+ * (serial, issuer, effective, recorded, reason), DIR/forgotten (serial,
+ * issuer). The files are only ever appended to.
  */
 #include "tests/pki/pki.h"
 
@@ -12,8 +12,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static const char *const reasons[] = {"unspecified", "keyCompromise", "cACompromise", "affiliationChanged", "superseded",
-    "cessationOfOperation", "certificateHold"};
+static const char *const reasons[] = {"unspecified", "keyCompromise",
+    "cACompromise", "affiliationChanged", "superseded", "cessationOfOperation",
+    "certificateHold"};
 
 void
 issued_free(struct issued *list)
@@ -27,7 +28,8 @@ issued_free(struct issued *list)
 }
 
 static enum err_code
-append(const struct pki *p, const char *file, const struct buf *line, struct err *e)
+append(const struct pki *p, const char *file, const struct buf *line,
+    struct err *e)
 {
 	AUTO(mem) char *path = pki_path(p, "%s", file);
 
@@ -45,18 +47,21 @@ utc_of(const ASN1_TIME *t)
 
 	if (ASN1_TIME_to_tm(t, &m) != 1)
 		return TIME_NONE;
-	return time_make(m.tm_year + 1900, m.tm_mon + 1, m.tm_mday, m.tm_hour, m.tm_min, m.tm_sec);
+	return time_make(m.tm_year + 1900, m.tm_mon + 1, m.tm_mday, m.tm_hour,
+	    m.tm_min, m.tm_sec);
 }
 
 enum err_code
-issued_add(struct pki *p, const X509 *cert, const char *issuer, const char *name, struct err *e)
+issued_add(struct pki *p, const X509 *cert, const char *issuer,
+    const char *name, struct err *e)
 {
 	AUTO(buf) struct buf line = {0};
 	char serial[PKI_NAME];
 
 	serial_text(X509_get0_serialNumber(cert), serial);
-	buf_addf(&line, "%s %s %" PRId64 " %" PRId64 " %s\n", serial, issuer, utc_of(X509_get0_notBefore(cert)),
-	    utc_of(X509_get0_notAfter(cert)), name);
+	buf_addf(&line, "%s %s %" PRId64 " %" PRId64 " %s\n", serial, issuer,
+	    utc_of(X509_get0_notBefore(cert)), utc_of(X509_get0_notAfter(cert)),
+	    name);
 	return append(p, "issued", &line, e);
 }
 
@@ -64,7 +69,8 @@ static struct issued *
 find(struct issued *list, const char *issuer, const char *serial)
 {
 	for (; list != NULL; list = list->next)
-		if (strcmp(list->serial, serial) == 0 && strcmp(list->issuer, issuer) == 0)
+		if (strcmp(list->serial, serial) == 0 &&
+		    strcmp(list->issuer, issuer) == 0)
 			return list;
 	return NULL;
 }
@@ -77,7 +83,8 @@ read_issued(struct issued **list, const char *line, struct err *e)
 
 	if (i == NULL)
 		return err_nomem(e);
-	if (sscanf(line, "%95s %95s %" SCNd64 " %" SCNd64 " %n", i->serial, i->issuer, &i->from_utc, &i->until_utc, &n) != 4) {
+	if (sscanf(line, "%95s %95s %" SCNd64 " %" SCNd64 " %n", i->serial,
+		i->issuer, &i->from_utc, &i->until_utc, &n) != 4) {
 		free(i);
 		return err_set(e, ERR_FORMAT, "register: %.80s", line);
 	}
@@ -96,7 +103,8 @@ read_revoked(struct issued **list, const char *line, struct err *e)
 	int reason;
 	struct issued *i;
 
-	if (sscanf(line, "%95s %95s %" SCNd64 " %" SCNd64 " %d", serial, issuer, &at, &recorded, &reason) != 5 ||
+	if (sscanf(line, "%95s %95s %" SCNd64 " %" SCNd64 " %d", serial, issuer,
+		&at, &recorded, &reason) != 5 ||
 	    (i = find(*list, issuer, serial)) == NULL)
 		return err_set(e, ERR_FORMAT, "revocation: %.80s", line);
 	i->revoked_utc = at;
@@ -111,7 +119,8 @@ read_forgotten(struct issued **list, const char *line, struct err *e)
 	char serial[PKI_NAME], issuer[PKI_NAME];
 	struct issued *i;
 
-	if (sscanf(line, "%95s %95s", serial, issuer) != 2 || (i = find(*list, issuer, serial)) == NULL)
+	if (sscanf(line, "%95s %95s", serial, issuer) != 2 ||
+	    (i = find(*list, issuer, serial)) == NULL)
 		return err_set(e, ERR_FORMAT, "forgotten: %.80s", line);
 	i->forgotten = true;
 	return ERR_OK;
@@ -119,7 +128,8 @@ read_forgotten(struct issued **list, const char *line, struct err *e)
 
 static enum err_code
 read_lines(const struct pki *p, const char *file, struct issued **list,
-    enum err_code (*each)(struct issued **, const char *, struct err *), struct err *e)
+    enum err_code (*each)(struct issued **, const char *, struct err *),
+    struct err *e)
 {
 	AUTO(mem) char *path = pki_path(p, "%s", file);
 	AUTO(buf) struct buf text = {0};
@@ -134,7 +144,8 @@ read_lines(const struct pki *p, const char *file, struct issued **list,
 		return e->code;
 	if (text.n == 0)
 		return ERR_OK;
-	for (char *l = strtok_r((char *)text.p, "\n", &save); l != NULL; l = strtok_r(NULL, "\n", &save))
+	for (char *l = strtok_r((char *)text.p, "\n", &save); l != NULL;
+	     l = strtok_r(NULL, "\n", &save))
 		if (each(list, l, e) != ERR_OK)
 			return e->code;
 	return ERR_OK;
@@ -157,7 +168,8 @@ issued_all(struct pki *p, const struct issued **out, struct err *e)
 }
 
 enum err_code
-issued_find(struct pki *p, const char *issuer, const char *serial, const struct issued **out, struct err *e)
+issued_find(struct pki *p, const char *issuer, const char *serial,
+    const struct issued **out, struct err *e)
 {
 	const struct issued *all;
 
@@ -168,7 +180,8 @@ issued_find(struct pki *p, const char *issuer, const char *serial, const struct 
 }
 
 enum err_code
-issued_by_name(struct pki *p, const char *name, const struct issued **out, struct err *e)
+issued_by_name(
+    struct pki *p, const char *name, const struct issued **out, struct err *e)
 {
 	const struct issued *i;
 
@@ -177,7 +190,9 @@ issued_by_name(struct pki *p, const char *name, const struct issued **out, struc
 	while (i != NULL && strcmp(i->name, name) != 0)
 		i = i->next;
 	*out = i;
-	return i != NULL ? ERR_OK : err_set(e, ERR_NOTFOUND, "nothing was issued to %s", name);
+	return i != NULL
+		   ? ERR_OK
+		   : err_set(e, ERR_NOTFOUND, "nothing was issued to %s", name);
 }
 
 static int
@@ -190,15 +205,16 @@ reason_code(const char *reason)
 }
 
 enum err_code
-issued_revoke(
-    struct pki *p, const struct issued *i, int64_t at, int64_t recorded, const char *reason, struct err *e)
+issued_revoke(struct pki *p, const struct issued *i, int64_t at,
+    int64_t recorded, const char *reason, struct err *e)
 {
 	AUTO(buf) struct buf line = {0};
 	int code = reason != NULL ? reason_code(reason) : -1;
 
 	if (code == -2)
 		return err_set(e, ERR_USAGE, "no such reason: %s", reason);
-	buf_addf(&line, "%s %s %" PRId64 " %" PRId64 " %d\n", i->serial, i->issuer, at, recorded, code);
+	buf_addf(&line, "%s %s %" PRId64 " %" PRId64 " %d\n", i->serial,
+	    i->issuer, at, recorded, code);
 	return append(p, "revoked", &line, e);
 }
 

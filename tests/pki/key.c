@@ -14,10 +14,17 @@ struct kind {
 };
 
 static const struct kind kinds[] = {
-    {"rsa", "RSA", 3072, NULL}, {"pss", "RSA", 3072, NULL}, {"rsa4096", "RSA", 4096, NULL},
-    {"rsa2048", "RSA", 2048, NULL}, {"ecdsa", "EC", 0, "P-256"}, {"p256", "EC", 0, "P-256"},
-    {"p384", "EC", 0, "P-384"}, {"p521", "EC", 0, "P-521"}, {"brainpool", "EC", 0, "brainpoolP256r1"},
-    {"brainpool384", "EC", 0, "brainpoolP384r1"}, {"ed25519", "ED25519", 0, NULL},
+    {"rsa", "RSA", 3072, NULL},
+    {"pss", "RSA", 3072, NULL},
+    {"rsa4096", "RSA", 4096, NULL},
+    {"rsa2048", "RSA", 2048, NULL},
+    {"ecdsa", "EC", 0, "P-256"},
+    {"p256", "EC", 0, "P-256"},
+    {"p384", "EC", 0, "P-384"},
+    {"p521", "EC", 0, "P-521"},
+    {"brainpool", "EC", 0, "brainpoolP256r1"},
+    {"brainpool384", "EC", 0, "brainpoolP384r1"},
+    {"ed25519", "ED25519", 0, NULL},
 };
 
 static const struct kind *
@@ -54,7 +61,8 @@ key_load(const char *path, EVP_PKEY **out, struct err *e)
 	if (pki_read(path, &text, e) != ERR_OK)
 		return e->code;
 	bio = BIO_new_mem_buf(text.p, (int)text.n);
-	if (bio == NULL || (*out = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL)) == NULL)
+	if (bio == NULL ||
+	    (*out = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL)) == NULL)
 		return err_openssl(e, ERR_FORMAT, "%s: not a key", path);
 	return ERR_OK;
 }
@@ -66,13 +74,15 @@ key_save(const char *path, EVP_PKEY *key, struct err *e)
 	char *p;
 	long n;
 
-	if (bio == NULL || PEM_write_bio_PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) != 1)
+	if (bio == NULL ||
+	    PEM_write_bio_PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) != 1)
 		return err_openssl(e, ERR_BUG, "%s: key", path);
 	n = BIO_get_mem_data(bio, &p);
 	return pki_write(path, slice_of(p, (size_t)n), e);
 }
 
-/* The number of keys of this kind that the hierarchy has had from the pool, counted up. */
+/* The number of keys of this kind that the hierarchy has had from the pool,
+ * counted up. */
 static enum err_code
 next_number(const struct pki *p, const char *kind, int *n, struct err *e)
 {
@@ -89,7 +99,8 @@ next_number(const struct pki *p, const char *kind, int *n, struct err *e)
 }
 
 static enum err_code
-from_pool(const struct pki *p, const struct kind *k, const char *pool, EVP_PKEY **out, struct err *e)
+from_pool(const struct pki *p, const struct kind *k, const char *pool,
+    EVP_PKEY **out, struct err *e)
 {
 	char name[PKI_NAME];
 	AUTO(mem) char *path = NULL;

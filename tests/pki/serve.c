@@ -35,7 +35,8 @@ struct answer {
 };
 
 static enum err_code
-answer_tsa(struct pki *p, const char *name, struct slice body, int64_t now, struct answer *a, struct err *e)
+answer_tsa(struct pki *p, const char *name, struct slice body, int64_t now,
+    struct answer *a, struct err *e)
 {
 	const struct line *l = line_find(name);
 
@@ -47,16 +48,19 @@ answer_tsa(struct pki *p, const char *name, struct slice body, int64_t now, stru
 	return tsa_answer(p, l, body, now, a->mode, &a->body, e);
 }
 
-/* POST, or GET with the request in base64 behind the responder's path (RFC 6960 A.1). */
+/* POST, or GET with the request in base64 behind the responder's path (RFC 6960
+ * A.1). */
 static enum err_code
-answer_ocsp(struct pki *p, const char *rest, struct slice body, int64_t now, struct answer *a, struct err *e)
+answer_ocsp(struct pki *p, const char *rest, struct slice body, int64_t now,
+    struct answer *a, struct err *e)
 {
 	AUTO(buf) struct buf request = {0};
 	const char *text = strchr(rest, '/');
 
 	if (body.n > 0)
 		buf_addslice(&request, body);
-	else if (text == NULL || base64_to(slice_str(text + 1), &request, NULL) != ERR_OK)
+	else if (text == NULL ||
+		 base64_to(slice_str(text + 1), &request, NULL) != ERR_OK)
 		buf_clear(&request);
 	a->service = "ocsp";
 	a->mode = bad_take(p, a->service);
@@ -64,27 +68,32 @@ answer_ocsp(struct pki *p, const char *rest, struct slice body, int64_t now, str
 	return ocsp_answer(p, buf_slice(&request), now, a->mode, &a->body, e);
 }
 
-/* "ca1-1.crl" -> the authority; it must not have ended: nobody publishes for a CA that is gone. */
+/* "ca1-1.crl" -> the authority; it must not have ended: nobody publishes for a
+ * CA that is gone. */
 static enum err_code
-named(struct pki *p, const char *file, const char *ending, int64_t now, struct authority **out, struct err *e)
+named(struct pki *p, const char *file, const char *ending, int64_t now,
+    struct authority **out, struct err *e)
 {
 	char id[PKI_NAME];
 	size_t n = strlen(file), tail = strlen(ending);
 
-	if (n <= tail || n - tail >= sizeof(id) || strcmp(file + n - tail, ending) != 0)
+	if (n <= tail || n - tail >= sizeof(id) ||
+	    strcmp(file + n - tail, ending) != 0)
 		return err_set(e, ERR_NOTFOUND, "no file %.60s", file);
 	snprintf(id, sizeof(id), "%.*s", (int)(n - tail), file);
 	return authority_find(p, id, now, out, e);
 }
 
 static enum err_code
-answer_crl(struct pki *p, const char *file, int64_t now, struct answer *a, struct err *e)
+answer_crl(struct pki *p, const char *file, int64_t now, struct answer *a,
+    struct err *e)
 {
 	struct authority *ca;
 
 	if (named(p, file, ".crl", now, &ca, e) != ERR_OK)
 		return e->code;
-	if (ca->until_utc < now || (ca->line != NULL && ca->line->role == ROLE_TSA))
+	if (ca->until_utc < now ||
+	    (ca->line != NULL && ca->line->role == ROLE_TSA))
 		return err_set(e, ERR_NOTFOUND, "%s publishes no CRL", ca->id);
 	a->service = "crl";
 	a->mode = bad_take(p, a->service);
@@ -93,7 +102,8 @@ answer_crl(struct pki *p, const char *file, int64_t now, struct answer *a, struc
 }
 
 static enum err_code
-answer_cert(struct pki *p, const char *file, int64_t now, struct answer *a, struct err *e)
+answer_cert(struct pki *p, const char *file, int64_t now, struct answer *a,
+    struct err *e)
 {
 	struct authority *ca;
 
@@ -114,7 +124,8 @@ answer_policy(struct pki *p, struct answer *a, struct err *e)
 }
 
 static enum err_code
-route(struct pki *p, const char *url, struct slice body, struct answer *a, struct err *e)
+route(struct pki *p, const char *url, struct slice body, struct answer *a,
+    struct err *e)
 {
 	int64_t now;
 
@@ -135,7 +146,8 @@ static void
 page(struct answer *a, unsigned status, const char *text)
 {
 	buf_clear(&a->body);
-	buf_addf(&a->body, "<!DOCTYPE html><html><body><h1>%s</h1></body></html>\n", text);
+	buf_addf(&a->body,
+	    "<!DOCTYPE html><html><body><h1>%s</h1></body></html>\n", text);
 	a->type = "text/html";
 	a->status = status;
 }
@@ -148,19 +160,23 @@ spoil(struct answer *a)
 		enum bad mode;
 		unsigned status;
 		const char *text;
-	} rows[] = {{BAD_HTTP400, 400, "Bad Request"}, {BAD_HTTP404, 404, "Not Found"},
-	    {BAD_HTTP500, 500, "Internal Server Error"}, {BAD_AWAY, 503, "Service Unavailable"}, {BAD_HTML, 200, "Welcome"}};
+	} rows[] = {{BAD_HTTP400, 400, "Bad Request"},
+	    {BAD_HTTP404, 404, "Not Found"},
+	    {BAD_HTTP500, 500, "Internal Server Error"},
+	    {BAD_AWAY, 503, "Service Unavailable"}, {BAD_HTML, 200, "Welcome"}};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		if (a->mode == rows[i].mode)
 			page(a, rows[i].status, rows[i].text);
-	/* the last octet lies in the signature or, in a short rejection, in the status */
+	/* the last octet lies in the signature or, in a short rejection, in the
+	 * status */
 	if (a->mode == BAD_GARBAGE && a->body.n > 0)
 		a->body.p[a->body.n - 1] ^= 1;
 }
 
 static void
-log_line(const struct pki *p, const char *method, const char *url, const struct answer *a)
+log_line(const struct pki *p, const char *method, const char *url,
+    const struct answer *a)
 {
 	AUTO(mem) char *path = pki_path(p, "access.log");
 	AUTO(buf) struct buf line = {0};
@@ -169,13 +185,15 @@ log_line(const struct pki *p, const char *method, const char *url, const struct 
 
 	if (pki_now(p, &now, NULL) == ERR_OK)
 		time_text(now, at);
-	buf_addf(&line, "%s %s %.120s %u %zu %s\n", at, method, url, a->status, a->body.n, bad_word(a->mode));
+	buf_addf(&line, "%s %s %.120s %u %zu %s\n", at, method, url, a->status,
+	    a->body.n, bad_word(a->mode));
 	if (path == NULL || pki_append(path, buf_str(&line), NULL) != ERR_OK)
 		fprintf(stderr, "testpki: access.log can't be written\n");
 }
 
 static void
-make_answer(struct server *s, const char *method, const char *url, struct slice body, struct answer *a)
+make_answer(struct server *s, const char *method, const char *url,
+    struct slice body, struct answer *a)
 {
 	struct err e = {0};
 
@@ -232,15 +250,18 @@ response_of(struct answer *a)
 {
 	struct drip *d;
 
-	if (a->mode != BAD_ENDLESS && a->mode != BAD_SLOW && a->mode != BAD_CUTOFF)
-		return MHD_create_response_from_buffer(a->body.n, a->body.p, MHD_RESPMEM_MUST_COPY);
+	if (a->mode != BAD_ENDLESS && a->mode != BAD_SLOW &&
+	    a->mode != BAD_CUTOFF)
+		return MHD_create_response_from_buffer(
+		    a->body.n, a->body.p, MHD_RESPMEM_MUST_COPY);
 	if ((d = mem_new(1, sizeof(*d))) == NULL)
 		return NULL;
 	d->mode = a->mode;
 	d->body = a->body;
 	a->body = (struct buf){0};
 	return MHD_create_response_from_callback(
-	    d->mode == BAD_ENDLESS ? MHD_SIZE_UNKNOWN : d->body.n, ENDLESS_PIECE, drip_read, d, drip_free);
+	    d->mode == BAD_ENDLESS ? MHD_SIZE_UNKNOWN : d->body.n,
+	    ENDLESS_PIECE, drip_read, d, drip_free);
 }
 
 static enum MHD_Result
@@ -259,8 +280,8 @@ reply(struct MHD_Connection *c, struct answer *a)
 }
 
 static enum MHD_Result
-handle(void *ctx, struct MHD_Connection *c, const char *url, const char *method, const char *version,
-    const char *data, size_t *size, void **state)
+handle(void *ctx, struct MHD_Connection *c, const char *url, const char *method,
+    const char *version, const char *data, size_t *size, void **state)
 {
 	struct request *r = *state;
 	struct answer a = {.type = "text/plain"};
@@ -282,7 +303,8 @@ handle(void *ctx, struct MHD_Connection *c, const char *url, const char *method,
 }
 
 static void
-done(void *ctx, struct MHD_Connection *c, void **state, enum MHD_RequestTerminationCode why)
+done(void *ctx, struct MHD_Connection *c, void **state,
+    enum MHD_RequestTerminationCode why)
 {
 	struct request *r = *state;
 
@@ -312,7 +334,8 @@ write_ready(const struct pki *p, const char *ready, struct err *e)
 static enum err_code
 run(struct server *s, const char *ready, int told, struct err *e)
 {
-	struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)s->p->port),
+	struct sockaddr_in at = {.sin_family = AF_INET,
+	    .sin_port = htons((uint16_t)s->p->port),
 	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	struct MHD_Daemon *d;
 	sigset_t stop;
@@ -323,14 +346,18 @@ run(struct server *s, const char *ready, int told, struct err *e)
 	sigaddset(&stop, SIGINT);
 	pthread_sigmask(SIG_BLOCK, &stop, NULL);
 	signal(SIGPIPE, SIG_IGN);
-	d = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION, (uint16_t)s->p->port, NULL,
-	    NULL, handle, s, MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&at, MHD_OPTION_NOTIFY_COMPLETED, done, NULL,
+	d = MHD_start_daemon(
+	    MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION,
+	    (uint16_t)s->p->port, NULL, NULL, handle, s, MHD_OPTION_SOCK_ADDR,
+	    (struct sockaddr *)&at, MHD_OPTION_NOTIFY_COMPLETED, done, NULL,
 	    MHD_OPTION_CONNECTION_TIMEOUT, 120u, MHD_OPTION_END);
 	if (d == NULL)
-		return err_set(e, ERR_BUSY, "port %d can't be served", s->p->port);
+		return err_set(
+		    e, ERR_BUSY, "port %d can't be served", s->p->port);
 	if (write_ready(s->p, ready, e) == ERR_OK) {
 		if (told >= 0 && write(told, "r", 1) != 1)
-			fprintf(stderr, "testpki: nobody waits for the start\n");
+			fprintf(
+			    stderr, "testpki: nobody waits for the start\n");
 		if (told >= 0)
 			close(told);
 		sigwait(&stop, &got);
