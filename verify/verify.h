@@ -181,7 +181,12 @@ struct report_signature {
 	uint8_t signer_sha256[32];
 	int64_t signer_not_after;
 	int64_t claimed_time;
-	int64_t best_signature_time;
+	int64_t best_signature_time; /* earliest accepted proof; the validation time where nothing proves an earlier one */
+	/*
+	 * What collecting goes by: the earliest intact signature time-stamp whose TSA has an anchor, revocation data or
+	 * not (it can't be there yet); TIME_NONE without one.
+	 */
+	int64_t stamped_time;
 	struct verdict basic, ltv, verdict; /* 5.3, 5.5, 5.6 (final) */
 	struct finding *findings;
 	size_t n_findings, cap_findings;

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Private to the judge: one document under judgement, and the building blocks
+ * of EN 319 102-1 as the files judge_*.c share them.
+ *
+ * Trouble (no memory) is sticky in struct judge: blocks go on with what they
+ * have and verify_document asks once, at the end. A verdict is never trouble.
+ */
+#ifndef EVERSEAL_VERIFY_JUDGE_H
+#define EVERSEAL_VERIFY_JUDGE_H
+
+#include "verify/verify.h"
+
+/* Whose chain: decides which anchors count. A responder inherits the line of the certificate it speaks of. */
+enum line { LINE_SIGNER = 0, LINE_TSA, LINES };
+
+enum acc_state { ACC_NEW = 0, ACC_BUSY /* being judged: a circle, no data */, ACC_YES, ACC_NO };
+struct acceptance {
+	enum acc_state state;
+	const char *why; /* ACC_NO: static text */
+};
+
+/* What is known of one certificate under one issuer; answers newest production first. */
+struct answers {
+	const struct cert *cert, *issuer;
+	struct rev_answer *v;
+	struct acceptance *acc[LINES];
+	size_t n;
+	struct answers *next;
+};
+
+struct findings {
+	struct finding *v;
+	size_t n, cap;
+};
+
+/* X.509 certificate validation (5.2.6) at the validation time, of one certificate in one context. */
+struct xcv {
+	const struct cert *cert;
+	enum check_context ctx;
+	enum line line;
+	struct chain *chains;
+	size_t n_chains;
+	struct chain partial;	   /* without an anchor: the longest way up */
+	const struct chain *chain; /* the verdict is about this one; NULL = none to an anchor */
+	struct verdict v;
+	bool revocation_missing; /* a certificate of the chain lacks data where the policy demands it (for 5.5) */
+	bool on_hold;
+	int64_t revoked_at;	       /* REVOKED_NO_POE, REVOKED_CA_NO_POE, hold */
+	const struct rev_answer *rev[CHAIN_MAX]; /* selected at the validation time */
+	struct verdict at[CHAIN_MAX];		 /* of each certificate by itself; path is the chain's form */
+	struct verdict path;
+	struct findings f;
+	struct xcv *next;
+};
+
+/* May this revocation issuer be believed? One row for each certificate and line. */
+struct issuer_trust {
+	const struct cert *cert;
+	enum line line;
+	enum acc_state state;
+	const char *why;
+	const struct cert *next_up; /* its issuer in the chain that was accepted */
+	struct issuer_trust *next;
+};
+
+struct poe_row {
+	uint8_t key[32];
+	int64_t time_utc;
+};
+struct poe {
+	struct poe_row *v;
+	size_t n, cap;
+};
+
+/* One signature or time-stamp as the past-validation blocks see it. */
+struct subject {
+	struct xcv *x;
+	uint8_t key[32]; /* in the table of proofs */
+	struct alg_use *own;
+	size_t n_own, cap_own;
+};
+
+struct jstamp {
+	struct xstamp *xs;
+	struct report_stamp *r;
+	const struct token *tok;
+	struct token_signer signer;
+	struct subject sub;
+	struct verdict cv; /* imprint and token signature */
+};
+
+struct jsig {
+	struct xsig *s;
+	struct report_signature *r;
+	const struct cert *cert; /* NULL = not found */
+	struct verdict isc;
+	struct subject sub;
+	struct verdict cv, sav; /* sav: without cryptography */
+	struct jstamp *stamps;
+	size_t n_stamps;
+	struct poe poe;
+	int64_t bst; /* of the long-term step */
+	size_t position; /* a counter-signature's, among its master's unsigned properties */
+};
+
+struct judge {
+	struct verifier *v;
+	struct pki *pki;
+	const struct verify_input *in;
+	const struct vpolicy *pol;
+	bool peer; /* a policy that mirrors EU DSS: its quirks apply (validation.md 7) */
+	int64_t now; /* the validation time */
+	struct sigdoc *doc;
+	struct pool pool;
+	size_t n_doc_certs, n_doc_revs; /* the pool's first ones come from the document itself */
+	struct answers *answers;
+	struct xcv *xcvs;
+	struct issuer_trust *trusts;
+	struct report *report;
+	struct jsig *sigs;
+	size_t n_sigs;
+	size_t cap_wants;
+	struct findings *f; /* where findings go just now */
+	enum err_code broke;
+	struct err err;
+};
+
+struct verifier {
+	struct pki *pki;
+};
+
+/* ---- judge.c ---- */
+void judge_broke(struct judge *j, const struct err *e); /* remember the first trouble */
+void judge_nomem(struct judge *j);
+struct verdict verdict_of(enum indication i, enum subindication s);
+static inline struct verdict
+passed(void)
+{
+	return verdict_of(IND_PASSED, SUB_NONE);
+}
+static inline struct verdict
+open_verdict(enum subindication s)
+{
+	return verdict_of(IND_INDETERMINATE, s);
+}
+static inline struct verdict
+failed(enum subindication s)
+{
+	return verdict_of(IND_FAILED, s);
+}
+bool verdict_is(struct verdict v, enum subindication s); /* INDETERMINATE with s */
+bool alg_good(const struct judge *j, const struct alg_use *use, int64_t t);
+/* First second that use is not good at under this policy, seen from t; TIME_MAX = good at t. */
+int64_t alg_end(const struct judge *j, const struct alg_use *use, int64_t t);
+void subject_uses(struct judge *j, struct subject *s, const struct alg_use *use);
+/* NULL, or the first algorithm of its own that is not good at t. */
+const struct alg_use *subject_weak(const struct judge *j, const struct subject *s, int64_t t);
+enum check_level level_of(const struct judge *j, enum check c, enum check_context ctx, enum cert_position pos);
+
+/* ---- findings (report.c) ---- */
+void find(struct judge *j, unsigned depth, enum finding_status st, const char *check, const char *clause,
+    const char *object, const char *cure, const char *fmt, ...) PRINTF(8, 9);
+/* FIND_FAIL, FIND_WARN, FIND_INFO by level; true when it fails. LEVEL_IGNORE says nothing. */
+bool find_level(struct judge *j, unsigned depth, enum check_level level, const char *check, const char *clause,
+    const char *object, const char *cure, const char *fmt, ...) PRINTF(8, 9);
+void findings_copy(struct judge *j, const struct findings *from, unsigned depth);
+void findings_release(struct findings *f);
+void find_verdict(struct judge *j, unsigned depth, const char *check, const char *clause, const char *object, struct verdict v);
+enum err_code report_new(const struct verify_input *in, struct report **out, struct err *e);
+
+/* ---- judge_cert.c ---- */
+struct xcv *judge_cert(struct judge *j, const struct cert *c, enum check_context ctx, enum line line);
+struct answers *judge_answers(struct judge *j, const struct cert *c, const struct cert *issuer);
+bool needs_revocation(const struct cert *c, bool as_responder);
+void judge_memo_release(struct judge *j);
+struct alg_use cert_alg(const struct cert *c, const struct cert *issuer);
+struct alg_use answer_alg(const struct rev_answer *a);
+
+/* ---- judge_rev.c ---- */
+bool answer_accepted(struct judge *j, struct answers *a, size_t i, enum line line, const char **why);
+/* Newest acceptable answer; NULL if none. any: whether the pool had anything about it at all. */
+const struct rev_answer *select_answer(struct judge *j, struct answers *a, enum line line, bool *any, const char **why);
+/* NULL, or why this answer can't be used by itself; whether its issuer is trusted is not asked. Static text. */
+const char *answer_fault(const struct judge *j, const struct rev_answer *a, const struct cert *c);
+bool issuer_trusted(struct judge *j, const struct cert *c, enum line line, const char **why);
+unsigned line_roles(enum line line, bool revocation);
+
+/* ---- judge_sig.c: basic (5.3) and long-term (5.5) ---- */
+void judge_basic(struct judge *j, struct jsig *g);
+void judge_ltv(struct judge *j, struct jsig *g);
+
+/* ---- judge_stamp.c ---- */
+void judge_stamps(struct judge *j, struct jsig *g);
+bool is_content_stamp(const struct jstamp *t);
+void stamp_basic(struct judge *j, struct jstamp *t);
+void stamp_open(struct judge *j, struct jstamp *t);
+void stamp_token_verdict(struct judge *j, struct jstamp *t); /* without an imprint */
+
+/* ---- judge_past.c: past validation (5.6) ---- */
+struct verdict judge_past(
+    struct judge *j, const struct subject *s, struct verdict cur, const struct poe *poe, int64_t *control_time);
+void judge_archival(struct judge *j, struct jsig *g);
+
+/* ---- poe.c ---- */
+int64_t poe_lowest(const struct judge *j, const struct poe *p, const uint8_t key[32]);
+void poe_add(struct judge *j, struct poe *p, const uint8_t key[32], int64_t t);
+void poe_known(struct judge *j, struct jsig *g); /* what the caller brings */
+void poe_extract(struct judge *j, struct jsig *g, struct jstamp *t, int64_t time);
+void poe_release(struct poe *p);
+
+/* ---- closure.c ---- */
+void judge_closure(struct judge *j, struct jsig *g);
+void stamp_closure(struct judge *j, struct jstamp *t, size_t signature, int64_t newer_than);
+bool values_complete(struct judge *j, struct jsig *g);
+void closure_release(struct closure *c);
+
+/* ---- material.c ---- */
+struct material_item {
+	enum material_kind kind;
+	struct slice octets;
+};
+size_t material_count(const struct material *m);
+struct material_item material_at(const struct material *m, size_t i);
+enum err_code material_digest(const struct material *m, struct digest *out, struct err *e);
+
+#endif
