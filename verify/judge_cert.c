@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * X.509 certificate validation at the validation time (EN 319 102-1 5.2.6).
+ * Each prospective chain is judged certificate by certificate, the signing one
+ * first; the first that passes decides, else the first chain's status stands.
+ */
+#include "verify/judge.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define CLAUSE "EN 319 102-1 5.2.6.4"
+
+struct alg_use
+cert_alg(const struct cert *c, const struct cert *issuer)
+{
+	struct alg_use use = pki_cert_alg(c, issuer);
+
+	use.usage = USE_CERTIFICATES;
+	return use;
+}
+
+struct alg_use
+answer_alg(const struct rev_answer *a)
+{
+	struct alg_use use = a->signed_with;
+
+	use.usage = USE_OCSP;
+	return use;
+}
+
+static struct verdict
+fault_verdict(struct judge *j, const struct xcv *x, const struct chain *ch)
+{
+	static const struct {
+		enum path_fault fault;
+		const char *check, *text;
+		bool by_level;
+		enum check level;
+	} ROWS[] = {
+	    {PATH_NOT_CA, "CA", "an issuer is no CA", false, 0},
+	    {PATH_LENGTH, "MaxPathLength", "longer than an issuer allows", false, 0},
+	    {PATH_KEY_USAGE, "KeyUsage", "an issuer may not sign certificates", false, 0},
+	    {PATH_NAME_CONSTRAINTS, "NameConstraints", "outside an issuer's name constraints", true, CHECK_NAME_CONSTRAINTS},
+	    {PATH_CRITICAL, "SupportedCriticalExtensions", "a critical extension that is not known", true,
+		CHECK_UNKNOWN_CRITICAL_EXTENSION},
+	};
+	size_t where = 0;
+	enum path_fault fault = ch->n > 1 ? chain_fault(ch, &where) : PATH_OK;
+
+	for (size_t i = 0; fault != PATH_OK && i < sizeof(ROWS) / sizeof(ROWS[0]); i++) {
+		enum check_level level = LEVEL_FAIL;
+
+		if (ROWS[i].fault != fault)
+			continue;
+		if (ROWS[i].by_level)
+			level = level_of(j, ROWS[i].level, x->ctx, where == 0 ? POS_SIGNING : POS_CA);
+		if (find_level(j, 1, level, ROWS[i].check, "RFC 5280 6.1", ch->v[where]->subject_text, NULL, "%s", ROWS[i].text))
+			return open_verdict(SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE);
+	}
+	return passed();
+}
+
+/* Key usage of the end of the chain: what a signer, or a time-stamping authority, must be allowed to do. */
+static struct verdict
+usage_verdict(struct judge *j, const struct xcv *x)
+{
+	const struct cert *c = x->cert;
+
+	if (x->ctx == CTX_TIMESTAMP) {
+		bool sole = (c->eku & EKU_TIMESTAMPING) != 0 && c->eku_critical && c->eku_count == 1;
+		bool has = (c->eku & EKU_TIMESTAMPING) != 0;
+
+		if (!has && find_level(j, 1, level_of(j, CHECK_TSA_EKU, x->ctx, POS_SIGNING), "ExtendedKeyUsage",
+				"RFC 3161 2.3", c->subject_text, NULL, "no id-kp-timeStamping"))
+			return open_verdict(SUB_CHAIN_CONSTRAINTS_FAILURE);
+		if (has && !sole)
+			find(j, 1, FIND_WARN, "ExtendedKeyUsage", "RFC 3161 2.3", c->subject_text, NULL,
+			    "id-kp-timeStamping is not critical or not alone");
+	} else if (c->has_key_usage && (c->key_usage & KU_NON_REPUDIATION) == 0 &&
+	    find_level(j, 1, level_of(j, CHECK_KEY_USAGE, x->ctx, POS_SIGNING), "KeyUsage", CLAUSE, c->subject_text, NULL,
+		(c->key_usage & KU_DIGITAL_SIGNATURE) != 0 ? "digitalSignature without nonRepudiation" : "neither digitalSignature nor nonRepudiation"))
+		return open_verdict(SUB_CHAIN_CONSTRAINTS_FAILURE);
+	if (c->ocsp_nocheck) {
+		find(j, 1, FIND_FAIL, "ForbiddenExtensions", CLAUSE, c->subject_text, NULL, "id-pkix-ocsp-nocheck in a signing certificate");
+		return open_verdict(SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE);
+	}
+	return passed();
+}
+
+static struct verdict
+missing_verdict(struct judge *j, struct xcv *x, const struct cert *c, enum cert_position pos, bool any, const char *why)
+{
+	enum check check = any ? CHECK_ACCEPTABLE_REVOCATION_DATA_FOUND : CHECK_REVOCATION_DATA_AVAILABLE;
+
+	if (!find_level(j, 1, level_of(j, check, x->ctx, pos), any ? "AcceptableRevocationDataFound" : "RevocationDataAvailable",
+		CLAUSE, c->subject_text, "add revocation data for this certificate", "%s",
+		any ? (why == NULL ? "none is acceptable" : why) : "no revocation data"))
+		return passed();
+	x->revocation_missing = true;
+	return open_verdict(SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE);
+}
+
+static struct verdict
+revoked_verdict(struct judge *j, struct xcv *x, const struct cert *c, enum cert_position pos, const struct rev_answer *r)
+{
+	char when[TIME_TEXT];
+
+	if ((r->status != REV_REVOKED && r->status != REV_HOLD) || r->revoked_at > j->now)
+		return passed();
+	time_text(r->revoked_at, when);
+	find(j, 1, FIND_FAIL, r->status == REV_HOLD ? "NotOnHold" : "NotRevoked", CLAUSE, c->subject_text,
+	    "a proof of existence before that time", "%s since %s", r->status == REV_HOLD ? "on hold" : "revoked", when);
+	x->revoked_at = r->revoked_at;
+	if (r->status == REV_HOLD) {
+		x->on_hold = true;
+		return open_verdict(SUB_TRY_LATER);
+	}
+	return open_verdict(pos == POS_SIGNING ? SUB_REVOKED_NO_POE : SUB_REVOKED_CA_NO_POE);
+}
+
+static struct verdict
+revocation_verdict(struct judge *j, struct xcv *x, const struct chain *ch, size_t i)
+{
+	enum cert_position pos = i == 0 ? POS_SIGNING : POS_CA;
+	const struct cert *c = ch->v[i];
+	bool any;
+	const char *why;
+
+	if (!needs_revocation(c, false)) {
+		find(j, 1, FIND_OK, "RevocationDataAvailable", CLAUSE, c->subject_text, NULL, "none is needed");
+		return passed();
+	}
+	const struct rev_answer *r = select_answer(j, judge_answers(j, c, ch->v[i + 1]), x->line, &any, &why);
+	if (r == NULL)
+		return missing_verdict(j, x, c, pos, any, why);
+	x->rev[i] = r;
+	struct verdict v = revoked_verdict(j, x, c, pos, r);
+	if (v.ind != IND_PASSED)
+		return v;
+	char at[TIME_TEXT];
+	time_text(r->this_update, at);
+	find(j, 1, FIND_OK, "NotRevoked", CLAUSE, c->subject_text, NULL, "%s of %s", r->object->kind == REV_CRL ? "CRL" : "OCSP", at);
+	return passed();
+}
+
+static struct verdict
+crypto_verdict(struct judge *j, const struct xcv *x, const struct chain *ch, size_t i)
+{
+	struct alg_use use = cert_alg(ch->v[i], ch->v[i + 1]);
+	char text[64];
+
+	if (!alg_good(j, &use, j->now)) {
+		alg_text(&use, text, sizeof(text));
+		find(j, 1, FIND_FAIL, "Cryptographic", CLAUSE, ch->v[i]->subject_text, "a proof of existence before its end",
+		    "certificate signed with %s", text);
+		return open_verdict(SUB_CRYPTO_CONSTRAINTS_FAILURE_NO_POE);
+	}
+	if (x->rev[i] == NULL)
+		return passed();
+	use = answer_alg(x->rev[i]);
+	if (!alg_good(j, &use, j->now)) {
+		alg_text(&use, text, sizeof(text));
+		find(j, 1, FIND_FAIL, "Cryptographic", CLAUSE, ch->v[i]->subject_text, "a proof of existence before its end",
+		    "revocation data signed with %s", text);
+		return open_verdict(SUB_CRYPTO_CONSTRAINTS_FAILURE_NO_POE);
+	}
+	return passed();
+}
+
+/* 5.2.6.4 step 7: outside its validity, and what is known of its revocation. */
+static struct verdict
+validity_verdict(struct judge *j, const struct xcv *x, const struct chain *ch, size_t i)
+{
+	const struct cert *c = ch->v[i];
+	const struct rev_answer *r = x->rev[i];
+	char from[TIME_TEXT], to[TIME_TEXT];
+
+	if (j->now >= c->not_before && j->now <= c->not_after) {
+		if (i == 0 && r != NULL && !(j->now >= r->signer->not_before && j->now <= r->signer->not_after) &&
+		    anchors_find(j->in->anchors, r->signer->sha256) == NULL &&
+		    find_level(j, 1, level_of(j, CHECK_REVOCATION_ISSUER_NOT_EXPIRED, x->ctx, POS_SIGNING),
+			"RevocationIssuerNotExpired", CLAUSE, r->signer->subject_text, "newer revocation data, or a proof of existence",
+			"the issuer of the revocation data is outside its validity"))
+			return open_verdict(SUB_REVOCATION_OUT_OF_BOUNDS_NO_POE);
+		return passed();
+	}
+	time_text(c->not_before, from);
+	time_text(c->not_after, to);
+	if (i > 0 && level_of(j, CHECK_CA_VALIDITY, x->ctx, POS_CA) != LEVEL_FAIL) {
+		find_level(j, 1, level_of(j, CHECK_CA_VALIDITY, x->ctx, POS_CA), "NotExpired", CLAUSE, c->subject_text, NULL,
+		    "CA valid from %s to %s", from, to);
+		return passed();
+	}
+	find(j, 1, FIND_FAIL, "NotExpired", CLAUSE, c->subject_text, "a proof of existence inside its validity",
+	    "valid from %s to %s", from, to);
+	if (i > 0)
+		return open_verdict(SUB_OUT_OF_BOUNDS_NO_POE);
+	if (!needs_revocation(c, false))
+		return open_verdict(SUB_OUT_OF_BOUNDS_NOT_REVOKED);
+	if (r != NULL && ((j->now >= r->signer->not_before && j->now <= r->signer->not_after) ||
+			     anchors_find(j->in->anchors, r->signer->sha256) != NULL))
+		return open_verdict(SUB_OUT_OF_BOUNDS_NOT_REVOKED);
+	return open_verdict(SUB_OUT_OF_BOUNDS_NO_POE);
+}
+
+static struct verdict
+link_verdict(struct judge *j, struct xcv *x, const struct chain *ch, size_t i)
+{
+	struct verdict v = i == 0 ? usage_verdict(j, x) : passed();
+
+	if (v.ind == IND_PASSED)
+		v = revocation_verdict(j, x, ch, i);
+	if (v.ind == IND_PASSED)
+		v = crypto_verdict(j, x, ch, i);
+	if (v.ind == IND_PASSED)
+		v = validity_verdict(j, x, ch, i);
+	return v;
+}
+
+static struct verdict
+chain_verdict(struct judge *j, struct xcv *x, const struct chain *ch)
+{
+	memset(x->rev, 0, sizeof(x->rev));
+	for (size_t i = 0; i < CHAIN_MAX; i++)
+		x->at[i] = passed();
+	x->path = passed();
+	x->revocation_missing = x->on_hold = false;
+	x->revoked_at = TIME_NONE;
+	if (ch->anchor->sunset_utc <= j->now) {
+		find(j, 1, FIND_FAIL, "TrustAnchorSunset", CLAUSE, ch->anchor->name, "a proof of existence before it",
+		    "the anchor is past its sunset date");
+		return open_verdict(SUB_NO_CERTIFICATE_CHAIN_FOUND_NO_POE);
+	}
+	if (ch->n == 1) {
+		find(j, 1, FIND_OK, "TrustAnchor", CLAUSE, x->cert->subject_text, NULL, "trusted itself");
+		return passed();
+	}
+	struct verdict v = x->path = fault_verdict(j, x, ch);
+	/* Every certificate is looked at: the report tells all, the verdict the first. */
+	for (size_t i = 0; i + 1 < ch->n; i++) {
+		x->at[i] = link_verdict(j, x, ch, i);
+		if (v.ind == IND_PASSED)
+			v = x->at[i];
+	}
+	return v;
+}
+
+static void
+settle(struct judge *j, struct xcv *x)
+{
+	struct xcv best = {0};
+
+	if (x->n_chains == 0) {
+		x->v = open_verdict(SUB_NO_CERTIFICATE_CHAIN_FOUND);
+		find(j, 1, FIND_FAIL, "ProspectiveCertificateChain", CLAUSE, x->cert->subject_text,
+		    "trust its root or an issuer", "no chain to a trust anchor");
+		return;
+	}
+	for (size_t i = 0; i < x->n_chains; i++) {
+		x->v = chain_verdict(j, x, &x->chains[i]);
+		x->chain = &x->chains[i];
+		if (x->v.ind == IND_PASSED)
+			return;
+		if (i == 0)
+			best = *x;
+	}
+	struct findings all = x->f;
+	*x = best;
+	x->f = all;
+}
+
+struct xcv *
+judge_cert(struct judge *j, const struct cert *c, enum check_context ctx, enum line line)
+{
+	struct findings *before = j->f;
+	struct err e = {0};
+
+	for (struct xcv *x = j->xcvs; x != NULL; x = x->next)
+		if (x->cert == c && x->ctx == ctx && x->line == line)
+			return x;
+	struct xcv *x = mem_new(1, sizeof(*x));
+	if (x == NULL) {
+		judge_nomem(j);
+		return NULL;
+	}
+	x->cert = c;
+	x->ctx = ctx;
+	x->line = line;
+	x->revoked_at = TIME_NONE;
+	x->next = j->xcvs;
+	j->xcvs = x;
+	if (pool_chains(&j->pool, c, j->in->anchors, line_roles(line, ctx == CTX_REVOCATION), &x->chains, &x->n_chains, &x->partial, &e) != ERR_OK)
+		judge_broke(j, &e);
+	j->f = &x->f;
+	settle(j, x);
+	j->f = before;
+	return x;
+}
+
+void
+judge_memo_release(struct judge *j)
+{
+	while (j->answers != NULL) {
+		struct answers *a = j->answers;
+
+		j->answers = a->next;
+		for (size_t l = 0; l < LINES; l++)
+			free(a->acc[l]);
+		free(a->v);
+		free(a);
+	}
+	while (j->xcvs != NULL) {
+		struct xcv *x = j->xcvs;
+
+		j->xcvs = x->next;
+		findings_release(&x->f);
+		free(x->chains);
+		free(x);
+	}
+	while (j->trusts != NULL) {
+		struct issuer_trust *t = j->trusts;
+
+		j->trusts = t->next;
+		free(t);
+	}
+}

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Past validation (EN 319 102-1 5.6.2): validation-time sliding, past
+ * certificate and past signature validation, and the process for archival data
+ * (5.6.3.4), which walks the time-stamps from the newest to the oldest.
+ */
+#include "verify/judge.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define CLAUSE "EN 319 102-1 5.6.2.4"
+
+static int64_t
+earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static bool
+fresh_at(const struct rev_answer *r, int64_t t)
+{
+	int64_t age = r->next_update == TIME_NONE ? 0 : r->next_update - r->this_update;
+
+	return age > 0 && r->this_update > t - age;
+}
+
+/* Newest answer that was there when ct was: both it and the certificate are proven by then (5.6.2.2.4 step 2a). */
+static const struct rev_answer *
+answer_before(struct judge *j, const struct poe *poe, struct answers *a, enum line line, int64_t ct)
+{
+	const char *why;
+
+	for (size_t i = 0; a != NULL && i < a->n; i++) {
+		const struct rev_answer *r = &a->v[i];
+
+		if (r->this_update > ct || poe_lowest(j, poe, r->object->sha256) > ct)
+			continue;
+		if (answer_accepted(j, a, i, line, &why))
+			return r;
+	}
+	return NULL;
+}
+
+/* One certificate's pull on the control time. False: a proof is missing. */
+static bool
+slide_one(struct judge *j, const struct poe *poe, const struct xcv *x, const struct chain *ch, size_t i, int64_t *ct)
+{
+	struct alg_use use = cert_alg(ch->v[i], ch->v[i + 1]);
+
+	if (needs_revocation(ch->v[i], false)) {
+		const struct rev_answer *r = NULL;
+
+		if (poe_lowest(j, poe, ch->v[i]->sha256) <= *ct)
+			r = answer_before(j, poe, judge_answers(j, ch->v[i], ch->v[i + 1]), x->line, *ct);
+		if (r == NULL) {
+			find(j, 2, FIND_WARN, "RevocationBeforeControlTime", "EN 319 102-1 5.6.2.2.4", ch->v[i]->subject_text,
+			    "revocation data under an earlier proof of existence", "none is proven early enough");
+			return false;
+		}
+		if (r->status == REV_REVOKED)
+			*ct = earlier(*ct, r->revoked_at);
+		else if (j->pol->sliding_strict && !fresh_at(r, *ct))
+			*ct = earlier(*ct, r->this_update);
+		struct alg_use ru = answer_alg(r);
+		*ct = earlier(*ct, alg_end(j, &ru, *ct));
+	}
+	*ct = earlier(*ct, alg_end(j, &use, *ct));
+	return true;
+}
+
+static bool
+slide(struct judge *j, const struct poe *poe, const struct xcv *x, const struct chain *ch, int64_t *out)
+{
+	int64_t ct = j->now;
+
+	if (ch->anchor != NULL)
+		ct = earlier(ct, ch->anchor->sunset_utc);
+	for (size_t i = ch->n - 1; i-- > 0;)
+		if (!slide_one(j, poe, x, ch, i, &ct))
+			return false;
+	*out = ct;
+	return true;
+}
+
+/* Past certificate validation (5.6.2.1): of the chains that hold, the one whose control time reaches furthest. */
+static const struct chain *
+past_chain(struct judge *j, const struct poe *poe, const struct xcv *x, int64_t *out)
+{
+	const struct chain *best = NULL;
+
+	for (size_t i = 0; i < x->n_chains; i++) {
+		const struct chain *ch = &x->chains[i];
+		size_t where;
+		int64_t ct;
+
+		if (&x->chains[i] == x->chain ? x->path.ind != IND_PASSED : chain_fault(ch, &where) != PATH_OK)
+			continue;
+		if (!slide(j, poe, x, ch, &ct) || (best != NULL && ct <= *out))
+			continue;
+		best = ch;
+		*out = ct;
+	}
+	return best;
+}
+
+/* 5.6.2.4.4 step 1: some revocation data of the certificate was there while its issuer's certificate was valid. */
+static bool
+revocation_issuer_proven(struct judge *j, const struct poe *poe, const struct xcv *x, const struct chain *ch)
+{
+	struct answers *a;
+	const char *why;
+	bool any = false;
+
+	if (ch->n == 1 || !needs_revocation(ch->v[0], false))
+		return true;
+	a = judge_answers(j, ch->v[0], ch->v[1]);
+	for (size_t i = 0; a != NULL && i < a->n; i++) {
+		if (!answer_accepted(j, a, i, x->line, &why))
+			continue;
+		any = true;
+		if (anchors_find(j->in->anchors, a->v[i].signer->sha256) != NULL ||
+		    poe_lowest(j, poe, a->v[i].object->sha256) <= a->v[i].signer->not_after)
+			return true;
+	}
+	return !any;
+}
+
+/* 5.6.2.4.4: every object concerned must have been proven while its algorithm was good. */
+static bool
+crypto_proven(struct judge *j, const struct subject *s, const struct poe *poe, const struct chain *ch)
+{
+	if (subject_weak(j, s, poe_lowest(j, poe, s->key)) != NULL)
+		return false;
+	for (size_t i = 0; i + 1 < ch->n; i++) {
+		struct alg_use use = cert_alg(ch->v[i], ch->v[i + 1]);
+		const struct rev_answer *r = ch == s->x->chain ? s->x->rev[i] : NULL;
+
+		if (!alg_good(j, &use, poe_lowest(j, poe, ch->v[i]->sha256)))
+			return false;
+		if (r == NULL)
+			continue;
+		use = answer_alg(r);
+		if (!alg_good(j, &use, poe_lowest(j, poe, r->object->sha256)))
+			return false;
+	}
+	return true;
+}
+
+static struct verdict
+within(const struct cert *c, int64_t t, enum subindication after)
+{
+	if (t < c->not_before)
+		return failed(SUB_NOT_YET_VALID);
+	return t > c->not_after ? open_verdict(after) : passed();
+}
+
+/* A certificate authority was revoked: what says that the signing certificate was not must be older (5.6.2.4.4 step 3). */
+static bool
+older_than_ca_end(struct judge *j, const struct poe *poe, const struct xcv *x)
+{
+	const struct rev_answer *r = x->rev[0];
+
+	return r == NULL || poe_lowest(j, poe, r->object->sha256) <= x->revoked_at;
+}
+
+static struct verdict
+past_verdict(struct judge *j, const struct subject *s, struct verdict cur, const struct poe *poe, const struct chain *ch, int64_t ct)
+{
+	int64_t t = poe_lowest(j, poe, s->key);
+	const struct cert *c = s->x->cert;
+
+	if (cur.sub == SUB_CRYPTO_CONSTRAINTS_FAILURE_NO_POE)
+		return crypto_proven(j, s, poe, ch) ? (ch->n == 1 ? passed() : within(c, t, SUB_OUT_OF_BOUNDS_NO_POE)) : cur;
+	if (t > ct)
+		return cur;
+	switch (cur.sub) {
+	case SUB_NO_CERTIFICATE_CHAIN_FOUND_NO_POE:
+		return within(c, t, SUB_OUT_OF_BOUNDS_NO_POE);
+	case SUB_TRY_LATER:
+		if (!s->x->on_hold)
+			return s->x->rev[0] != NULL && fresh_at(s->x->rev[0], t) ? passed() : cur;
+		return within(c, t, SUB_OUT_OF_BOUNDS_NOT_REVOKED);
+	case SUB_REVOKED_NO_POE:
+	case SUB_REVOCATION_OUT_OF_BOUNDS_NO_POE:
+		return within(c, t, SUB_OUT_OF_BOUNDS_NOT_REVOKED);
+	case SUB_REVOKED_CA_NO_POE:
+		return older_than_ca_end(j, poe, s->x) ? within(c, t, SUB_OUT_OF_BOUNDS_NOT_REVOKED) : cur;
+	case SUB_OUT_OF_BOUNDS_NO_POE:
+	case SUB_OUT_OF_BOUNDS_NOT_REVOKED:
+		return within(c, t, cur.sub);
+	default:
+		return cur;
+	}
+}
+
+struct verdict
+judge_past(struct judge *j, const struct subject *s, struct verdict cur, const struct poe *poe, int64_t *control_time)
+{
+	const struct chain *ch;
+	struct verdict v;
+	int64_t ct = TIME_NONE;
+
+	if (s->x == NULL || cur.ind != IND_INDETERMINATE)
+		return cur;
+	ch = past_chain(j, poe, s->x, &ct);
+	if (ch == NULL)
+		return cur;
+	*control_time = ct;
+	v = past_verdict(j, s, cur, poe, ch, ct);
+	if (v.ind != IND_PASSED)
+		return v;
+	if (!revocation_issuer_proven(j, poe, s->x, ch)) {
+		find(j, 2, FIND_FAIL, "RevocationIssuerValidAtPOE", CLAUSE, s->x->cert->subject_text,
+		    "a proof of the revocation data while its issuer was valid", "none of its revocation data is proven in time");
+		return open_verdict(SUB_REVOCATION_OUT_OF_BOUNDS_NO_POE);
+	}
+	return v;
+}
+
+/* ---- the process with archival data ---- */
+
+static bool
+may_continue(struct verdict v, bool stamp)
+{
+	static const enum subindication OK[] = {SUB_REVOKED_NO_POE, SUB_REVOKED_CA_NO_POE, SUB_OUT_OF_BOUNDS_NO_POE,
+	    SUB_OUT_OF_BOUNDS_NOT_REVOKED, SUB_CRYPTO_CONSTRAINTS_FAILURE_NO_POE, SUB_REVOCATION_OUT_OF_BOUNDS_NO_POE,
+	    SUB_NO_CERTIFICATE_CHAIN_FOUND_NO_POE};
+
+	if (v.ind != IND_INDETERMINATE)
+		return v.ind == IND_PASSED;
+	for (size_t i = 0; i < sizeof(OK) / sizeof(OK[0]); i++)
+		if (v.sub == OK[i])
+			return true;
+	return !stamp && (v.sub == SUB_SIG_CONSTRAINTS_FAILURE || v.sub == SUB_TRY_LATER);
+}
+
+/* Newest first; what stands later in the file counts as newer within one second. */
+static int
+newer(const void *a, const void *b)
+{
+	const struct jstamp *x = *(const struct jstamp *const *)a, *y = *(const struct jstamp *const *)b;
+
+	if (x->tok->gen_time != y->tok->gen_time)
+		return x->tok->gen_time > y->tok->gen_time ? -1 : 1;
+	if (x->tok->gen_micros != y->tok->gen_micros)
+		return x->tok->gen_micros > y->tok->gen_micros ? -1 : 1;
+	return x < y ? 1 : x > y ? -1 : 0;
+}
+
+static void
+stamp_past(struct judge *j, struct jsig *g, struct jstamp *t)
+{
+	struct report_stamp *r = t->r;
+	int64_t poe = poe_lowest(j, &g->poe, t->sub.key), ct = TIME_NONE;
+	struct alg_use imprint = {.digest = t->tok->imprint.alg, .usage = USE_TIMESTAMPS};
+
+	if (r->basic.ind != IND_PASSED && may_continue(r->basic, true)) {
+		r->verdict = judge_past(j, &t->sub, r->basic, &g->poe, &ct);
+		find_verdict(j, 1, "PastTimestampValidation", CLAUSE, stamp_type_name(r->type), r->verdict);
+		if (r->verdict.ind == IND_PASSED && subject_weak(j, &t->sub, poe) != NULL)
+			r->verdict = open_verdict(SUB_CRYPTO_CONSTRAINTS_FAILURE_NO_POE);
+	}
+	if (r->verdict.ind != IND_PASSED)
+		return;
+	if (!alg_good(j, &imprint, poe)) {
+		find(j, 1, FIND_WARN, "TimestampImprintAlgorithm", "EN 319 102-1 5.6.3.4", stamp_type_name(r->type), NULL,
+		    "the imprint's digest was not reliable when the stamp is proven: no proof from it");
+		return;
+	}
+	poe_extract(j, g, t, t->tok->gen_time);
+}
+
+static void
+stamps_past(struct judge *j, struct jsig *g)
+{
+	struct jstamp **order = mem_new(g->n_stamps + 1, sizeof(struct jstamp *));
+	size_t n = 0;
+
+	if (order == NULL) {
+		judge_nomem(j);
+		return;
+	}
+	for (size_t i = 0; i < g->n_stamps; i++)
+		if (g->stamps[i].tok != NULL)
+			order[n++] = &g->stamps[i];
+	qsort(order, n, sizeof(struct jstamp *), newer);
+	for (size_t i = 0; i < n; i++)
+		stamp_past(j, g, order[i]);
+	free(order);
+}
+
+void
+judge_archival(struct judge *j, struct jsig *g)
+{
+	struct report_signature *r = g->r;
+	bool may = may_continue(r->ltv, false);
+
+	poe_known(j, g);
+	if (may)
+		poe_add(j, &g->poe, g->sub.key, g->bst);
+	find(j, 0, FIND_INFO, "ArchivalValidation", "EN 319 102-1 5.6.3.4", r->id, NULL, "time-stamps, newest first");
+	stamps_past(j, g);
+	r->best_signature_time = poe_lowest(j, &g->poe, g->sub.key);
+	r->verdict = r->ltv;
+	if (!may || r->ltv.ind == IND_PASSED)
+		return;
+	r->verdict = judge_past(j, &g->sub, r->ltv, &g->poe, &r->control_time);
+	if (r->verdict.ind != IND_PASSED)
+		return;
+	if (g->sav.ind != IND_PASSED)
+		r->verdict = g->sav;
+	else if (subject_weak(j, &g->sub, r->best_signature_time) != NULL)
+		r->verdict = open_verdict(SUB_CRYPTO_CONSTRAINTS_FAILURE_NO_POE);
+}

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which revocation data counts (EN 319 102-1 5.2.5, 5.2.6; RFC 5280 6.3, RFC
+ * 6960 3.2 and 4.2.2.2), and whether those who signed it may be believed.
+ */
+#include "verify/judge.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+unsigned
+line_roles(enum line line, bool revocation)
+{
+	unsigned roles = line == LINE_TSA ? ROLE_TSA : ROLE_SIGNER;
+
+	return revocation ? roles | ROLE_OCSP : roles;
+}
+
+bool
+needs_revocation(const struct cert *c, bool as_responder)
+{
+	if (c->self_signed || c->no_rev_avail || c->val_assured)
+		return false;
+	return !(as_responder && c->ocsp_nocheck);
+}
+
+struct answers *
+judge_answers(struct judge *j, const struct cert *c, const struct cert *issuer)
+{
+	struct err e = {0};
+
+	for (struct answers *a = j->answers; a != NULL; a = a->next)
+		if (a->cert == c && a->issuer == issuer)
+			return a;
+	struct answers *a = mem_new(1, sizeof(*a));
+	if (a == NULL) {
+		judge_nomem(j);
+		return NULL;
+	}
+	a->cert = c;
+	a->issuer = issuer;
+	a->next = j->answers;
+	j->answers = a;
+	if (pool_answers(&j->pool, c, issuer, &a->v, &a->n, &e) != ERR_OK) {
+		judge_broke(j, &e);
+		a->n = 0;
+	}
+	for (size_t l = 0; l < LINES; l++) {
+		a->acc[l] = mem_new(a->n + 1, sizeof(*a->acc[l]));
+		if (a->acc[l] == NULL) {
+			judge_nomem(j);
+			a->n = 0;
+		}
+	}
+	return a;
+}
+
+/* Issued after the certificate's end it says nothing, unless it still knows ended certificates (RFC 5280 5.2.x, RFC 6960 4.4.4). */
+static bool
+knows_expired(const struct rev_answer *a, const struct cert *c)
+{
+	if (c->not_after >= a->this_update)
+		return true;
+	if (a->cert_hash_present && a->cert_hash_match)
+		return true;
+	if (a->object->kind == REV_CRL)
+		return a->object->expired_certs_on_crl != TIME_NONE && a->object->expired_certs_on_crl <= c->not_after;
+	return a->archive_cutoff != TIME_NONE && a->archive_cutoff <= c->not_after;
+}
+
+static bool
+authorised(const struct judge *j, const struct rev_answer *a)
+{
+	const struct anchor *anchor;
+
+	if (a->object->kind != REV_OCSP || a->signer_is_issuer || a->delegate_ok)
+		return true;
+	anchor = anchors_find(j->in->anchors, a->signer->sha256);
+	if (anchor != NULL && (anchor->roles & ROLE_OCSP) != 0 && !j->peer)
+		return true;
+	return level_of(j, CHECK_OCSP_DELEGATE_EKU, CTX_REVOCATION, POS_SIGNING) != LEVEL_FAIL;
+}
+
+const char *
+answer_fault(const struct judge *j, const struct rev_answer *a, const struct cert *c)
+{
+	if (a->problem != NULL)
+		return a->problem;
+	if (a->status == REV_NONE || a->status == REV_UNKNOWN)
+		return "status unknown (RFC 6960 2.2)";
+	if (a->signer == NULL)
+		return "issuer of the revocation data not found";
+	if (a->this_update == TIME_NONE)
+		return "thisUpdate missing";
+	if (a->this_update > j->now && !j->peer)
+		return "issued after the validation time";
+	if (a->this_update < c->not_before)
+		return "issued before the certificate";
+	if (!knows_expired(a, c))
+		return "issued after the certificate's end, and does not cover expired certificates";
+	if (a->cert_hash_present && !a->cert_hash_match)
+		return "certHash is that of another certificate";
+	if (a->object->kind == REV_OCSP && !a->responder_id_match)
+		return "responder is not the one it names";
+	if (a->produced_at < a->signer->not_before || a->produced_at > a->signer->not_after)
+		return "produced outside the validity of its issuer's certificate";
+	if (a->object->kind == REV_OCSP && a->signer == c)
+		return "the responder speaks of itself";
+	if (!authorised(j, a))
+		return "responder not authorised (RFC 6960 4.2.2.2)";
+	return NULL;
+}
+
+bool
+answer_accepted(struct judge *j, struct answers *a, size_t i, enum line line, const char **why)
+{
+	struct acceptance *acc = &a->acc[line][i];
+
+	if (acc->state == ACC_NEW) {
+		acc->state = ACC_BUSY;
+		acc->why = answer_fault(j, &a->v[i], a->cert);
+		if (acc->why == NULL && !issuer_trusted(j, a->v[i].signer, line, &acc->why) && acc->why == NULL)
+			acc->why = "its issuer is not trusted";
+		acc->state = acc->why == NULL ? ACC_YES : ACC_NO;
+	}
+	if (acc->state == ACC_BUSY)
+		*why = "rests on itself";
+	else if (acc->state == ACC_NO)
+		*why = acc->why;
+	return acc->state == ACC_YES;
+}
+
+const struct rev_answer *
+select_answer(struct judge *j, struct answers *a, enum line line, bool *any, const char **why)
+{
+	*any = false;
+	*why = NULL;
+	if (a == NULL)
+		return NULL;
+	for (size_t i = 0; i < a->n; i++) {
+		const char *w = NULL;
+
+		*any = true;
+		if (answer_accepted(j, a, i, line, &w))
+			return &a->v[i];
+		if (*why == NULL)
+			*why = w;
+	}
+	return NULL;
+}
+
+/* One certificate of an issuer's chain: has it the revocation data that the policy asks for, and is it not revoked? */
+static const char *
+issuer_link_fault(struct judge *j, const struct chain *ch, size_t i, enum line line)
+{
+	enum cert_position pos = i == 0 ? POS_SIGNING : POS_CA;
+	struct answers *a = judge_answers(j, ch->v[i], ch->v[i + 1]);
+	bool any;
+	const char *why;
+	const struct rev_answer *r = select_answer(j, a, line, &any, &why);
+
+	if (r == NULL && !any)
+		return level_of(j, CHECK_REVOCATION_DATA_AVAILABLE, CTX_REVOCATION, pos) == LEVEL_FAIL ?
+		    "no revocation data for its issuer's chain" : NULL;
+	if (r == NULL)
+		return level_of(j, CHECK_ACCEPTABLE_REVOCATION_DATA_FOUND, CTX_REVOCATION, pos) == LEVEL_FAIL ?
+		    "no acceptable revocation data for its issuer's chain" : NULL;
+	if ((r->status == REV_REVOKED || r->status == REV_HOLD) && r->revoked_at <= j->now)
+		return "its issuer is revoked";
+	return NULL;
+}
+
+static const char *
+issuer_chain_fault(struct judge *j, const struct chain *ch, enum line line)
+{
+	size_t where = 0;
+
+	if (ch->anchor != NULL && ch->anchor->sunset_utc <= j->now)
+		return "its issuer's anchor is past its sunset";
+	if (ch->n > 1 && chain_fault(ch, &where) != PATH_OK && where > 0 && !j->peer)
+		return "its issuer's chain is not valid (RFC 5280 6.1)";
+	for (size_t i = 0; i + 1 < ch->n; i++) {
+		if (!needs_revocation(ch->v[i], i == 0))
+			continue;
+		const char *w = issuer_link_fault(j, ch, i, line);
+		if (w != NULL)
+			return w;
+	}
+	return NULL;
+}
+
+static void
+settle_trust(struct judge *j, struct issuer_trust *t)
+{
+	struct chain *chains = NULL;
+	size_t n = 0;
+	struct err e = {0};
+
+	if (pool_chains(&j->pool, t->cert, j->in->anchors, line_roles(t->line, true), &chains, &n, NULL, &e) != ERR_OK)
+		judge_broke(j, &e);
+	t->why = "no chain from its issuer to an anchor";
+	for (size_t i = 0; i < n; i++) {
+		const char *w = issuer_chain_fault(j, &chains[i], t->line);
+
+		if (w == NULL) {
+			t->state = ACC_YES;
+			t->next_up = chains[i].n > 1 ? chains[i].v[1] : NULL;
+			break;
+		}
+		if (i == 0)
+			t->why = w;
+	}
+	if (t->state != ACC_YES)
+		t->state = ACC_NO;
+	free(chains);
+}
+
+bool
+issuer_trusted(struct judge *j, const struct cert *c, enum line line, const char **why)
+{
+	struct issuer_trust *t = j->trusts;
+
+	while (t != NULL && (t->cert != c || t->line != line))
+		t = t->next;
+	if (t == NULL) {
+		t = mem_new(1, sizeof(*t));
+		if (t == NULL) {
+			judge_nomem(j);
+			return false;
+		}
+		t->cert = c;
+		t->line = line;
+		t->state = ACC_BUSY;
+		t->next = j->trusts;
+		j->trusts = t;
+		settle_trust(j, t);
+	}
+	if (t->state == ACC_BUSY)
+		*why = "its issuer's trust rests on itself";
+	else if (t->state == ACC_NO)
+		*why = t->why;
+	return t->state == ACC_YES;
+}

@@ -1,0 +1,478 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One signature: format, signing certificate, cryptography, acceptance; the
+ * process for basic signatures (EN 319 102-1 5.3) and the one with time and
+ * long-term data (5.5).
+ */
+#include "verify/judge.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static enum check_context
+context(const struct jsig *g)
+{
+	return g->s->parent >= 0 ? CTX_COUNTER : CTX_SIGNATURE;
+}
+
+/* ---- identification of the signing certificate (5.2.3) ---- */
+
+static bool
+id_matches(const struct cert_id *id, const struct cert *c)
+{
+	struct digest d;
+	struct err e;
+
+	return id->digest.alg != DIGEST_NONE && digest_once(id->digest.alg, c->der, &d, &e) == ERR_OK && digest_eq(&d, &id->digest);
+}
+
+static const struct cert *
+by_property(struct judge *j, struct jsig *g, size_t *which)
+{
+	for (size_t k = 0; k < g->s->n_cert_ids; k++)
+		for (size_t i = 0; i < j->pool.n_certs; i++)
+			if (id_matches(&g->s->cert_ids[k], j->pool.certs[i])) {
+				*which = k;
+				return j->pool.certs[i];
+			}
+	return NULL;
+}
+
+static enum tri
+value_with(struct judge *j, struct jsig *g, const struct cert *c)
+{
+	struct err e = {0};
+	enum tri t = TRI_UNKNOWN;
+	EVP_PKEY *key = pki_key(c);
+
+	if (key != NULL && sig_check_value(j->doc, g->s, key, &t, &e) == ERR_NOMEM)
+		judge_broke(j, &e);
+	return t;
+}
+
+/* The certificate of KeyInfo whose key verifies; else the first there. */
+static const struct cert *
+by_key_info(struct judge *j, struct jsig *g)
+{
+	const struct cert *first = NULL;
+	struct err e = {0};
+
+	for (size_t i = 0; i < g->s->n_embedded; i++) {
+		const struct embedded *m = &g->s->embedded[i];
+		const struct cert *c = NULL;
+
+		if (m->place != IN_KEY_INFO || m->kind != EMB_CERT || pki_cert(j->pki, m->der, &c, &e) != ERR_OK)
+			continue;
+		if (value_with(j, g, c) == TRI_TRUE)
+			return c;
+		if (first == NULL)
+			first = c;
+	}
+	return first;
+}
+
+#define ISC "EN 319 102-1 5.2.3"
+
+static bool
+has_property(const struct xsig *s)
+{
+	return s->has_signing_cert_v1 || s->has_signing_cert_v2;
+}
+
+static void
+identify(struct judge *j, struct jsig *g)
+{
+	size_t which = 0;
+
+	g->isc = passed();
+	g->cert = has_property(g->s) ? by_property(j, g, &which) : NULL;
+	if (g->cert != NULL) {
+		find(j, 1, which == 0 ? FIND_OK : FIND_WARN, "CertDigestMatch", ISC, g->cert->subject_text, NULL, "%s",
+		    which == 0 ? "named by the signing certificate property" : "not the first that the property names");
+		return;
+	}
+	g->cert = by_key_info(j, g);
+	if (g->cert == NULL) {
+		find(j, 1, FIND_FAIL, "SigningCertificateRecognition", ISC, g->r->id, "give the certificate", "not found");
+		g->isc = open_verdict(SUB_NO_SIGNING_CERTIFICATE_FOUND);
+		return;
+	}
+	enum check check = has_property(g->s) ? CHECK_CERT_DIGEST_MATCH : CHECK_SIGNING_CERTIFICATE_PRESENT;
+	if (find_level(j, 1, level_of(j, check, context(g), POS_SIGNING),
+		has_property(g->s) ? "CertDigestMatch" : "SigningCertificatePresent", ISC, g->cert->subject_text, NULL, "%s",
+		has_property(g->s) ? "the property names another certificate" : "no signing certificate property"))
+		g->isc = open_verdict(SUB_NO_SIGNING_CERTIFICATE_FOUND);
+}
+
+/* ---- validation context: an explicit signature policy (5.2.4) ---- */
+
+static bool
+policy_hash_fits(const struct xsig *s, struct slice doc)
+{
+	struct digest d;
+	struct err e;
+
+	return digest_once(s->policy_hash.alg, doc, &d, &e) == ERR_OK && digest_eq(&d, &s->policy_hash);
+}
+
+static struct verdict
+judge_policy(struct judge *j, struct jsig *g)
+{
+	static const char CL[] = "EN 319 102-1 5.2.4";
+	const struct xsig *s = g->s;
+	bool any = s->policy_document.n > 0;
+
+	if (!s->has_policy || s->policy_implied)
+		return passed();
+	if (any && policy_hash_fits(s, s->policy_document))
+		return passed();
+	for (size_t i = 0; i < material_count(j->in->material); i++) {
+		struct material_item it = material_at(j->in->material, i);
+
+		if (it.kind != MAT_POLICY)
+			continue;
+		any = true;
+		if (policy_hash_fits(s, it.octets))
+			return passed();
+	}
+	if (any && find_level(j, 1, level_of(j, CHECK_POLICY_HASH_MATCH, context(g), POS_SIGNING), "SignaturePolicyHashMatch", CL,
+		       s->policy_id, NULL, "the policy document at hand has another digest"))
+		return open_verdict(SUB_POLICY_PROCESSING_ERROR);
+	if (!any && find_level(j, 1, level_of(j, CHECK_POLICY_AVAILABLE, context(g), POS_SIGNING), "SignaturePolicyAvailable", CL,
+			s->policy_id, "give the policy document", "not at hand"))
+		return open_verdict(SUB_SIGNATURE_POLICY_NOT_AVAILABLE);
+	return passed();
+}
+
+/* ---- cryptographic verification (5.2.7) ---- */
+
+#define CV "EN 319 102-1 5.2.7"
+
+static const char *
+ref_name(const struct xref *x)
+{
+	return x->uri == NULL ? "(no URI)" : x->uri;
+}
+
+static struct verdict
+refs_found(struct judge *j, struct jsig *g)
+{
+	struct verdict v = passed();
+
+	for (size_t i = 0; i < g->s->n_refs; i++) {
+		const struct xref *x = &g->s->refs[i];
+
+		if (x->found == TRI_TRUE)
+			continue;
+		find(j, 1, x->found == TRI_FALSE ? FIND_FAIL : FIND_NOT_CHECKED, "ReferenceDataExistence", CV, ref_name(x),
+		    "give the data", "%s", x->note == NULL ? "not found" : x->note);
+		v = open_verdict(SUB_SIGNED_DATA_NOT_FOUND);
+	}
+	return v;
+}
+
+static struct verdict
+refs_intact(struct judge *j, struct jsig *g)
+{
+	struct verdict v = passed();
+
+	for (size_t i = 0; i < g->s->n_refs; i++) {
+		const struct xref *x = &g->s->refs[i];
+
+		if (x->found != TRI_TRUE)
+			continue;
+		if (x->name_differs)
+			find_level(j, 1, level_of(j, CHECK_REFERENCE_NAME_MATCH, context(g), POS_SIGNING), "ReferenceDataNameMatch", CV,
+			    ref_name(x), NULL, "found by its digest or as the only file, not by its name");
+		if (x->intact == TRI_TRUE)
+			continue;
+		find(j, 1, x->intact == TRI_FALSE ? FIND_FAIL : FIND_NOT_CHECKED, "ReferenceDataIntact", CV, ref_name(x), NULL, "%s",
+		    x->note != NULL ? x->note : x->intact == TRI_FALSE ? "its digest differs" : "could not be checked");
+		if (x->intact == TRI_FALSE)
+			v = failed(SUB_HASH_FAILURE);
+		else if (v.ind == IND_PASSED)
+			v = open_verdict(SUB_SIGNED_DATA_NOT_FOUND);
+	}
+	return v;
+}
+
+static struct verdict
+manifest_entries(struct judge *j, struct jsig *g, const struct xref *m)
+{
+	struct verdict v = passed();
+	enum check_level found = level_of(j, CHECK_MANIFEST_ENTRY_FOUND, context(g), POS_SIGNING),
+			 intact = level_of(j, CHECK_MANIFEST_ENTRY_INTACT, context(g), POS_SIGNING);
+
+	for (size_t i = 0; i < m->n_entries; i++) {
+		const struct xref *x = &m->entries[i];
+
+		if (x->found != TRI_TRUE && find_level(j, 1, found, "ManifestEntryExistence", CV, ref_name(x), "give the data",
+						"%s", x->note == NULL ? "not found" : x->note))
+			v = open_verdict(SUB_SIGNED_DATA_NOT_FOUND);
+		if (x->found == TRI_TRUE && x->intact != TRI_TRUE &&
+		    find_level(j, 1, intact, "ManifestEntryObjectIntact", CV, ref_name(x), NULL, "its digest differs"))
+			return failed(SUB_HASH_FAILURE);
+	}
+	return v;
+}
+
+static struct verdict
+judge_cv(struct judge *j, struct jsig *g)
+{
+	struct verdict v = refs_found(j, g), intact = refs_intact(j, g);
+
+	if (v.ind == IND_PASSED)
+		v = intact;
+	for (size_t i = 0; i < g->s->n_refs && v.ind == IND_PASSED; i++)
+		if (g->s->refs[i].n_entries > 0)
+			v = manifest_entries(j, g, &g->s->refs[i]);
+	g->r->value_intact = g->cert == NULL ? TRI_UNKNOWN : value_with(j, g, g->cert);
+	find(j, 1, g->r->value_intact == TRI_TRUE ? FIND_OK : g->r->value_intact == TRI_FALSE ? FIND_FAIL : FIND_NOT_CHECKED,
+	    "SignatureIntact", CV, g->r->id, NULL, "%s",
+	    g->r->value_intact == TRI_TRUE ? "SignatureValue is right" :
+	    g->r->value_intact == TRI_FALSE ? "SignatureValue is wrong" : "SignatureValue could not be checked");
+	if (v.ind != IND_PASSED || g->r->value_intact == TRI_TRUE)
+		return v;
+	return g->r->value_intact == TRI_FALSE ? failed(SUB_SIG_CRYPTO_FAILURE) : open_verdict(SUB_CRYPTO_CONSTRAINTS_FAILURE_NO_POE);
+}
+
+/* ---- acceptance without cryptography (5.2.8) ---- */
+
+static struct verdict
+judge_sav(struct judge *j, struct jsig *g)
+{
+	static const char CL[] = "EN 319 102-1 5.2.8";
+	const struct xsig *s = g->s;
+	struct verdict no = open_verdict(SUB_SIG_CONSTRAINTS_FAILURE);
+
+	if (s->signing_time == TIME_NONE) {
+		if (find_level(j, 1, level_of(j, CHECK_SIGNING_TIME_PRESENT, context(g), POS_SIGNING), "SigningTime", CL, g->r->id, NULL,
+			"missing"))
+			return no;
+	} else if (g->cert != NULL && (s->signing_time < g->cert->not_before || s->signing_time > g->cert->not_after) &&
+	    find_level(j, 1, level_of(j, CHECK_SIGNING_TIME_IN_CERT_RANGE, context(g), POS_SIGNING), "SigningTimeInCertRange", CL,
+		g->r->id, NULL, "the claimed time is outside the certificate's validity"))
+		return no;
+	if (s->props_ref == NULL && find_level(j, 1, LEVEL_FAIL, "SignedProperties", CL, g->r->id, NULL, "no signed properties"))
+		return no;
+	return passed();
+}
+
+/* ---- the process for basic signatures ---- */
+
+static void
+own_algorithms(struct judge *j, struct jsig *g)
+{
+	struct alg_use method = g->s->method;
+
+	if (method.key_bits == 0 && g->cert != NULL) {
+		method.key_bits = g->cert->own_key.key_bits;
+		method.q_bits = g->cert->own_key.q_bits;
+	}
+	subject_uses(j, &g->sub, &method);
+	for (size_t i = 0; i < g->s->n_refs; i++) {
+		struct alg_use use = {.digest = g->s->refs[i].digest.alg, .usage = USE_DATA};
+
+		subject_uses(j, &g->sub, &use);
+	}
+}
+
+/* A content time-stamp proves that the signature is younger than it (5.3.4 step 4). */
+static struct verdict
+with_content_stamps(const struct jsig *g, struct verdict x509)
+{
+	for (size_t i = 0; i < g->n_stamps; i++) {
+		const struct jstamp *t = &g->stamps[i];
+
+		if (!is_content_stamp(t) || t->r->basic.ind != IND_PASSED || g->cert == NULL)
+			continue;
+		if (verdict_is(x509, SUB_REVOKED_NO_POE) && t->tok->gen_time > g->sub.x->revoked_at)
+			return failed(SUB_REVOKED);
+		if ((verdict_is(x509, SUB_OUT_OF_BOUNDS_NO_POE) || verdict_is(x509, SUB_OUT_OF_BOUNDS_NOT_REVOKED)) &&
+		    t->tok->gen_time > g->cert->not_after)
+			return failed(SUB_EXPIRED);
+	}
+	return x509;
+}
+
+static struct verdict
+crypto_now(struct judge *j, struct jsig *g)
+{
+	const struct alg_use *weak = subject_weak(j, &g->sub, j->now);
+	char text[64];
+
+	if (weak == NULL)
+		return passed();
+	alg_text(weak, text, sizeof(text));
+	find(j, 1, FIND_FAIL, "Cryptographic", "EN 319 102-1 5.2.8", g->r->id, "a proof of existence before its end",
+	    "%s is not reliable now", text);
+	for (size_t i = 0; i < g->n_stamps; i++)
+		if (is_content_stamp(&g->stamps[i]) && g->stamps[i].r->basic.ind == IND_PASSED &&
+		    !alg_good(j, weak, g->stamps[i].tok->gen_time))
+			return open_verdict(SUB_CRYPTO_CONSTRAINTS_FAILURE);
+	return open_verdict(SUB_CRYPTO_CONSTRAINTS_FAILURE_NO_POE);
+}
+
+/* Everything is looked at, so that the report tells all; the verdict is the first failure in the order of 5.3.4. */
+void
+judge_basic(struct judge *j, struct jsig *g)
+{
+	struct verdict vci, x509 = passed(), crypto;
+	const char *fault = g->s->format_fault;
+
+	find(j, 0, FIND_INFO, "BasicSignatureValidation", "EN 319 102-1 5.3", g->r->id, NULL, "%s %s", g->r->format, g->r->id);
+	find(j, 1, fault == NULL ? FIND_OK : FIND_FAIL, "FormatChecking", "EN 319 102-1 5.2.2", g->r->id, NULL, "%s",
+	    fault == NULL ? "as the format demands" : fault);
+	identify(j, g);
+	vci = judge_policy(j, g);
+	own_algorithms(j, g);
+	if (g->cert != NULL)
+		g->sub.x = judge_cert(j, g->cert, context(g), LINE_SIGNER);
+	if (g->sub.x != NULL) {
+		find_verdict(j, 1, "X509CertificateValidation", "EN 319 102-1 5.2.6", g->cert->subject_text, g->sub.x->v);
+		findings_copy(j, &g->sub.x->f, 1);
+		x509 = with_content_stamps(g, g->sub.x->v);
+	}
+	g->cv = judge_cv(j, g);
+	g->sav = judge_sav(j, g);
+	crypto = crypto_now(j, g);
+
+	struct verdict order[] = {fault == NULL ? passed() : failed(SUB_FORMAT_FAILURE), g->isc, vci, g->cv, x509, g->sav, crypto};
+	g->r->basic = passed();
+	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]) && g->r->basic.ind == IND_PASSED; i++)
+		g->r->basic = order[i];
+	find_verdict(j, 1, "BasicSignatureValidation", "EN 319 102-1 5.3", g->r->id, g->r->basic);
+}
+
+/* ---- the process with time and long-term data ---- */
+
+#define LTV "EN 319 102-1 5.5.4"
+
+static int64_t
+best_time(struct judge *j, struct jsig *g)
+{
+	int64_t best = j->now;
+
+	for (size_t i = 0; i < g->n_stamps; i++) {
+		const struct jstamp *t = &g->stamps[i];
+
+		if (t->tok == NULL || t->xs->type != STAMP_SIGNATURE)
+			continue;
+		if (t->r->basic.ind == IND_PASSED && t->tok->gen_time < best)
+			best = t->tok->gen_time;
+	}
+	return best;
+}
+
+/* What else the chain says once the status of one certificate is mended. */
+static struct verdict
+rest_of_chain(const struct xcv *x, struct verdict mended)
+{
+	bool skipped = false;
+
+	if (x->path.ind != IND_PASSED)
+		return x->path;
+	for (size_t i = 0; x->chain != NULL && i + 1 < x->chain->n; i++) {
+		if (!skipped && x->at[i].ind == mended.ind && x->at[i].sub == mended.sub) {
+			skipped = true;
+			continue;
+		}
+		if (x->at[i].ind != IND_PASSED)
+			return x->at[i];
+	}
+	return passed();
+}
+
+static struct verdict
+in_bounds(const struct jsig *g)
+{
+	if (g->bst < g->cert->not_before)
+		return failed(SUB_NOT_YET_VALID);
+	if (g->bst > g->cert->not_after)
+		return open_verdict(SUB_OUT_OF_BOUNDS_NOT_REVOKED);
+	return passed();
+}
+
+static bool
+fresh_for(const struct judge *j, const struct jsig *g)
+{
+	const struct rev_answer *r = g->sub.x->rev[0];
+
+	return r != NULL && r->this_update >= g->bst + j->in->grace_seconds;
+}
+
+/* 5.5.4 step 4 and 7: is the basic status mended by the best signature time? */
+static struct verdict
+mend(struct judge *j, struct jsig *g, struct verdict v)
+{
+	const struct xcv *x = g->sub.x;
+	struct verdict fixed = v;
+
+	switch (v.sub) {
+	case SUB_NONE:
+	case SUB_OUT_OF_BOUNDS_NO_POE:
+		return x->chain != NULL && x->chain->n > 1 && g->bst < g->cert->not_before ? failed(SUB_NOT_YET_VALID) : v;
+	case SUB_REVOKED_NO_POE:
+	case SUB_REVOKED_CA_NO_POE:
+		if (x->revoked_at <= g->bst)
+			return v;
+		fixed = in_bounds(g);
+		break;
+	case SUB_OUT_OF_BOUNDS_NOT_REVOKED:
+		fixed = in_bounds(g);
+		break;
+	case SUB_CRYPTO_CONSTRAINTS_FAILURE_NO_POE:
+		/* of the signature itself only: certificates are the archival process's matter */
+		if (x->v.ind != IND_PASSED || subject_weak(j, &g->sub, g->bst) != NULL)
+			return v;
+		return passed();
+	case SUB_TRY_LATER:
+		if (x->on_hold ? x->revoked_at <= g->bst : !fresh_for(j, g))
+			return v;
+		fixed = in_bounds(g);
+		break;
+	default:
+		return v;
+	}
+	if (fixed.ind == IND_PASSED)
+		fixed = rest_of_chain(x, v);
+	if (fixed.ind == IND_PASSED)
+		fixed = g->sav;
+	if (fixed.ind == IND_PASSED && subject_weak(j, &g->sub, g->bst) != NULL)
+		fixed = open_verdict(SUB_CRYPTO_CONSTRAINTS_FAILURE_NO_POE);
+	return fixed;
+}
+
+static bool
+may_mend(struct verdict v)
+{
+	switch (v.sub) {
+	case SUB_CRYPTO_CONSTRAINTS_FAILURE_NO_POE:
+	case SUB_REVOKED_NO_POE:
+	case SUB_REVOKED_CA_NO_POE:
+	case SUB_TRY_LATER:
+	case SUB_OUT_OF_BOUNDS_NO_POE:
+	case SUB_OUT_OF_BOUNDS_NOT_REVOKED:
+		return v.ind == IND_INDETERMINATE;
+	default:
+		return v.ind == IND_PASSED;
+	}
+}
+
+void
+judge_ltv(struct judge *j, struct jsig *g)
+{
+	struct verdict v = g->r->basic;
+	char when[TIME_TEXT];
+
+	g->bst = j->now;
+	if (may_mend(v) && g->sub.x != NULL && g->cv.ind == IND_PASSED) {
+		g->bst = best_time(j, g);
+		/* 5.5.4 step 2: the data of every certificate of the chain, the signing one's own status aside */
+		v = g->sub.x->revocation_missing ? open_verdict(SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE) : mend(j, g, v);
+	}
+	g->r->ltv = v;
+	time_text(g->bst, when);
+	find_verdict(j, 0, "LongTermValidation", LTV, g->r->id, v);
+	find(j, 1, FIND_INFO, "BestSignatureTime", LTV, g->r->id, NULL, "%s", when);
+}

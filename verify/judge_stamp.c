@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/* Time-stamps: opened, their imprints recomputed, and the basic validation of EN 319 102-1 5.4 at the validation time. */
+#include "verify/judge.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define CLAUSE "EN 319 102-1 5.4"
+
+bool
+is_content_stamp(const struct jstamp *t)
+{
+	return t->xs != NULL && (t->xs->type == STAMP_ALL_DATA || t->xs->type == STAMP_INDIVIDUAL_DATA);
+}
+
+/* Is what the token promises the digest of what the stamp covers? */
+static struct verdict
+imprint_verdict(struct judge *j, struct jsig *g, struct jstamp *t)
+{
+	struct digest d = {0};
+	struct err e = {0};
+	enum err_code rc = stamp_imprint(j->doc, g->s, t->xs, t->tok->imprint.alg, &d, &e);
+
+	switch (rc) {
+	case ERR_OK:
+		break;
+	case ERR_NOTFOUND:
+		find(j, 1, FIND_FAIL, "TimestampImprintFound", CLAUSE, t->r->id, "give the detached data", "%s", e.text);
+		return open_verdict(SUB_SIGNED_DATA_NOT_FOUND);
+	case ERR_FORMAT:
+	case ERR_UNSUPPORTED:
+	case ERR_LIMIT:
+	case ERR_REFUSED:
+		find(j, 1, FIND_FAIL, "TimestampImprintFound", CLAUSE, t->r->id, NULL, "%s", e.text);
+		t->r->imprint_intact = rc == ERR_FORMAT ? TRI_FALSE : TRI_UNKNOWN;
+		return rc == ERR_FORMAT ? failed(SUB_HASH_FAILURE) : open_verdict(SUB_SIGNED_DATA_NOT_FOUND);
+	default:
+		judge_broke(j, &e);
+		return open_verdict(SUB_NONE);
+	}
+	t->r->imprint_intact = digest_eq(&d, &t->tok->imprint) ? TRI_TRUE : TRI_FALSE;
+	find(j, 1, t->r->imprint_intact == TRI_TRUE ? FIND_OK : FIND_FAIL, "TimestampImprintIntact", CLAUSE, t->r->id, NULL, "%s",
+	    t->r->imprint_intact == TRI_TRUE ? "the octets it covers have its digest" : "the octets it covers have another digest");
+	return t->r->imprint_intact == TRI_TRUE ? passed() : failed(SUB_HASH_FAILURE);
+}
+
+static struct verdict
+token_verdict(struct judge *j, struct jstamp *t)
+{
+	switch (t->signer.problem) {
+	case TOKEN_OK:
+		return passed();
+	case TOKEN_NO_SIGNER:
+		find(j, 1, FIND_FAIL, "TimestampSigner", CLAUSE, t->r->id, "the TSA's certificate", "certificate not found");
+		return open_verdict(SUB_NO_SIGNING_CERTIFICATE_FOUND);
+	case TOKEN_HASH:
+		find(j, 1, FIND_FAIL, "TimestampSignature", CLAUSE, t->r->id, NULL, "the token's own content has another digest");
+		return failed(SUB_HASH_FAILURE);
+	case TOKEN_SIGNATURE:
+		find(j, 1, FIND_FAIL, "TimestampSignature", CLAUSE, t->r->id, NULL, "the token's signature is wrong");
+		return failed(SUB_SIG_CRYPTO_FAILURE);
+	default:
+		find(j, 1, FIND_FAIL, "TimestampFormat", CLAUSE, t->r->id, NULL, "not a time-stamp token of RFC 3161");
+		return failed(SUB_FORMAT_FAILURE);
+	}
+}
+
+void
+stamp_token_verdict(struct judge *j, struct jstamp *t)
+{
+	t->cv = token_verdict(j, t);
+}
+
+/* Facts of the token into the report; t->tok is set. */
+void
+stamp_open(struct judge *j, struct jstamp *t)
+{
+	struct report_stamp *r = t->r;
+	struct err e = {0};
+
+	r->time_utc = t->tok->gen_time;
+	r->imprint = (struct alg_use){.digest = t->tok->imprint.alg, .usage = USE_TIMESTAMPS};
+	r->tsa_not_after = r->ca_not_after = TIME_MAX;
+	memcpy(t->sub.key, t->tok->sha256, 32);
+	if (pool_token_signer(&j->pool, t->tok, &t->signer, &e) != ERR_OK) {
+		judge_broke(j, &e);
+		return;
+	}
+	r->signed_with = t->signer.signed_with;
+	r->signed_with.usage = USE_TIMESTAMPS;
+	if (t->signer.problem == TOKEN_OK)
+		subject_uses(j, &t->sub, &r->signed_with);
+	if (t->signer.cert == NULL)
+		return;
+	r->tsa_subject = mem_dupstr(t->signer.cert->subject_text);
+	if (r->tsa_subject == NULL)
+		judge_nomem(j);
+	memcpy(r->tsa_sha256, t->signer.cert->sha256, 32);
+	r->tsa_not_after = t->signer.cert->not_after;
+}
+
+/* cv is known: the chain, then the algorithms at the validation time. */
+void
+stamp_basic(struct judge *j, struct jstamp *t)
+{
+	struct report_stamp *r = t->r;
+	const struct alg_use *weak;
+
+	r->basic = t->cv;
+	if (t->signer.cert != NULL && t->signer.problem != TOKEN_NO_SIGNER)
+		t->sub.x = judge_cert(j, t->signer.cert, CTX_TIMESTAMP, LINE_TSA);
+	if (t->sub.x != NULL) {
+		find_verdict(j, 1, "X509CertificateValidation", "EN 319 102-1 5.2.6", r->tsa_subject, t->sub.x->v);
+		findings_copy(j, &t->sub.x->f, 1);
+	}
+	if (r->basic.ind == IND_PASSED && t->sub.x != NULL)
+		r->basic = t->sub.x->v;
+	if (r->basic.ind == IND_PASSED && (weak = subject_weak(j, &t->sub, j->now)) != NULL) {
+		char text[64];
+
+		alg_text(weak, text, sizeof(text));
+		find(j, 1, FIND_FAIL, "Cryptographic", CLAUSE, r->id, "a newer time-stamp over it", "%s is not reliable now", text);
+		r->basic = open_verdict(SUB_CRYPTO_CONSTRAINTS_FAILURE_NO_POE);
+	}
+	r->verdict = r->basic;
+}
+
+static void
+judge_stamp(struct judge *j, struct jsig *g, struct jstamp *t)
+{
+	struct report_stamp *r = t->r;
+	char when[TIME_TEXT];
+
+	if (t->tok == NULL) {
+		find(j, 0, FIND_FAIL, "Timestamp", CLAUSE, r->id, NULL, "%s: no readable token%s%s", stamp_type_name(r->type),
+		    t->xs->note == NULL ? "" : ": ", t->xs->note == NULL ? "" : t->xs->note);
+		r->basic = r->verdict = failed(SUB_FORMAT_FAILURE);
+		r->time_utc = TIME_NONE;
+		r->tsa_not_after = r->ca_not_after = TIME_MAX;
+		return;
+	}
+	stamp_open(j, t);
+	time_text(r->time_utc, when);
+	find(j, 0, FIND_INFO, "Timestamp", CLAUSE, r->id, NULL, "%s of %s by %s", stamp_type_name(r->type), when,
+	    r->tsa_subject == NULL ? "?" : r->tsa_subject);
+	struct verdict token = token_verdict(j, t);
+	struct verdict imprint = imprint_verdict(j, g, t);
+	t->cv = token.ind == IND_INDETERMINATE ? token : imprint.ind != IND_PASSED ? imprint : token;
+	if (!t->signer.tsa_name_match)
+		find_level(j, 1, level_of(j, CHECK_TSA_NAME_MATCH, CTX_TIMESTAMP, POS_SIGNING), "TSAGeneralNameContentMatch",
+		    "RFC 3161 2.4.2", r->id, NULL, "the tsa field names another");
+	stamp_basic(j, t);
+	find_verdict(j, 1, "BasicTimestampValidation", CLAUSE, stamp_type_name(r->type), r->basic);
+}
+
+/* 5.5.4: content, then signature, then references, then archive: each no earlier than those before it. */
+static void
+judge_order(struct judge *j, struct jsig *g)
+{
+	static const int RANK[] = {[STAMP_ALL_DATA] = 0, [STAMP_INDIVIDUAL_DATA] = 0, [STAMP_SIGNATURE] = 1,
+	    [STAMP_SIG_AND_REFS] = 2, [STAMP_REFS_ONLY] = 2, [STAMP_ARCHIVE] = 3};
+
+	for (size_t a = 0; a < g->n_stamps; a++)
+		for (size_t b = 0; b < g->n_stamps; b++) {
+			const struct jstamp *x = &g->stamps[a], *y = &g->stamps[b];
+
+			if (x->tok == NULL || y->tok == NULL || RANK[x->xs->type] >= RANK[y->xs->type] ||
+			    x->tok->gen_time <= y->tok->gen_time)
+				continue;
+			find_level(j, 0, level_of(j, CHECK_TIMESTAMP_COHERENCE, CTX_SIGNATURE, POS_SIGNING), "TimestampCoherence",
+			    "EN 319 102-1 5.5.4", y->r->id, NULL, "TIMESTAMP_ORDER: %s is older than the %s it follows",
+			    stamp_type_name(y->xs->type), stamp_type_name(x->xs->type));
+			return;
+		}
+}
+
+void
+judge_stamps(struct judge *j, struct jsig *g)
+{
+	for (size_t i = 0; i < g->n_stamps; i++)
+		judge_stamp(j, g, &g->stamps[i]);
+	judge_order(j, g);
+}
