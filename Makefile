@@ -21,10 +21,11 @@ objs = $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard $(1)/*.c)))
 
 TOOL_OBJS = $(call objs,tools)
 PKI_OBJS = $(call objs,tests/pki)
+CORPUS_OBJS = $(call objs,tests/corpus)
 KIT_OBJS = $(BUILD)/tests/kit.o
 TESTS = $(patsubst tests/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/t_*.c)))
 
-.PHONY: all check check-asan clean layers
+.PHONY: all check check-asan clean corpus layers
 all: $(if $(TOOL_OBJS),$(BUILD)/everseal) $(if $(PKI_OBJS),$(BUILD)/testpki)
 
 $(BUILD)/%.o: %.c
@@ -45,6 +46,14 @@ $(BUILD)/testpki: $(PKI_OBJS) $(BUILD)/libbase.a
 
 $(BUILD)/tests/t_%: $(BUILD)/tests/t_%.o $(KIT_OBJS) $(LIBS)
 	$(CC) $(LDFLAGS_ALL) -o $@ $< $(KIT_OBJS) $(LIBS) $(PKG_LIBS) -lcmocka
+
+# The outside corpus (EVERSEAL_SHARED, else ../shared); what differs is told in build/corpus/differences.tsv.
+$(BUILD)/corpus/run: $(CORPUS_OBJS) $(LIBS)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) -o $@ $(CORPUS_OBJS) $(LIBS) $(PKG_LIBS)
+
+corpus: $(BUILD)/corpus/run
+	$(BUILD)/corpus/run --out $(BUILD)/corpus/differences.tsv
 
 tests: all $(TESTS)
 
