@@ -48,7 +48,8 @@ void augment_have(const struct xsig *s, struct augment_have *out);
 
 /*
  * Append the text of one addition, and note it in have. alg: digest of references. ERR_UNSUPPORTED: refs stand already (they
- * must not be replaced), X without refs; ERR_FORMAT: an object that is not what it claims to be; ERR_USAGE: nothing to put in.
+ * must not be replaced), X without refs; ERR_FORMAT: an object that is not what it claims to be; ERR_USAGE: a stamp
+ * without a token, references to no certificate. Values without an object add nothing.
  */
 MUST_USE enum err_code augment_text(struct pki *pki, const struct augment_add *add, enum digest_alg alg,
     struct augment_have *have, struct buf *out, struct err *e);

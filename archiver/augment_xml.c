@@ -317,22 +317,21 @@ both_values(const struct augment_add *add, const char *declare, struct buf *out)
 	buf_adds(out, "</xades:RevocationValues>");
 }
 
-static enum err_code
-values_text(const struct augment_add *add, struct augment_have *have, struct buf *out, struct err *e)
+static void
+values_text(const struct augment_add *add, struct augment_have *have, struct buf *out)
 {
 	const char *name = add->kind == ADD_TSVD ? "xades141:TimeStampValidationData" : "xades141:AnyValidationData";
 	if (add->n_objects == 0)
-		return err_set(e, ERR_USAGE, "validation data without an object");
+		return;
 	/* A second CertificateValues would end the baseline (at most one each), so more goes into AnyValidationData. */
 	if (add->kind == ADD_VALUES && !have->values) {
 		both_values(add, DECLARE_132, out);
 		have->values = true;
-		return ERR_OK;
+		return;
 	}
 	buf_addf(out, "<%s" DECLARE_132 DECLARE_141 ">", name);
 	both_values(add, "", out);
 	buf_addf(out, "</%s>", name);
-	return ERR_OK;
 }
 
 enum err_code
@@ -352,7 +351,8 @@ augment_text(struct pki *pki, const struct augment_add *add, enum digest_alg alg
 	case ADD_VALUES:
 	case ADD_TSVD:
 	case ADD_ANYVD:
-		rc = values_text(add, have, out, e);
+		values_text(add, have, out);
+		rc = ERR_OK;
 		break;
 	default:
 		return err_set(e, ERR_USAGE, "addition of an unknown kind");

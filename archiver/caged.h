@@ -117,7 +117,8 @@ MUST_USE enum err_code caged_tsa_material(struct caged *c, struct slice token, s
  * { "signature": index, "digest": "SHA512",
  *   "add": [ { "do": "T"|"X"|"A", "token": base64 } | { "do": "refs"|"values"|"tsvd"|"anyvd", "objects": [sha256 ...] } ... ],
  *   "imprint": "T"|"X"|"A"|null }
- * Objects named by sha256 come from material, from the document, or are anchors. "imprint" set: answer { "imprint": "sha512:hex", "gen_after": ISO } of a new stamp
+ * Objects named by sha256 come from material, from the document, or are anchors. Each is put in once; refs
+ * leave out the signing certificate, values too where KeyInfo has it; an empty list adds nothing. "imprint" set: answer { "imprint": "sha512:hex", "gen_after": ISO } of a new stamp
  * of that kind standing after "add". Else the final text, checked by parsing the new file: every signature's and
  * old stamp's outcome as before, the new stamps' imprints right, the old file an ordered subsequence:
  * { "offset": n, "text": base64 octets to insert there, "sha256", "sha512", "size", "level": text, "judge": as caged_judge of the new file }.

@@ -130,19 +130,55 @@ object_find(const struct extension *x, const char *name, struct augment_object *
 	return err_set(e, ERR_NOTFOUND, "object %s is not in the material", name);
 }
 
+static bool
+listed(const struct augment_object *v, size_t n, const struct augment_object *o)
+{
+	for (size_t i = 0; i < n; i++)
+		if (v[i].kind == o->kind && slice_eq(v[i].der, o->der))
+			return true;
+	return false;
+}
+
+static bool
+in_key_info(const struct xsig *s, struct slice der)
+{
+	for (size_t i = 0; i < s->n_embedded; i++)
+		if (s->embedded[i].place == IN_KEY_INFO && slice_eq(s->embedded[i].der, der))
+			return true;
+	return false;
+}
+
+/* References leave out the signing certificate, values leave it out where KeyInfo has it (xades.md 5.1). */
+static bool
+left_out(const struct extension *x, enum augment_kind kind, const struct augment_object *o)
+{
+	uint8_t sha[32];
+	const struct report_signature *r = &x->was->sigs[x->at];
+	if (o->kind != MAT_CERT || r->signer_subject == NULL || (kind != ADD_REFS && kind != ADD_VALUES) ||
+	    digest_sha256(o->der, sha, NULL) != ERR_OK || memcmp(sha, r->signer_sha256, 32) != 0)
+		return false;
+	return kind == ADD_REFS || in_key_info(x->s, o->der);
+}
+
+/* Each once, in the order given. */
 static enum err_code
-objects_find(const struct extension *x, const json_t *names, struct augment_object **out, size_t *n, struct err *e)
+objects_find(const struct extension *x, enum augment_kind kind, const json_t *names, struct augment_object **out, size_t *n,
+    struct err *e)
 {
 	AUTO(mem) struct augment_object *v = NULL;
-	*n = json_array_size(names);
-	if (*n > OBJECTS_MAX)
-		return err_set(e, ERR_LIMIT, "%zu objects, at most %d", *n, OBJECTS_MAX);
-	v = mem_new(*n + 1, sizeof(*v));
+	size_t named = json_array_size(names);
+	*n = 0;
+	if (named > OBJECTS_MAX)
+		return err_set(e, ERR_LIMIT, "%zu objects, at most %d", named, OBJECTS_MAX);
+	v = mem_new(named + 1, sizeof(*v));
 	if (v == NULL)
 		return err_nomem(e);
-	for (size_t i = 0; i < *n; i++)
-		if (object_find(x, json_string_value(json_array_get(names, i)), &v[i], e) != ERR_OK)
+	for (size_t i = 0; i < named; i++) {
+		if (object_find(x, json_string_value(json_array_get(names, i)), &v[*n], e) != ERR_OK)
 			return err_wrap(e, "object %zu", i);
+		if (!left_out(x, kind, &v[*n]) && !listed(v, *n, &v[*n]))
+			(*n)++;
+	}
 	*out = TAKE(v);
 	return ERR_OK;
 }
@@ -162,7 +198,7 @@ addition(struct extension *x, struct pki *pki, const json_t *row, struct err *e)
 	if (text != NULL && base64_to(slice_str(text), &token, e) != ERR_OK)
 		return err_wrap(e, "addition %s", what);
 	add.token = buf_slice(&token);
-	if (objects_find(x, json_object_get(row, "objects"), &objects, &add.n_objects, e) != ERR_OK)
+	if (objects_find(x, add.kind, json_object_get(row, "objects"), &objects, &add.n_objects, e) != ERR_OK)
 		return err_wrap(e, "addition %s", what);
 	add.objects = objects;
 	x->n_stamps += add.kind == ADD_T || add.kind == ADD_X || add.kind == ADD_A;
