@@ -108,6 +108,16 @@ material_at(const struct material *m, size_t i)
 	return (struct material_item){m->v[i].kind, slice_of(m->v[i].p, m->v[i].n)};
 }
 
+bool
+material_get(const struct material *m, size_t i, enum material_kind *kind, struct slice *octets)
+{
+	if (i >= material_count(m))
+		return false;
+	*kind = m->v[i].kind;
+	*octets = slice_of(m->v[i].p, m->v[i].n);
+	return true;
+}
+
 /* Over kinds and digests, in their order: names the set, whatever order it was gathered in. */
 enum err_code
 material_digest(const struct material *m, struct digest *out, struct err *e)
