@@ -420,11 +420,7 @@ breaks_encoding(const xmlError *error)
 	return error->code == XML_I18N_CONV_FAILED || error->code == XML_IO_ENCODER;
 }
 
-/*
- * The first error counts, but out of memory before all: it leaves a tree with holes, and
- * whatever is said afterwards is its consequence. Stopping the parser is not allowed
- * from here; the reader sees err and dries up.
- */
+/* The first error counts. Stopping the parser is not allowed from here; the reader sees err and dries up. */
 static void
 note_error(struct guard *g, const xmlError *error)
 {
@@ -482,11 +478,47 @@ hand_out(void *ctx, char *to, int n)
 	return (int)take;
 }
 
+/* --- memory -------------------------------------------------------------- */
+
+/*
+ * libxml2 2.9 does not tell every failed allocation: some look like a malformed
+ * document, some leave a tree without the attribute or namespace that did not
+ * fit. Its hooks take no context, hence the one variable of a thread here.
+ */
+static _Thread_local bool memory_failed;
+
+static void *
+noting_malloc(size_t n)
+{
+	void *p = malloc(n);
+
+	memory_failed |= p == NULL;
+	return p;
+}
+
+static void *
+noting_realloc(void *p, size_t n)
+{
+	p = realloc(p, n);
+	memory_failed |= p == NULL;
+	return p;
+}
+
+static char *
+noting_strdup(const char *s)
+{
+	char *p = strdup(s);
+
+	memory_failed |= p == NULL;
+	return p;
+}
+
 /* --- load ---------------------------------------------------------------- */
 
 void
 xml_init(void)
 {
+	xmlMemSetup(free, noting_malloc, noting_realloc, noting_strdup);
 	xmlInitParser();
 	/* Errors without a parser context (conversion, memory, C14N) would go to stderr otherwise. */
 	xmlSetStructuredErrorFunc(NULL, on_any_error);
@@ -556,14 +588,16 @@ parse(struct guard *g, xmlDocPtr *out, struct err *e)
 	/* HUGE lifts libxml2's own caps (10 MB a text), which our documents exceed; the guard counts instead. */
 	const int options = XML_PARSE_NONET | XML_PARSE_HUGE | XML_PARSE_NOXINCNODE;
 	AUTO(xml_doc) xmlDocPtr doc = NULL;
-	xmlParserCtxtPtr ctx = xmlNewParserCtxt();
+	xmlParserCtxtPtr ctx;
 
+	memory_failed = false;
+	ctx = xmlNewParserCtxt();
 	if (ctx == NULL)
 		return err_nomem(e);
 	doc = read_all(ctx, g, options);
-	if (doc == NULL && g->err.code == ERR_OK && ctx->errNo == XML_ERR_NO_MEMORY)
-		err_nomem(&g->err);
 	xmlFreeParserCtxt(ctx);
+	if (memory_failed)
+		err_nomem(&g->err);
 	xmlResetLastError();
 	if (doc == NULL && g->err.code == ERR_OK)
 		err_set(&g->err, ERR_FORMAT, "not well-formed");

@@ -30,7 +30,7 @@ struct xml_limits {
 	size_t max_text_bytes; /* one text, CDATA, comment, PI or attribute value [256 MiB] */
 };
 
-/* libxml2 made ready and its printing to stderr turned off. Once per process, before any thread; repeated calls do nothing. */
+/* libxml2 made ready, its printing to stderr turned off, its allocations watched. In main, before any thread; again does no harm. */
 void xml_init(void);
 
 /*
