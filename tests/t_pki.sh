@@ -137,13 +137,21 @@ ok "nothing for one that is not born yet" not curl -sf "$url/ca/ca1-2.crt"
 bad() { "$testpki" misbehave pki --service "$1" --mode "$2" --count "${3:-1}"; }
 http() { curl -s -o /dev/null -w '%{http_code}' "$url/$1"; }
 wrong_stamp() { bad tsa1 "$1" && not stamped tsa1 && stamped tsa1; }
-for mode in wrong-nonce wrong-imprint expired-tsa garbage; do
+for mode in wrong-nonce wrong-imprint expired-tsa wrong-ess two-signers rejected-token garbage; do
 	ok "tsa1 $mode" wrong_stamp $mode
 done
 no_nonce() { bad tsa1 no-nonce && stamp tsa1 && openssl ts -reply -in r.tsr -text | grep 'Nonce: unspecified'; }
 ok "tsa1 no-nonce" no_nonce
 late() { bad tsa1 late && stamp tsa1 && openssl ts -reply -in r.tsr -text | grep 'Time stamp: Jan  1 01:00:00 2026'; }
 ok "tsa1 late" late
+early() { bad tsa1 early && stamp tsa1 && openssl ts -reply -in r.tsr -text | grep 'Time stamp: Dec 31 23:00:00 2025'; }
+ok "tsa1 early" early
+no_cert() { bad tsa1 no-cert && stamp tsa1 && openssl ts -reply -in r.tsr -token_out | openssl cms -cmsout -inform DER -print | grep -A1 'certificates:' | grep ABSENT; }
+ok "tsa1 no-cert" no_cert
+both() { bad tsa1 rejected-token && stamp tsa1 && [ "$(wc -c <r.tsr)" -gt 500 ] && hex <r.tsr | grep '^3082....3003020102'; }
+ok "tsa1 rejected-token has a token" both
+two() { bad tsa1 two-signers && stamp tsa1 && [ "$(openssl asn1parse -inform DER -in r.tsr | grep -c 'signingCertificateV2')" = 2 ]; }
+ok "tsa1 two-signers are two" two
 rejects() { bad tsa1 "$1" && stamp tsa1 && [ "$(hex <r.tsr)" = "$2" ]; }
 ok "tsa1 badalg" rejects badalg 3009300702010203020780
 ok "tsa1 try-later" rejects try-later 300a30080201020303010002
@@ -177,6 +185,22 @@ stale() {
 		end=$(openssl crl -in root-1.crl.pem -noout -nextupdate | cut -d= -f2) && [ "$(date -u -d "$end" +%s)" -lt "$(now)" ]
 }
 ok "crl stale-crl" stale
+old_answer() { bad ocsp stale-ocsp; ocsp alice good; grep 'This Update: Dec 24 00:00:00 2025' ocsp.out; }
+ok "ocsp stale-ocsp" old_answer
+other() { bad ocsp wrong-cert; not ocsp alice good && grep 'Response verify OK' ocsp.out && grep -i 'no status found' ocsp.out; }
+ok "ocsp wrong-cert" other
+kind() { bad crl "$1" && curl -sf "$url/crl/ca1-1.crl" | openssl crl -inform DER -noout -text | grep -A2 "$2" | grep -i "$3" && crl ca1-1 && openssl crl -in ca1-1.crl.pem -noout -text >c.txt && not grep -q "$2" c.txt; }
+ok "crl delta-crl" kind delta-crl 'X509v3 Delta CRL Indicator: critical' 1
+ok "crl indirect-crl" kind indirect-crl 'Issuing Distribution Point: critical' 'Indirect CRL'
+ok "crl only-ca-crl" kind only-ca-crl 'Issuing Distribution Point: critical' 'Only CA Certificates'
+foreign_crl() { bad crl foreign-crl && curl -sf "$url/crl/ca1-1.crl" | openssl crl -inform DER -noout -CAfile pki/ca/ca1-1.crt -verify 2>&1 | grep 'verify failure'; }
+ok "crl foreign-crl" foreign_crl
+empty() { bad aia empty && [ "$(curl -sf "$url/ca/ca1-1.crt" | wc -c)" = 0 ]; }
+ok "aia empty" empty
+wait_a_minute() { bad tsa2 http429 && curl -si --data-binary @q.tsq "$url/tsa2" | tr -d '\r' >h && grep '^HTTP/1.1 429' h && grep '^Retry-After: 60$' h; }
+ok "tsa2 http429" wait_a_minute
+round() { bad crl redirect -1 && not curl -sL --max-redirs 3 "$url/crl/ca1-1.crl" -o /dev/null && "$testpki" misbehave pki --clear --service crl && crl ca1-1; }
+ok "crl redirect" round
 code() { bad "$1" "$2" && [ "$(http "$3")" = "$4" ] && [ "$(http "$3")" = 200 ]; }
 for row in "http400 400" "http404 404" "http500 500" "away 503"; do
 	# shellcheck disable=SC2086 # two words

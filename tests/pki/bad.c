@@ -25,8 +25,22 @@ static const struct {
     [BAD_REVOKED_TSA] = {"revoked-tsa", TSA,
 	"signs with a revoked certificate"},
     [BAD_LATE] = {"late", TSA, "genTime an hour ahead"},
+    [BAD_EARLY] = {"early", TSA, "genTime an hour behind"},
+    [BAD_NO_CERT] = {"no-cert", TSA, "leaves its certificate out"},
+    [BAD_WRONG_ESS] = {"wrong-ess", TSA,
+	"signingCertificateV2 names its CA's certificate"},
+    [BAD_TWO_SIGNERS] = {"two-signers", TSA, "a token with two SignerInfos"},
+    [BAD_REJECTED_TOKEN] = {"rejected-token", TSA,
+	"status rejection, and a token all the same"},
     [BAD_ALG] = {"badalg", TSA, "rejects: badAlg"},
     [BAD_STALE_CRL] = {"stale-crl", CRL, "gives the list that has ended"},
+    [BAD_DELTA_CRL] = {"delta-crl", CRL, "a delta in the list's place"},
+    [BAD_INDIRECT_CRL] = {"indirect-crl", CRL, "says that it is indirect"},
+    [BAD_ONLY_CA_CRL] = {"only-ca-crl", CRL, "says that it is for CAs alone"},
+    [BAD_FOREIGN_CRL] = {"foreign-crl", CRL, "signs with another CA's key"},
+    [BAD_STALE_OCSP] = {"stale-ocsp", OCSP, "an answer of eight days ago"},
+    [BAD_WRONG_CERT] = {"wrong-cert", OCSP,
+	"an answer about another certificate"},
     [BAD_UNAUTHORISED] = {"unauthorised-responder", OCSP,
 	"answers by the delegate of another CA"},
     [BAD_NO_EKU] = {"no-eku", OCSP,
@@ -36,12 +50,15 @@ static const struct {
 	"status tryLater, or rejection timeNotAvailable"},
     [BAD_HTTP400] = {"http400", ALL, "HTTP 400"},
     [BAD_HTTP404] = {"http404", ALL, "HTTP 404"},
+    [BAD_HTTP429] = {"http429", ALL, "HTTP 429, Retry-After: 60"},
     [BAD_HTTP500] = {"http500", ALL, "HTTP 500"},
     [BAD_AWAY] = {"away", ALL, "HTTP 503 for everything"},
     [BAD_SLOW] = {"slow", ALL, "the body octet by octet, one a second"},
     [BAD_CUTOFF] = {"cutoff", ALL, "closes in the middle of the body"},
     [BAD_ENDLESS] = {"endless", ALL, "a body that does not end"},
     [BAD_HTML] = {"html", ALL, "HTTP 200 with a web page"},
+    [BAD_EMPTY] = {"empty", ALL, "HTTP 200 and nothing"},
+    [BAD_REDIRECT] = {"redirect", ALL, "HTTP 302 to the same address"},
     [BAD_GARBAGE] = {"garbage", ALL,
 	"the right type, one octet of the body changed"},
 };
@@ -145,16 +162,20 @@ bad_clear(const struct pki *p, const char *service, struct err *e)
 	return ERR_OK;
 }
 
+static const char *
+where_word(int where)
+{
+	return where == ALL            ? "all"
+	       : where == (TSA | OCSP) ? "tsa, ocsp"
+	       : where == TSA          ? "tsa"
+	       : where == OCSP         ? "ocsp"
+				       : "crl";
+}
+
 void
 bad_list(void)
 {
 	for (enum bad m = BAD_NONE + 1; m < BAD_MODES; m++)
-		printf("  %-24s %s%s%s%s%s\n", modes[m].word,
-		    modes[m].where == ALL ? "all   " : "",
-		    modes[m].where == TSA ? "tsa   " : "",
-		    modes[m].where == OCSP ? "ocsp  " : "",
-		    modes[m].where == CRL            ? "crl   "
-		    : modes[m].where == (TSA | OCSP) ? "tsa, ocsp  "
-						     : "",
-		    modes[m].what);
+		printf("  %-24s %-10s %s\n", modes[m].word,
+		    where_word(modes[m].where), modes[m].what);
 }

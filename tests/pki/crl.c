@@ -151,9 +151,28 @@ entries(const struct issued *all, const char *ca, int64_t from)
 	return n;
 }
 
+/* What makes the list another kind of list, critical as RFC 5280 asks. */
+static bool
+add_oddity(X509_CRL *crl, enum bad mode)
+{
+	AUTO(pki_int) ASN1_INTEGER *base = ASN1_INTEGER_new();
+	AUTO(pki_ext) X509_EXTENSION *idp = NULL;
+
+	if (mode == BAD_DELTA_CRL)
+		return base != NULL && ASN1_INTEGER_set(base, 1) == 1 &&
+		       X509_CRL_add1_ext_i2d(crl, NID_delta_crl, base, 1, 0) ==
+			   1;
+	if (mode != BAD_INDIRECT_CRL && mode != BAD_ONLY_CA_CRL)
+		return true;
+	idp = X509V3_EXT_nconf_nid(NULL, NULL, NID_issuing_distribution_point,
+	    mode == BAD_ONLY_CA_CRL ? "critical,onlyCA:TRUE"
+				    : "critical,indirectCRL:TRUE");
+	return idp != NULL && X509_CRL_add_ext(crl, idp, -1) == 1;
+}
+
 static enum err_code
-sign(const struct authority *ca, const struct issued *all, int64_t from,
-    int64_t next, struct buf *out, struct err *e)
+sign(const struct authority *ca, EVP_PKEY *key, const struct issued *all,
+    int64_t from, int64_t next, enum bad mode, struct buf *out, struct err *e)
 {
 	AUTO(pki_crl) X509_CRL *crl = X509_CRL_new();
 	uint8_t *der = NULL;
@@ -163,7 +182,8 @@ sign(const struct authority *ca, const struct issued *all, int64_t from,
 	    X509_CRL_set_issuer_name(crl, X509_get_subject_name(ca->cert)) !=
 		1 ||
 	    !set_times(crl, from, next) ||
-	    !add_extensions(crl, ca, from, entries(all, ca->id, from)))
+	    !add_extensions(crl, ca, from, entries(all, ca->id, from)) ||
+	    !add_oddity(crl, mode))
 		return err_openssl(e, ERR_BUG, "CRL of %s", ca->id);
 	for (; all != NULL; all = all->next)
 		if (all->revoked_utc != TIME_NONE &&
@@ -172,7 +192,7 @@ sign(const struct authority *ca, const struct issued *all, int64_t from,
 			return err_openssl(
 			    e, ERR_BUG, "CRL of %s: entry", ca->id);
 	X509_CRL_sort(crl);
-	if (X509_CRL_sign(crl, ca->key, key_digest(ca->key)) == 0 ||
+	if (X509_CRL_sign(crl, key, key_digest(key)) == 0 ||
 	    (n = i2d_X509_CRL(crl, &der)) <= 0)
 		return err_openssl(e, ERR_BUG, "CRL of %s: signing", ca->id);
 	buf_add(out, der, (size_t)n);
@@ -180,8 +200,31 @@ sign(const struct authority *ca, const struct issued *all, int64_t from,
 	return buf_ok(out, e);
 }
 
+static bool
+odd(enum bad mode)
+{
+	return mode == BAD_DELTA_CRL || mode == BAD_INDIRECT_CRL ||
+	       mode == BAD_ONLY_CA_CRL || mode == BAD_FOREIGN_CRL;
+}
+
+static enum err_code
+sign_odd(struct pki *p, const struct authority *ca, const struct issued *all,
+    int64_t from, int64_t next, int64_t now, enum bad mode, struct buf *out,
+    struct err *e)
+{
+	const char *other =
+	    ca->line != NULL && strcmp(ca->line->name, "ca2") == 0 ? "ca1"
+								   : "ca2";
+	struct authority *by;
+
+	if (authority_now(p, line_find(other), now, &by, e) != ERR_OK)
+		return e->code;
+	return sign(ca, mode == BAD_FOREIGN_CRL ? by->key : ca->key, all, from,
+	    next, mode, out, e);
+}
+
 enum err_code
-crl_make(struct pki *p, struct authority *ca, int64_t now, bool stale,
+crl_make(struct pki *p, struct authority *ca, int64_t now, enum bad mode,
     struct buf *out, struct err *e)
 {
 	const struct issued *all;
@@ -191,7 +234,9 @@ crl_make(struct pki *p, struct authority *ca, int64_t now, bool stale,
 
 	if (issued_all(p, &all, e) != ERR_OK)
 		return e->code;
-	times(p, ca, all, now, stale, &from, &next);
+	times(p, ca, all, now, mode == BAD_STALE_CRL, &from, &next);
+	if (odd(mode))
+		return sign_odd(p, ca, all, from, next, now, mode, out, e);
 	n = entries(all, ca->id, from);
 	for (k = p->crls; k != NULL; k = k->next)
 		if (k->this_update == from && k->entries == n &&
@@ -205,7 +250,8 @@ crl_make(struct pki *p, struct authority *ca, int64_t now, bool stale,
 		k->entries = n;
 		k->next = p->crls;
 		p->crls = k;
-		if (sign(ca, all, from, next, &k->der, e) != ERR_OK) {
+		if (sign(ca, ca->key, all, from, next, BAD_NONE, &k->der, e) !=
+		    ERR_OK) {
 			k->this_update = TIME_NONE;
 			return e->code;
 		}

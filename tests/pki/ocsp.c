@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define FRESH_SECONDS 86400
+#define STALE_SECONDS (8 * 86400)
 
 static enum err_code
 encode(int status, OCSP_BASICRESP *basic, struct buf *out, struct err *e)
@@ -121,6 +122,8 @@ add_status(struct pki *p, OCSP_BASICRESP *basic, OCSP_CERTID *id,
 	serial_text(serial, text);
 	if (issued_find(p, ca->id, text, &i, e) != ERR_OK)
 		return e->code;
+	if (mode == BAD_WRONG_CERT && ASN1_INTEGER_set(serial, 4711) != 1)
+		return err_openssl(e, ERR_BUG, "OCSP serial");
 	if (i == NULL || i->forgotten || mode == BAD_UNKNOWN) {
 		status = V_OCSP_CERTSTATUS_UNKNOWN;
 	} else if (i->revoked_utc != TIME_NONE && i->recorded_utc <= now) {
@@ -139,7 +142,8 @@ add_nonce(OCSP_BASICRESP *basic, OCSP_REQUEST *req, enum bad mode)
 {
 	uint8_t other[32] = {'o', 't', 'h', 'e', 'r'};
 
-	if (mode == BAD_NO_NONCE)
+	/* what lies ready since days knows no nonce */
+	if (mode == BAD_NO_NONCE || mode == BAD_STALE_OCSP)
 		return true;
 	if (mode == BAD_WRONG_NONCE)
 		return OCSP_basic_add1_nonce(basic, other, sizeof(other)) == 1;
@@ -191,6 +195,7 @@ answer(struct pki *p, OCSP_REQUEST *req, int64_t now, enum bad mode,
 {
 	AUTO(pki_basic) OCSP_BASICRESP *basic = OCSP_BASICRESP_new();
 	struct authority *ca = NULL, *by = NULL;
+	int64_t at = mode == BAD_STALE_OCSP ? now - STALE_SECONDS : now;
 
 	if (basic == NULL)
 		return err_nomem(e);
@@ -203,14 +208,14 @@ answer(struct pki *p, OCSP_REQUEST *req, int64_t now, enum bad mode,
 		if (!may_answer(p, id, ca, now))
 			return encode(
 			    OCSP_RESPONSE_STATUS_UNAUTHORIZED, NULL, out, e);
-		if (add_status(p, basic, id, ca, now, mode, e) != ERR_OK)
+		if (add_status(p, basic, id, ca, at, mode, e) != ERR_OK)
 			return e->code;
 	}
-	if (responder(p, ca, now, mode, &by, e) != ERR_OK)
+	if (responder(p, ca, at, mode, &by, e) != ERR_OK)
 		return e->code;
 	if (!add_nonce(basic, req, mode))
 		return err_openssl(e, ERR_BUG, "OCSP nonce");
-	if (sign(basic, by, ca, now, e) != ERR_OK)
+	if (sign(basic, by, ca, at, e) != ERR_OK)
 		return e->code;
 	return encode(OCSP_RESPONSE_STATUS_SUCCESSFUL, basic, out, e);
 }

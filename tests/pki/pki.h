@@ -227,19 +227,6 @@ MUST_USE enum err_code issued_forget(
     struct pki *p, const struct issued *i, struct err *e);
 void issued_free(struct issued *list);
 
-/* ---- crl.c ---- */
-
-/*
- * The list of ca that is in force at now. CAs: thisUpdate is the start of the
- * virtual day, or the last revocation of that day; seven days. Roots: the
- * start of the period; period and a month. One process gives equal bytes for
- * equal content. stale: the one that ended the day before.
- */
-MUST_USE enum err_code crl_make(struct pki *p, struct authority *ca,
-    int64_t now, bool stale, struct buf *out, struct err *e);
-struct crl_kept;
-void crls_free(struct crl_kept *list);
-
 /* ---- bad.c: misbehaviour on request ---- */
 
 enum bad {
@@ -249,21 +236,35 @@ enum bad {
 	BAD_WRONG_IMPRINT,
 	BAD_EXPIRED_TSA,
 	BAD_REVOKED_TSA,
-	BAD_LATE, /* genTime an hour ahead */
+	BAD_LATE,  /* genTime an hour ahead */
+	BAD_EARLY, /* an hour behind */
+	BAD_NO_CERT,
+	BAD_WRONG_ESS,
+	BAD_TWO_SIGNERS,
+	BAD_REJECTED_TOKEN,
 	BAD_ALG,
 	BAD_STALE_CRL,
+	BAD_DELTA_CRL,
+	BAD_INDIRECT_CRL,
+	BAD_ONLY_CA_CRL,
+	BAD_FOREIGN_CRL,
+	BAD_STALE_OCSP,
+	BAD_WRONG_CERT,
 	BAD_UNAUTHORISED,
 	BAD_NO_EKU,
 	BAD_UNKNOWN,
 	BAD_TRY_LATER,
 	BAD_HTTP400,
 	BAD_HTTP404,
+	BAD_HTTP429,
 	BAD_HTTP500,
 	BAD_AWAY,
 	BAD_SLOW,
 	BAD_CUTOFF,
 	BAD_ENDLESS,
 	BAD_HTML,
+	BAD_EMPTY,
+	BAD_REDIRECT,
 	BAD_GARBAGE,
 	BAD_MODES
 };
@@ -277,6 +278,31 @@ MUST_USE enum err_code bad_set(const struct pki *p, const char *service,
 MUST_USE enum err_code bad_clear(
     const struct pki *p, const char *service, struct err *e); /* NULL: all */
 void bad_list(void);
+
+/* ---- crl.c ---- */
+
+/*
+ * The list of ca that is in force at now. CAs: thisUpdate is the start of the
+ * virtual day, or the last revocation of that day; seven days. Roots: the
+ * start of the period; period and a month. One process gives equal bytes for
+ * equal content.
+ */
+MUST_USE enum err_code crl_make(struct pki *p, struct authority *ca,
+    int64_t now, enum bad mode, struct buf *out, struct err *e);
+struct crl_kept;
+void crls_free(struct crl_kept *list);
+
+/* ---- token.c ---- */
+
+/* EN 319 421: best practices policy for time-stamps */
+#define TSA_POLICY "0.4.0.2023.1.1"
+/* The TSTInfo that answers req, with what mode makes wrong in it. */
+MUST_USE enum err_code tst_make(TS_REQ *req, const struct authority *tsa,
+    int64_t now, enum bad mode, struct buf *out, struct err *e);
+/* The token around it. with_certs: as certReq asks. */
+MUST_USE enum err_code token_make(struct slice tst, const struct authority *tsa,
+    int64_t now, bool with_certs, enum bad mode, struct buf *out,
+    struct err *e);
 
 /* ---- ocsp.c, tsa.c ---- */
 

@@ -98,7 +98,7 @@ answer_crl(struct pki *p, const char *file, int64_t now, struct answer *a,
 	a->service = "crl";
 	a->mode = bad_take(p, a->service);
 	a->type = "application/pkix-crl";
-	return crl_make(p, ca, now, a->mode == BAD_STALE_CRL, &a->body, e);
+	return crl_make(p, ca, now, a->mode, &a->body, e);
 }
 
 static enum err_code
@@ -162,12 +162,16 @@ spoil(struct answer *a)
 		const char *text;
 	} rows[] = {{BAD_HTTP400, 400, "Bad Request"},
 	    {BAD_HTTP404, 404, "Not Found"},
+	    {BAD_HTTP429, 429, "Too Many Requests"},
+	    {BAD_REDIRECT, 302, "Found"},
 	    {BAD_HTTP500, 500, "Internal Server Error"},
 	    {BAD_AWAY, 503, "Service Unavailable"}, {BAD_HTML, 200, "Welcome"}};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		if (a->mode == rows[i].mode)
 			page(a, rows[i].status, rows[i].text);
+	if (a->mode == BAD_EMPTY)
+		buf_clear(&a->body);
 	/* the last octet lies in the signature or, in a short rejection, in the
 	 * status */
 	if (a->mode == BAD_GARBAGE && a->body.n > 0)
@@ -265,13 +269,17 @@ response_of(struct answer *a)
 }
 
 static enum MHD_Result
-reply(struct MHD_Connection *c, struct answer *a)
+reply(struct MHD_Connection *c, const char *url, struct answer *a)
 {
 	struct MHD_Response *r = response_of(a);
 	enum MHD_Result ok = MHD_NO;
 
 	if (r != NULL) {
 		MHD_add_response_header(r, "Content-Type", a->type);
+		if (a->mode == BAD_HTTP429)
+			MHD_add_response_header(r, "Retry-After", "60");
+		if (a->mode == BAD_REDIRECT)
+			MHD_add_response_header(r, "Location", url);
 		ok = MHD_queue_response(c, a->status, r);
 		MHD_destroy_response(r);
 	}
@@ -299,7 +307,7 @@ handle(void *ctx, struct MHD_Connection *c, const char *url, const char *method,
 		return MHD_YES;
 	}
 	make_answer(ctx, method, url, buf_slice(&r->body), &a);
-	return reply(c, &a);
+	return reply(c, url, &a);
 }
 
 static void

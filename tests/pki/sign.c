@@ -219,11 +219,11 @@ write_data(struct job *j, struct err *e)
 	AUTO(mem) char *name = job_data_name(j);
 	const char *slash = strrchr(j->w->out, '/');
 	AUTO(mem)
-	char *path =
-	    name == NULL    ? NULL
-	    : slash != NULL ? mem_printf("%.*s/%s", (int)(slash - j->w->out),
-				  j->w->out, name)
-			    : mem_dupstr(name);
+	char *path = name == NULL ? NULL
+		     : slash != NULL
+			 ? mem_printf("%.*s/%s", (int)(slash - j->w->out),
+			       j->w->out, name)
+			 : mem_dupstr(name);
 
 	if (path == NULL)
 		return err_nomem(e);

@@ -1,15 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Time-stamp tokens (RFC 3161, 5816) by CMS functions over an own TSTInfo:
- * OpenSSL's TS_RESP builds PKCS7 and takes the system clock.
- */
+/* The TSA's side of RFC 3161: what is asked, refused, granted, and by whom. */
 #include "tests/pki/pki.h"
 
-#include <openssl/rand.h>
 #include <string.h>
-
-/* EN 319 421: best practices policy for time-stamps */
-#define TSA_POLICY "0.4.0.2023.1.1"
 
 enum fail {
 	FAIL_ALG = 0,
@@ -33,161 +26,6 @@ reject(enum fail bit, struct buf *out, struct err *e)
 	der_put(&info, 0x03, slice_of(bits, n + 1));
 	der_put(&status, 0x30, buf_slice(&info));
 	der_put(out, 0x30, buf_slice(&status));
-	return buf_ok(out, e);
-}
-
-static bool
-set_serial_and_time(TS_TST_INFO *tst, int64_t now)
-{
-	AUTO(pki_gtime)
-	ASN1_GENERALIZEDTIME *at = ASN1_GENERALIZEDTIME_set(NULL, (time_t)now);
-	AUTO(pki_int) ASN1_INTEGER *serial = NULL;
-	AUTO(pki_bn) BIGNUM *n = NULL;
-	uint8_t octets[10];
-
-	if (RAND_bytes(octets, sizeof(octets)) != 1)
-		return false;
-	octets[0] |= 0x40;
-	octets[0] &= 0x7f;
-	n = BN_bin2bn(octets, sizeof(octets), NULL);
-	serial = n != NULL ? BN_to_ASN1_INTEGER(n, NULL) : NULL;
-	return at != NULL && serial != NULL &&
-	       TS_TST_INFO_set_serial(tst, serial) == 1 &&
-	       TS_TST_INFO_set_time(tst, at) == 1;
-}
-
-static bool
-set_accuracy(TS_TST_INFO *tst)
-{
-	TS_ACCURACY *a = TS_ACCURACY_new();
-	AUTO(pki_int) ASN1_INTEGER *one = ASN1_INTEGER_new();
-	bool ok = a != NULL && one != NULL && ASN1_INTEGER_set(one, 1) == 1 &&
-		  TS_ACCURACY_set_seconds(a, one) == 1 &&
-		  TS_TST_INFO_set_accuracy(tst, a) == 1;
-
-	TS_ACCURACY_free(a);
-	return ok;
-}
-
-static bool
-set_imprint(TS_TST_INFO *tst, TS_MSG_IMPRINT *asked, enum bad mode)
-{
-	TS_MSG_IMPRINT *other;
-	ASN1_OCTET_STRING *value;
-	bool ok;
-
-	if (mode != BAD_WRONG_IMPRINT)
-		return TS_TST_INFO_set_msg_imprint(tst, asked) == 1;
-	if ((other = TS_MSG_IMPRINT_dup(asked)) == NULL)
-		return false;
-	value = TS_MSG_IMPRINT_get_msg(other);
-	value->data[0] ^= 1;
-	ok = TS_TST_INFO_set_msg_imprint(tst, other) == 1;
-	TS_MSG_IMPRINT_free(other);
-	return ok;
-}
-
-static bool
-set_nonce(TS_TST_INFO *tst, const ASN1_INTEGER *asked, enum bad mode)
-{
-	AUTO(pki_int) ASN1_INTEGER *other = ASN1_INTEGER_new();
-
-	if (asked == NULL || mode == BAD_NO_NONCE)
-		return true;
-	if (mode != BAD_WRONG_NONCE)
-		return TS_TST_INFO_set_nonce(tst, asked) == 1;
-	return other != NULL && ASN1_INTEGER_set(other, 4711) == 1 &&
-	       TS_TST_INFO_set_nonce(tst, other) == 1;
-}
-
-static bool
-set_name(TS_TST_INFO *tst, const struct authority *tsa)
-{
-	GENERAL_NAME *n = GENERAL_NAME_new();
-	X509_NAME *dn = X509_NAME_dup(X509_get_subject_name(tsa->cert));
-	bool ok = n != NULL && dn != NULL;
-
-	if (ok) {
-		GENERAL_NAME_set0_value(n, GEN_DIRNAME, dn);
-		dn = NULL;
-		ok = TS_TST_INFO_set_tsa(tst, n) == 1;
-	}
-	X509_NAME_free(dn);
-	GENERAL_NAME_free(n);
-	return ok;
-}
-
-static enum err_code
-make_tst(TS_REQ *req, const struct authority *tsa, int64_t now, enum bad mode,
-    struct buf *out, struct err *e)
-{
-	AUTO(pki_tst) TS_TST_INFO *tst = TS_TST_INFO_new();
-	ASN1_OBJECT *policy = OBJ_txt2obj(TSA_POLICY, 1);
-	uint8_t *der = NULL;
-	int n = 0;
-	bool ok =
-	    tst != NULL && policy != NULL &&
-	    TS_TST_INFO_set_version(tst, 1) == 1 &&
-	    TS_TST_INFO_set_policy_id(tst, policy) == 1 &&
-	    set_imprint(tst, TS_REQ_get_msg_imprint(req), mode) &&
-	    set_serial_and_time(tst, mode == BAD_LATE ? now + 3600 : now) &&
-	    set_accuracy(tst) && set_nonce(tst, TS_REQ_get_nonce(req), mode) &&
-	    set_name(tst, tsa);
-
-	ASN1_OBJECT_free(policy);
-	if (!ok || (n = i2d_TS_TST_INFO(tst, &der)) <= 0)
-		return err_openssl(e, ERR_BUG, "TSTInfo");
-	buf_add(out, der, (size_t)n);
-	OPENSSL_free(der);
-	return buf_ok(out, e);
-}
-
-/* CMS adds a signing time by the system clock unless one is there: ours is the
- * virtual one. */
-static bool
-add_signer(CMS_ContentInfo *cms, const struct authority *tsa, int64_t now,
-    bool with_certs)
-{
-	unsigned flags = CMS_BINARY | CMS_NOSMIMECAP | CMS_CADES |
-			 (with_certs ? 0 : CMS_NOCERTS);
-	CMS_SignerInfo *si = CMS_add1_signer(
-	    cms, tsa->cert, tsa->key, key_digest(tsa->key), flags);
-	AUTO(pki_time) ASN1_TIME *at = ASN1_TIME_adj(NULL, (time_t)now, 0, 0);
-
-	return si != NULL && at != NULL &&
-	       CMS_signed_add1_attr_by_NID(
-		   si, NID_pkcs9_signingTime, at->type, at, -1) == 1;
-}
-
-/* tsa2 gives the CA's certificate too, the others leave it to AIA. */
-static bool
-add_chain(CMS_ContentInfo *cms, const struct authority *tsa)
-{
-	return tsa->line == NULL || strcmp(tsa->line->name, "tsa2") != 0 ||
-	       CMS_add1_cert(cms, tsa->issuer->cert) == 1;
-}
-
-static enum err_code
-make_token(struct slice tst, const struct authority *tsa, int64_t now,
-    bool with_certs, struct buf *out, struct err *e)
-{
-	unsigned flags = CMS_BINARY | CMS_PARTIAL | CMS_NOSMIMECAP;
-	AUTO(pki_cms)
-	CMS_ContentInfo *cms = CMS_sign(NULL, NULL, NULL, NULL, flags);
-	AUTO(pki_bio) BIO *in = BIO_new_mem_buf(tst.p, (int)tst.n);
-	uint8_t *der = NULL;
-	int n;
-
-	if (cms == NULL || in == NULL ||
-	    CMS_set1_eContentType(cms, OBJ_nid2obj(NID_id_smime_ct_TSTInfo)) !=
-		1 ||
-	    !add_signer(cms, tsa, now, with_certs) ||
-	    (with_certs && !add_chain(cms, tsa)) ||
-	    CMS_final(cms, in, NULL, CMS_BINARY) != 1 ||
-	    (n = i2d_CMS_ContentInfo(cms, &der)) <= 0)
-		return err_openssl(e, ERR_BUG, "token");
-	buf_add(out, der, (size_t)n);
-	OPENSSL_free(der);
 	return buf_ok(out, e);
 }
 
@@ -273,11 +111,12 @@ acceptable(TS_REQ *req, enum bad mode, enum fail *why)
 }
 
 static enum err_code
-grant(struct slice token, struct buf *out, struct err *e)
+grant(struct slice token, enum bad mode, struct buf *out, struct err *e)
 {
 	AUTO(buf) struct buf body = {0};
 
-	buf_add(&body, "\x30\x03\x02\x01\x00", 5);
+	buf_add(&body, "\x30\x03\x02\x01", 4);
+	buf_add8(&body, mode == BAD_REJECTED_TOKEN ? 2 : 0);
 	buf_addslice(&body, token);
 	der_put(out, 0x30, buf_slice(&body));
 	return buf_ok(out, e);
@@ -301,11 +140,12 @@ tsa_answer(struct pki *p, const struct line *l, struct slice request,
 	if (!acceptable(req, mode, &why))
 		return reject(why, out, e);
 	if (signing_tsa(p, l, now, mode, &tsa, e) != ERR_OK ||
-	    make_tst(req, tsa, now, mode, &tst, e) != ERR_OK ||
-	    make_token(buf_slice(&tst), tsa, now, TS_REQ_get_cert_req(req) != 0,
+	    tst_make(req, tsa, now, mode, &tst, e) != ERR_OK ||
+	    token_make(buf_slice(&tst), tsa, now,
+		TS_REQ_get_cert_req(req) != 0 && mode != BAD_NO_CERT, mode,
 		&token, e) != ERR_OK)
 		return e->code;
-	return grant(buf_slice(&token), out, e);
+	return grant(buf_slice(&token), mode, out, e);
 }
 
 static bool
@@ -342,7 +182,7 @@ tsa_token(struct pki *p, const struct line *l, const struct digest *imprint,
 	if (req == NULL || !fill_request(req, imprint))
 		return err_openssl(e, ERR_BUG, "time-stamp request");
 	if (signing_tsa(p, l, now, BAD_NONE, &tsa, e) != ERR_OK ||
-	    make_tst(req, tsa, now, BAD_NONE, &tst, e) != ERR_OK)
+	    tst_make(req, tsa, now, BAD_NONE, &tst, e) != ERR_OK)
 		return e->code;
-	return make_token(buf_slice(&tst), tsa, now, true, out, e);
+	return token_make(buf_slice(&tst), tsa, now, true, BAD_NONE, out, e);
 }

@@ -37,7 +37,7 @@ add_crls(struct pki *p, struct buf *b, struct authority *issuer, int64_t now,
 	for (; issuer != NULL; issuer = issuer->issuer) {
 		AUTO(buf) struct buf der = {0};
 
-		if (crl_make(p, issuer, now, false, &der, e) != ERR_OK)
+		if (crl_make(p, issuer, now, BAD_NONE, &der, e) != ERR_OK)
 			return e->code;
 		add_value(b, "EncapsulatedCRLValue", buf_slice(&der));
 	}
