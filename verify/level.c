@@ -28,7 +28,7 @@ has_key_info_cert(const struct xsig *s)
 static bool
 is_bes(const struct xsig *s)
 {
-	if (s->signed_props == NULL || s->props_ref == NULL)
+	if (s->signed_props == NULL)
 		return false;
 	if (s->count.signing_time > 1 || s->count.signing_cert > 1 || s->count.production_place > 1 || s->count.signer_role > 1)
 		return false;
@@ -50,8 +50,7 @@ is_baseline_b(const struct xsig *s)
 
 	return s->count.key_infos == 1 && has_key_info_cert(s) && s->c14n_uri != NULL && c14n_by_uri(s->c14n_uri, &how) &&
 	    s->n_refs >= 2 && s->ref_transforms_simple && s->count.signing_time == 1 && s->count.signing_cert == 1 &&
-	    !s->cert_uri_present && s->data_object_formats_complete && s->count.policy <= 1 && policy_store_fits(s) &&
-	    s->count.archive_old == 0;
+	    !s->cert_uri_present && s->data_object_formats_complete && s->count.policy <= 1 && policy_store_fits(s);
 }
 
 static bool
@@ -63,6 +62,18 @@ is_t(const struct xsig *s, bool t_in_time)
 		if (s->stamps[i].type == STAMP_SIGNATURE && s->stamps[i].token.n == 0)
 			return false;
 	return t_in_time && stamps_of(s, STAMP_SIGNATURE) > 0;
+}
+
+/* Baseline asks for one token in a SignatureTimeStamp. */
+static bool
+single_tokens(const struct xsig *s)
+{
+	size_t i;
+
+	for (i = 0; i < s->n_stamps; i++)
+		if (s->stamps[i].type == STAMP_SIGNATURE && s->stamps[i].n_tokens != 1)
+			return false;
+	return true;
 }
 
 /* What baseline LT forbids beside its values. */
@@ -105,6 +116,7 @@ sig_level(const struct sigdoc *d, const struct xsig *s, bool values_complete, bo
 			return "XAdES-B-B";
 		return s->count.policy == 1 && policy_store_fits(s) ? "XAdES-EPES" : "XAdES-BES";
 	}
+	baseline = baseline && single_tokens(s);
 	if (baseline && values_complete && fits_baseline_lt(s)) {
 		if (s->count.evidence_records > 0 && s->count.signing_time > 0)
 			return "XAdES-ERS";

@@ -45,13 +45,13 @@ row_of(const xmlNode *p, const char *ns, bool is_signed)
 	return NULL;
 }
 
+/* Strings and flags that all tokens of one property share. */
 static enum err_code
-stamp_read(struct sigdoc *d, struct xsig *s, xmlNode *p, const struct stamp_row *row, size_t position, struct xstamp *t,
+property_read(struct sigdoc *d, struct xsig *s, xmlNode *p, const struct stamp_row *row, size_t position, struct xstamp *t,
     struct err *e)
 {
-	/* Children stand in the container's namespace, also in x141 properties; old e-akta keep that of 1.2.2. */
-	const char *ns = xades_ns(s->version), *c14n = xml_attr(xml_first(p, NS_DS, "CanonicalizationMethod"), "Algorithm");
-	const char *id = xml_attr(p, "Id");
+	const char *c14n = xml_attr(xml_first(p, NS_DS, "CanonicalizationMethod"), "Algorithm"), *id = xml_attr(p, "Id");
+	const char *ns = xades_ns(s->version);
 
 	t->type = row->type;
 	t->node = p;
@@ -59,23 +59,42 @@ stamp_read(struct sigdoc *d, struct xsig *s, xmlNode *p, const struct stamp_row 
 	t->old_archive = row->type == STAMP_ARCHIVE && !row->x141;
 	t->position = position;
 	t->n_tokens = xml_count(p, ns, "EncapsulatedTimeStamp");
-	if (t->n_tokens == 0)
-		t->note = xml_first(p, ns, "XMLTimeStamp") != NULL ? arena_dup(&state_of(d)->arena, "XMLTimeStamp is not supported") :
-								     arena_dup(&state_of(d)->arena, "no token");
-	else if (t->n_tokens > 1)
-		t->note = arena_dup(&state_of(d)->arena, "more than one token: the first counts");
-	if (id != NULL)
-		t->id = arena_dup(&state_of(d)->arena, id);
-	if (c14n != NULL)
-		t->c14n = arena_dup(&state_of(d)->arena, c14n);
+	t->id = id != NULL ? arena_dup(&state_of(d)->arena, id) : NULL;
+	t->c14n = c14n != NULL ? arena_dup(&state_of(d)->arena, c14n) : NULL;
 	if (xml_first(p, ns, "Include") != NULL)
 		s->has_include = true;
 	if (t->old_archive)
 		s->count.archive_old++;
-	if (base64_read(d, xml_first(p, ns, "EncapsulatedTimeStamp"), &t->token, e) != ERR_OK)
+	if ((id != NULL && t->id == NULL) || (c14n != NULL && t->c14n == NULL))
+		return err_nomem(e);
+	if (t->n_tokens == 0)
+		t->note = arena_dup(&state_of(d)->arena,
+		    xml_first(p, ns, "XMLTimeStamp") != NULL ? "XMLTimeStamp is not supported" : "no token");
+	return ERR_OK;
+}
+
+/* One xstamp for each token: several in one property cover the same octets and are judged one by one. */
+static enum err_code
+stamp_read(struct sigdoc *d, struct xsig *s, xmlNode *p, const struct stamp_row *row, size_t position, struct err *e)
+{
+	/* Children stand in the container's namespace, also in x141 properties. */
+	const char *ns = xades_ns(s->version);
+	struct xstamp first = {0}, *t;
+	const xmlNode *token;
+
+	if (property_read(d, s, p, row, position, &first, e) != ERR_OK)
 		return err_wrap(e, "%s", row->name);
-	if (t->n_tokens == 1 && t->token.n == 0)
-		t->note = arena_dup(&state_of(d)->arena, "the token is not base64");
+	if (first.n_tokens == 0)
+		s->stamps[s->n_stamps++] = first;
+	for (token = xml_first(p, ns, "EncapsulatedTimeStamp"); token != NULL; token = xml_next(token, ns, "EncapsulatedTimeStamp")) {
+		t = &s->stamps[s->n_stamps];
+		*t = first;
+		if (base64_read(d, token, &t->token, e) != ERR_OK)
+			return err_wrap(e, "%s", row->name);
+		if (t->token.n == 0)
+			t->note = arena_dup(&state_of(d)->arena, "the token is not base64");
+		s->n_stamps++;
+	}
 	return ERR_OK;
 }
 
@@ -89,26 +108,34 @@ list_read(struct sigdoc *d, struct xsig *s, const xmlNode *parent, bool is_signe
 
 	for (p = xml_first(parent, NULL, NULL); p != NULL; p = xml_next(p, NULL, NULL), at++) {
 		row = row_of(p, ns, is_signed);
-		if (row == NULL)
-			continue;
-		if (stamp_read(d, s, p, row, is_signed ? SIZE_MAX : at, &s->stamps[s->n_stamps], e) != ERR_OK)
+		if (row != NULL && stamp_read(d, s, p, row, is_signed ? SIZE_MAX : at, e) != ERR_OK)
 			return err_wrap(e, "time-stamp");
-		s->n_stamps++;
 	}
 	return ERR_OK;
+}
+
+/* How many xstamps a list gives. */
+static size_t
+list_count(const xmlNode *parent, const char *ns, bool is_signed)
+{
+	const xmlNode *p;
+	size_t n = 0, tokens;
+
+	for (p = xml_first(parent, NULL, NULL); p != NULL; p = xml_next(p, NULL, NULL)) {
+		if (row_of(p, ns, is_signed) == NULL)
+			continue;
+		tokens = xml_count(p, ns, "EncapsulatedTimeStamp");
+		n += tokens != 0 ? tokens : 1;
+	}
+	return n;
 }
 
 enum err_code
 stamps_read(struct sigdoc *d, struct xsig *s, const xmlNode *signed_data, struct err *e)
 {
 	const char *ns = xades_ns(s->version);
-	size_t count = 0;
-	const xmlNode *p;
+	size_t count = list_count(signed_data, ns, true) + list_count(s->unsigned_props, ns, false);
 
-	for (p = xml_first(signed_data, NULL, NULL); p != NULL; p = xml_next(p, NULL, NULL))
-		count += row_of(p, ns, true) != NULL;
-	for (p = xml_first(s->unsigned_props, NULL, NULL); p != NULL; p = xml_next(p, NULL, NULL))
-		count += row_of(p, ns, false) != NULL;
 	if (count > state_of(d)->limits.stamps)
 		return err_set(e, ERR_LIMIT, "more than %zu time-stamps", state_of(d)->limits.stamps);
 	s->stamps = arena_new(&state_of(d)->arena, (count + 1) * sizeof(*s->stamps));

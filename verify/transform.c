@@ -7,7 +7,6 @@
 #define ENVELOPED_URI NS_DS "enveloped-signature"
 #define BASE64_URI NS_DS "base64"
 #define XPATH_URI "http://www.w3.org/TR/1999/REC-xpath-19991116"
-#define FILTER2_URI "http://www.w3.org/2002/06/xmldsig-filter2"
 
 /* Is this error a verdict on the data (then a fault) or trouble of our own (then an error)? */
 static enum err_code

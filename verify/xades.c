@@ -5,7 +5,6 @@
  */
 #include "verify/xades_int.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 const char *
@@ -81,11 +80,56 @@ find_container(struct xsig *s)
 		s->target_differs = true;
 }
 
-/* The one reference that counts: Type right, and it leads to the SignedProperties of this very signature (xades.md 1.4). */
+/* 1.1.1 as some wrote it: URI "" and an XPath filter that leaves exactly the SignedProperties of this signature. */
+static enum err_code
+selects_props(struct sigdoc *d, struct xsig *s, const struct xref *x, bool *out, struct err *e)
+{
+	const xmlNode *t = xml_first(xml_first(x->node, NS_DS, "Transforms"), NS_DS, "Transform");
+	struct run r = {.d = d, .s = s};
+	AUTO(data) struct data io = {0};
+	size_t i, first, last;
+
+	*out = false;
+	if (t == NULL || xml_attr(t, "Algorithm") == NULL || strcmp(xml_attr(t, "Algorithm"), FILTER2_URI) != 0)
+		return ERR_OK;
+	if (deref_local(&r, "", &io, e) != ERR_OK || xpath_filter2(&r, t, &io, e) != ERR_OK)
+		return err_wrap(e, "XPath");
+	if (r.fault != REF_FINE || io.nodes.marks == NULL)
+		return ERR_OK;
+	first = number_of(s->signed_props);
+	last = io.numbers->last[first];
+	for (i = 0; i < io.numbers->count; i++)
+		if (marks_has(io.nodes.marks, i) && (i < first || i > last))
+			return ERR_OK;
+	*out = marks_has(io.nodes.marks, first);
+	return ERR_OK;
+}
+
+/* A counter-signature's reference to the SignatureValue of its master, by C14N alone (EN 319 132-1 5.2.7.2). */
 static void
-find_props_ref(struct xsig *s)
+find_master_ref(struct sigdoc *d, struct xsig *s)
+{
+	const xmlNode *master = s->parent >= 0 ? d->sigs[s->parent].signature_value : NULL, *t;
+	struct c14n how;
+	size_t i;
+
+	for (i = 0; master != NULL && i < s->n_refs && s->master_ref == NULL; i++) {
+		if (s->refs[i].target != master)
+			continue;
+		for (t = xml_first(xml_first(s->refs[i].node, NS_DS, "Transforms"), NS_DS, "Transform"); t != NULL && c14n_of(t, &how);
+		     t = xml_next(t, NS_DS, "Transform"))
+			;
+		if (t == NULL)
+			s->master_ref = &s->refs[i];
+	}
+}
+
+/* The one reference that counts: Type right, and it leads to the SignedProperties of this very signature (xades.md 1.4). */
+static enum err_code
+find_props_ref(struct sigdoc *d, struct xsig *s, struct err *e)
 {
 	size_t i, claims = 0;
+	bool leads;
 
 	for (i = 0; i < s->n_refs; i++) {
 		struct xref *x = &s->refs[i];
@@ -95,13 +139,17 @@ find_props_ref(struct xsig *s)
 		if (x->kind != REF_SIGNED_PROPERTIES)
 			continue;
 		claims++;
-		if (s->signed_props != NULL && x->target == s->signed_props && s->props_ref == NULL)
+		leads = s->signed_props != NULL && x->target == s->signed_props;
+		if (!leads && s->signed_props != NULL && x->uri != NULL && *x->uri == '\0' && selects_props(d, s, x, &leads, e) != ERR_OK)
+			return err_wrap(e, "SignedProperties");
+		if (leads && s->props_ref == NULL)
 			s->props_ref = x;
 	}
 	if (claims > 1)
 		format_fault(s, "more than one reference to SignedProperties (EN 319 132-1 4.4.2)");
 	if (claims > 0 && s->props_ref == NULL && s->qualifying != NULL)
 		format_fault(s, "the SignedProperties reference does not lead to those of this signature (EN 319 132-1 4.4.2)");
+	return ERR_OK;
 }
 
 /* ---- signed properties ---- */
@@ -172,28 +220,38 @@ policy_read(struct sigdoc *d, struct xsig *s, const xmlNode *ssp, const char *ns
 	return ERR_OK;
 }
 
-static const struct xref *
+/* Index of the reference with that Id; n_refs + 1 when it is an entry of a signed manifest, n_refs when there is none. */
+static size_t
 ref_named(const struct xsig *s, const char *uri)
 {
-	size_t i;
+	size_t i, k;
 
-	for (i = 0; uri != NULL && uri[0] == '#' && i < s->n_refs; i++)
+	if (uri == NULL || uri[0] != '#')
+		return s->n_refs;
+	for (i = 0; i < s->n_refs; i++) {
 		if (s->refs[i].id != NULL && strcmp(s->refs[i].id, uri + 1) == 0)
-			return &s->refs[i];
-	return NULL;
+			return i;
+		for (k = 0; k < s->refs[i].n_entries; k++)
+			if (s->refs[i].entries[k].id != NULL && strcmp(s->refs[i].entries[k].id, uri + 1) == 0)
+				return s->n_refs + 1;
+	}
+	return s->n_refs;
 }
 
+/* Must it have a DataObjectFormat? One without an Id can't be named by any; EU DSS asks for none then. */
 static bool
-is_data(const struct xref *x)
+wants_format(const struct xref *x)
 {
-	return x->kind == REF_DATA || x->kind == REF_OBJECT || x->kind == REF_MANIFEST;
+	bool local_props = x->kind == REF_SIGNED_PROPERTIES && x->uri != NULL && x->uri[0] == '#';
+
+	return x->id != NULL && (x->kind == REF_DATA || x->kind == REF_OBJECT || (x->kind == REF_SIGNED_PROPERTIES && !local_props));
 }
 
 /* DataObjectFormat against the references (xades.md 6: baseline B, and "valid" for BES). */
 static enum err_code
 formats_read(struct sigdoc *d, struct xsig *s, const xmlNode *sdp, const char *ns, struct err *e)
 {
-	unsigned *seen = arena_new(&state_of(d)->arena, (s->n_refs + 1) * sizeof(*seen));
+	unsigned *seen = arena_new(&state_of(d)->arena, (s->n_refs + 2) * sizeof(*seen));
 	const xmlNode *f;
 	size_t i;
 
@@ -201,17 +259,15 @@ formats_read(struct sigdoc *d, struct xsig *s, const xmlNode *sdp, const char *n
 		return err_nomem(e);
 	s->data_object_formats_valid = s->data_object_formats_complete = true;
 	for (f = xml_first(sdp, ns, "DataObjectFormat"); f != NULL; f = xml_next(f, ns, "DataObjectFormat")) {
-		const struct xref *x = ref_named(s, xml_attr(f, "ObjectReference"));
-		size_t mime = xml_count(f, ns, "MimeType");
+		size_t at = ref_named(s, xml_attr(f, "ObjectReference")), mime = xml_count(f, ns, "MimeType");
 
 		s->count.data_object_format++;
-		if (x == NULL || (mime == 0 && xml_first(f, ns, "Description") == NULL && xml_first(f, ns, "ObjectIdentifier") == NULL))
+		if (at == s->n_refs || (mime == 0 && xml_first(f, ns, "Description") == NULL && xml_first(f, ns, "ObjectIdentifier") == NULL))
 			s->data_object_formats_valid = false;
-		if (x != NULL)
-			seen[x - s->refs] += mime == 1 ? 1 : 2;
+		seen[at] += mime == 1 ? 1 : 2;
 	}
 	for (i = 0; i < s->n_refs; i++)
-		if (is_data(&s->refs[i]) && seen[i] != 1)
+		if (wants_format(&s->refs[i]) && seen[i] != 1)
 			s->data_object_formats_complete = false;
 	return ERR_OK;
 }
@@ -466,7 +522,9 @@ xades_read(struct sigdoc *d, struct xsig *s, struct err *e)
 	const char *ns;
 
 	find_container(s);
-	find_props_ref(s);
+	find_master_ref(d, s);
+	if (find_props_ref(d, s, e) != ERR_OK)
+		return err_wrap(e, "SignedInfo");
 	if (key_info_read(&g, e) != ERR_OK)
 		return err_wrap(e, "KeyInfo");
 	if (s->qualifying == NULL)

@@ -83,8 +83,8 @@ struct xstamp {
 	bool v2;    /* x141 form of SigAndRefs/RefsOnly */
 	bool old_archive; /* x132:ArchiveTimeStamp */
 	size_t position;  /* index among the children of UnsignedSignatureProperties; SIZE_MAX for content stamps */
-	size_t n_tokens;
-	struct slice token; /* DER of the first EncapsulatedTimeStamp, base64 undone; empty = none or unreadable */
+	size_t n_tokens;    /* in the property: each is an xstamp of its own, with the same node and position */
+	struct slice token; /* DER of its EncapsulatedTimeStamp, base64 undone; empty = none or unreadable */
 	char *note;
 };
 
@@ -148,6 +148,7 @@ struct xsig {
 	size_t n_embedded;
 	struct xref_object *ref_objects;
 	size_t n_ref_objects;
+	const struct xref *master_ref; /* counter-signature: the reference to its master's SignatureValue by C14N alone; NULL = none */
 	struct xstamp *stamps; /* document order, content stamps first */
 	size_t n_stamps;
 	/* What level detection counts (xades.md 6). */

@@ -14,6 +14,8 @@
 
 #include "base/xml.h"
 
+#define FILTER2_URI "http://www.w3.org/2002/06/xmldsig-filter2"
+
 /* ---- arena ---- */
 
 struct arena {

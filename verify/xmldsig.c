@@ -8,13 +8,14 @@
 
 #define TYPE_MANIFEST NS_DS "Manifest"
 #define TYPE_PROPERTIES NS_DS "SignatureProperties"
+#define TYPE_OBJECT NS_DS "Object"
 #define TYPE_COUNTERSIGNED "http://uri.etsi.org/01903#CountersignedSignature"
 
 static bool
 is_props_type(const char *type)
 {
 	return strcmp(type, "http://uri.etsi.org/01903#SignedProperties") == 0 || strcmp(type, NS_X111 "SignedProperties") == 0 ||
-	    strcmp(type, NS_X122 "SignedProperties") == 0;
+	    strcmp(type, NS_X122 "SignedProperties") == 0 || strcmp(type, NS_X132 "SignedProperties") == 0; /* the last: seen, wrong */
 }
 
 enum err_code
@@ -74,13 +75,14 @@ target_of(struct sigdoc *d, struct xsig *s, const char *uri, xmlNode **out, stru
 
 /* Type is a claim: what it resolves to inside this signature decides (xades.md 1.4). */
 static enum ref_kind
-kind_of(const struct xsig *s, const struct xref *x)
+kind_of(const struct sigdoc *d, const struct xsig *s, const struct xref *x)
 {
+	const xmlNode *master = s->parent >= 0 ? d->sigs[s->parent].signature_value : NULL;
 	const char *type = x->type != NULL ? x->type : "";
 
 	if (is_props_type(type))
 		return REF_SIGNED_PROPERTIES;
-	if (strcmp(type, TYPE_COUNTERSIGNED) == 0)
+	if (strcmp(type, TYPE_COUNTERSIGNED) == 0 || (master != NULL && x->target == master))
 		return REF_COUNTERSIGNED;
 	if (x->target == NULL || !is_within(x->target, s->node))
 		return REF_DATA;
@@ -135,7 +137,7 @@ refs_read(struct sigdoc *d, struct xsig *s, struct err *e)
 	for (i = 0; i < s->n_refs; i++) {
 		struct xref *x = &s->refs[i];
 
-		x->kind = kind_of(s, x);
+		x->kind = kind_of(d, s, x);
 		if (x->kind == REF_MANIFEST && list_read(d, s, x->target, &x->entries, &x->n_entries, e) != ERR_OK)
 			return err_wrap(e, "Manifest");
 	}
@@ -181,6 +183,35 @@ digest_data(struct run *r, const struct xref *x, struct data *io, struct digest 
 	return ERR_OK;
 }
 
+/* Is n a child of one of this signature's own ds:Objects? */
+static bool
+in_own_object(const struct xsig *s, const xmlNode *n)
+{
+	return n != NULL && is_ds(n->parent, "Object") && n->parent->parent == s->node;
+}
+
+/*
+ * A Type claims a place: an element that the ID finds elsewhere is not what was signed, however right its digest is
+ * (xades.md 1.4: wrapping). NULL when the claim holds or claims nothing.
+ */
+static const char *
+false_claim(const struct xsig *s, const struct xref *x)
+{
+	const char *type = x->type != NULL ? x->type : "";
+
+	if (x->uri == NULL || x->uri[0] != '#' || strncmp(x->uri, "#xpointer(/", 11) == 0)
+		return NULL;
+	if (is_props_type(type) && x->target != s->signed_props)
+		return "the reference claims SignedProperties, but does not lead to those of this signature";
+	if (strcmp(type, TYPE_OBJECT) == 0 && x->target != s->key_info && !(is_ds(x->target, "Object") && x->target->parent == s->node))
+		return "the reference claims an Object, but does not lead to one of this signature";
+	if (strcmp(type, TYPE_MANIFEST) == 0 && !(is_ds(x->target, "Manifest") && in_own_object(s, x->target)))
+		return "the reference claims a Manifest, but does not lead to one in an Object of this signature";
+	if (strcmp(type, TYPE_PROPERTIES) == 0 && (x->target == NULL || !is_within(x->target, s->node)))
+		return "the reference claims SignatureProperties, but does not lead into this signature";
+	return NULL;
+}
+
 static enum err_code
 check_local(struct run *r, struct xref *x, struct err *e)
 {
@@ -188,6 +219,8 @@ check_local(struct run *r, struct xref *x, struct err *e)
 	struct digest got;
 
 	if (deref_local(r, x->uri, &io, e) != ERR_OK)
+		return err_wrap(e, "reference");
+	if (r->fault == REF_FINE && false_claim(r->s, x) != NULL && run_fault(r, REF_NOT_FOUND, "%s", false_claim(r->s, x)) != ERR_OK)
 		return err_wrap(e, "reference");
 	if (r->fault != REF_FINE) {
 		x->found = TRI_FALSE;
@@ -216,9 +249,8 @@ check_file(struct run *r, const struct xref *x, size_t i, enum tri *match, struc
 	struct digest got;
 
 	*match = TRI_UNKNOWN;
-	if (has_transforms(x) && !f->has_source)
-		return ERR_OK;
-	if (!has_transforms(x)) {
+	/* Of digest-only data the digest is that of the octets as referenced, transforms done (as EU DSS reads it). */
+	if (!has_transforms(x) || !f->has_source) {
 		if (digest_evp(x->digest.alg) == NULL)
 			return run_fault(r, REF_UNSUPPORTED_DIGEST, "digest %.100s is not supported",
 			    x->digest_uri != NULL ? x->digest_uri : "(none)");

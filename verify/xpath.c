@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FILTER2_NS "http://www.w3.org/2002/06/xmldsig-filter2"
 #define UNION_NODES 100000 /* libxml2 joins node-sets by comparing each with each */
 
 struct evaluator {
@@ -402,12 +401,12 @@ filter2_step(struct run *r, const xmlNode *x, const struct data *io, struct mark
 static bool
 filter2_short(const xmlNode *transform, struct data *io)
 {
-	const xmlNode *x = xml_first(transform, FILTER2_NS, "XPath");
+	const xmlNode *x = xml_first(transform, FILTER2_URI, "XPath");
 	AUTO(buf) struct buf text = {0};
 	enum filter_kind kind;
 	char squeezed[256];
 
-	if (x == NULL || xml_next(x, FILTER2_NS, "XPath") != NULL || !filter_kind(x, &kind) || kind != F_SUBTRACT)
+	if (x == NULL || xml_next(x, FILTER2_URI, "XPath") != NULL || !filter_kind(x, &kind) || kind != F_SUBTRACT)
 		return false;
 	xml_text(x, &text);
 	squeeze(buf_str(&text), squeezed, sizeof(squeezed));
@@ -419,7 +418,7 @@ filter2_short(const xmlNode *transform, struct data *io)
 enum err_code
 xpath_filter2(struct run *r, const xmlNode *transform, struct data *io, struct err *e)
 {
-	const xmlNode *x = xml_first(transform, FILTER2_NS, "XPath");
+	const xmlNode *x = xml_first(transform, FILTER2_URI, "XPath");
 	struct marks *z = NULL;
 	enum err_code rc;
 
@@ -431,7 +430,7 @@ xpath_filter2(struct run *r, const xmlNode *transform, struct data *io, struct e
 		return err_wrap(e, "XPath Filter 2.0");
 	marks_put_range(z, 0, io->numbers->count - 1, true);
 	rc = ERR_OK;
-	for (; x != NULL && rc == ERR_OK && r->fault == REF_FINE; x = xml_next(x, FILTER2_NS, "XPath"))
+	for (; x != NULL && rc == ERR_OK && r->fault == REF_FINE; x = xml_next(x, FILTER2_URI, "XPath"))
 		rc = filter2_step(r, x, io, z, e);
 	if (rc == ERR_OK && r->fault == REF_FINE)
 		combine(io->nodes.marks, z, io->numbers->count, F_INTERSECT);
