@@ -1,0 +1,757 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The derived index: where things are, what the rows say, the nodes of the log's
+ * tree. It changes by whole groups only, always through index_apply, so that an
+ * index made again from the segments is equal key by key.
+ */
+#include "store/store_int.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const NAME[INDEX_DBS] = {
+    [DB_META] = "meta",
+    [DB_SEGMENTS] = "segments",
+    [DB_MEMBERS] = "members",
+    [DB_OBJECTS] = "objects",
+    [DB_GROUPS] = "groups",
+    [DB_LEAVES] = "leaves",
+    [DB_NODES] = "nodes",
+    [DB_ROWS] = "rows",
+};
+
+/* Keys are big-endian numbers, so that octet order is their order. */
+struct key {
+	uint8_t p[16];
+	size_t n;
+};
+
+static void
+key_num(struct key *k, uint64_t v, unsigned octets)
+{
+	while (octets-- > 0)
+		k->p[k->n++] = (uint8_t)(v >> (8 * octets));
+}
+
+static struct key
+key32(uint32_t v)
+{
+	struct key k = {.n = 0};
+
+	key_num(&k, v, 4);
+	return k;
+}
+
+static struct key
+key64(uint64_t v)
+{
+	struct key k = {.n = 0};
+
+	key_num(&k, v, 8);
+	return k;
+}
+
+static struct key
+key_member(uint32_t seg, uint64_t off)
+{
+	struct key k = key32(seg);
+
+	key_num(&k, off, 8);
+	return k;
+}
+
+static struct key
+key_node(unsigned level, uint64_t at)
+{
+	struct key k = {.n = 0};
+
+	key_num(&k, level, 1);
+	key_num(&k, at, 8);
+	return k;
+}
+
+static struct slice
+key_slice(const struct key *k)
+{
+	return slice_of(k->p, k->n);
+}
+
+enum err_code
+index_open(const char *path, bool read_only, struct index *ix, struct err *e)
+{
+	AUTO(txn) MDB_txn *t = NULL;
+	bool full = false;
+	int i, x = 0;
+	enum err_code r = kv_open(path, read_only, INDEX_DBS, &ix->kv, e);
+
+	if (r != ERR_OK)
+		return r;
+	r = kv_begin(&ix->kv, !read_only, &t, e);
+	for (i = 0; r == ERR_OK && i < INDEX_DBS; i++) {
+		x = mdb_dbi_open(t, NAME[i], read_only ? 0 : MDB_CREATE, &ix->db[i]);
+		if (x != 0)
+			r = kv_err(e, x, NAME[i]);
+	}
+	if (r == ERR_OK) /* a handle opened in a transaction that is aborted is closed again */
+		r = kv_commit(&t, &full, e);
+	if (r != ERR_OK) {
+		if (t != NULL)
+			mdb_txn_abort(TAKE(t));
+		kv_close(&ix->kv);
+	}
+	return r;
+}
+
+void
+index_close(struct index *ix)
+{
+	kv_close(&ix->kv);
+}
+
+/* --- applying a group --- */
+
+struct apply {
+	struct index *ix;
+	MDB_txn *t;
+	const struct group *g;
+	bool full;
+};
+
+static enum err_code
+put(struct apply *a, enum index_db d, const struct key *k, struct slice v, struct err *e)
+{
+	return kv_put(a->t, a->ix->db[d], key_slice(k), v, &a->full, e);
+}
+
+static enum err_code
+read_seg(struct index *ix, MDB_txn *t, uint32_t id, struct seg_row *out, struct err *e)
+{
+	struct key k = key32(id);
+	struct slice v = {0};
+	struct cur c;
+	enum err_code r = kv_get(t, ix->db[DB_SEGMENTS], key_slice(&k), &v, e);
+
+	if (r != ERR_OK)
+		return r;
+	c = cur_from(v);
+	*out = (struct seg_row){.id = {.id = id}};
+	out->id.kind = cur_u8(&c);
+	out->id.year = cur_be16(&c);
+	out->id.alone = cur_u8(&c) != 0;
+	out->sealed = cur_u8(&c) != 0;
+	out->id.born_utc = (int64_t)cur_be64(&c);
+	out->end = cur_be64(&c);
+	return cur_end(&c, "index: segment", e);
+}
+
+static enum err_code
+write_seg(struct apply *a, const struct seg_row *s, struct err *e)
+{
+	AUTO(buf) struct buf v = {0};
+	struct key k = key32(s->id.id);
+
+	buf_add8(&v, s->id.kind);
+	buf_add8(&v, s->id.year >> 8);
+	buf_add8(&v, s->id.year & 0xff);
+	buf_add8(&v, s->id.alone);
+	buf_add8(&v, s->sealed);
+	buf_addbe64(&v, (uint64_t)s->id.born_utc);
+	buf_addbe64(&v, s->end);
+	return put(a, DB_SEGMENTS, &k, buf_slice(&v), e);
+}
+
+static enum err_code
+write_member(struct apply *a, const struct member *m, struct err *e)
+{
+	AUTO(buf) struct buf v = {0};
+	struct key k = key_member(m->seg, m->off);
+
+	buf_add8(&v, m->kind);
+	buf_addbe64(&v, m->group);
+	buf_addbe64(&v, m->ref.size_bytes);
+	buf_add(&v, m->ref.sha256, 32);
+	buf_add(&v, m->ref.sha512, 64);
+	return put(a, DB_MEMBERS, &k, buf_slice(&v), e);
+}
+
+static enum err_code
+parse_member(uint32_t seg, uint64_t off, struct slice v, struct member *m, struct err *e)
+{
+	struct cur c = cur_from(v);
+	struct slice h;
+
+	*m = (struct member){.seg = seg, .off = off};
+	m->kind = cur_u8(&c);
+	m->group = cur_be64(&c);
+	m->ref.size_bytes = cur_be64(&c);
+	h = cur_take(&c, 32);
+	if (h.n != 0)
+		memcpy(m->ref.sha256, h.p, 32);
+	h = cur_take(&c, 64);
+	if (h.n != 0)
+		memcpy(m->ref.sha512, h.p, 64);
+	return cur_end(&c, "index: member", e);
+}
+
+/* An object has one address: the copy that is kept longest. */
+static enum err_code
+write_object(struct apply *a, const struct member *m, const struct seg_row *seg, struct err *e)
+{
+	struct slice sha = slice_of(m->ref.sha256, 32), old = {0};
+	struct seg_row other;
+	struct key at = key_member(m->seg, m->off);
+	enum err_code r = kv_get(a->t, a->ix->db[DB_OBJECTS], sha, &old, NULL);
+
+	if (r == ERR_OK) {
+		struct cur c = cur_from(old);
+
+		r = read_seg(a->ix, a->t, cur_be32(&c), &other, e);
+		if (r != ERR_OK)
+			return r;
+		if (seg_rank(other.id.kind, other.id.year) >= seg_rank(seg->id.kind, seg->id.year))
+			return ERR_OK;
+	}
+	return kv_put(a->t, a->ix->db[DB_OBJECTS], sha, key_slice(&at), &a->full, e);
+}
+
+static enum err_code
+apply_member(struct apply *a, const struct member *m, struct err *e)
+{
+	struct seg_row seg;
+	uint64_t end = m->off + tar_member_bytes(m->ref.size_bytes);
+	enum err_code r = read_seg(a->ix, a->t, m->seg, &seg, e);
+
+	if (r != ERR_OK)
+		return r;
+	if (m->off != seg.end)
+		return err_set(e, ERR_DAMAGED, "group %" PRIu64 ": member at %" PRIu64 " of segment %" PRIu32
+		    ", which ends at %" PRIu64, a->g->n, m->off, m->seg, seg.end);
+	seg.end = end;
+	r = write_seg(a, &seg, e);
+	if (r == ERR_OK)
+		r = write_member(a, m, e);
+	if (r == ERR_OK && m->kind == MEMBER_OBJECT)
+		r = write_object(a, m, &seg, e);
+	return r;
+}
+
+static enum err_code
+apply_segments(struct apply *a, struct err *e)
+{
+	enum err_code r = ERR_OK;
+	size_t i;
+
+	for (i = 0; r == ERR_OK && i < a->g->n_born; i++) {
+		struct seg_row s = {.id = a->g->born[i]};
+
+		r = write_seg(a, &s, e);
+	}
+	for (i = 0; r == ERR_OK && i < a->g->n_members; i++)
+		r = apply_member(a, &a->g->members[i], e);
+	for (i = 0; r == ERR_OK && i < a->g->n_sealed; i++) {
+		struct seg_row s;
+
+		r = read_seg(a->ix, a->t, a->g->sealed[i], &s, e);
+		if (r != ERR_OK)
+			return r;
+		s.sealed = true;
+		s.end += TAR_END_OCTETS;
+		r = write_seg(a, &s, e);
+	}
+	return r;
+}
+
+static enum err_code
+put_node(void *ctx, unsigned level, uint64_t at, const uint8_t hash[TLOG_HASH], struct err *e)
+{
+	struct key k = key_node(level, at);
+
+	return put(ctx, DB_NODES, &k, slice_of(hash, TLOG_HASH), e);
+}
+
+static enum err_code
+get_node(struct index *ix, MDB_txn *t, unsigned level, uint64_t at, uint8_t out[TLOG_HASH], struct err *e)
+{
+	struct key k = key_node(level, at);
+	struct slice v = {0};
+	enum err_code r = kv_get(t, ix->db[DB_NODES], key_slice(&k), &v, e);
+
+	if (r != ERR_OK)
+		return r;
+	if (v.n != TLOG_HASH)
+		return err_set(e, ERR_DAMAGED, "index: node of %zu octets", v.n);
+	memcpy(out, v.p, TLOG_HASH);
+	return ERR_OK;
+}
+
+static enum err_code
+edge_in(struct index *ix, MDB_txn *t, uint64_t size, struct tlog_edge *out, struct err *e)
+{
+	uint64_t start = 0;
+	int level;
+
+	*out = (struct tlog_edge){.size = size};
+	for (level = 63; level >= 0; level--) {
+		enum err_code r;
+
+		if ((size >> level & 1) == 0)
+			continue;
+		r = get_node(ix, t, (unsigned)level, start >> level, out->peak[out->n], e);
+		if (r != ERR_OK)
+			return r;
+		out->n++;
+		start += 1ULL << level;
+	}
+	return ERR_OK;
+}
+
+static enum err_code
+apply_leaves(struct apply *a, uint64_t size, struct err *e)
+{
+	const struct tlog_nodes nodes = {put_node, a};
+	struct tlog_edge edge;
+	uint8_t h[TLOG_HASH];
+	enum err_code r = edge_in(a->ix, a->t, size, &edge, e);
+	size_t i;
+
+	for (i = 0; r == ERR_OK && i < a->g->n_leaves; i++) {
+		struct slice leaf = slice_of(a->g->leaves[i], TLOG_LEAF_OCTETS);
+		struct key k = key64(edge.size);
+
+		r = put(a, DB_LEAVES, &k, leaf, e);
+		if (r == ERR_OK)
+			r = tlog_leaf_hash(leaf, h, e);
+		if (r == ERR_OK)
+			r = tlog_append(&edge, h, &nodes, e);
+	}
+	if (r == ERR_OK)
+		r = tlog_root(&edge, h, e);
+	if (r != ERR_OK)
+		return r;
+	if (edge.size != a->g->log_size || memcmp(h, a->g->root, TLOG_HASH) != 0)
+		return err_set(e, ERR_DAMAGED, "group %" PRIu64 ": the log's root is not that of its leaves", a->g->n);
+	return ERR_OK;
+}
+
+static enum err_code
+apply_rows(struct apply *a, struct err *e)
+{
+	enum err_code r = ERR_OK;
+	size_t i;
+
+	for (i = 0; r == ERR_OK && i < a->g->n_rows; i++) {
+		const struct row *w = &a->g->rows[i];
+		struct slice key = slice_of(a->g->arena.p + w->at, w->key_n);
+		struct slice v = slice_of(a->g->arena.p + w->at + w->key_n, w->value_n);
+
+		r = w->del ? kv_del(a->t, a->ix->db[DB_ROWS], key, &a->full, e)
+			   : kv_put(a->t, a->ix->db[DB_ROWS], key, v, &a->full, e);
+	}
+	return r;
+}
+
+static enum err_code
+apply_self(struct apply *a, struct err *e)
+{
+	AUTO(buf) struct buf v = {0};
+	const struct group *g = a->g;
+	const struct member m = {.seg = g->seg, .off = g->off, .kind = MEMBER_GROUP, .group = g->n, .ref = g->ref};
+	struct key k = key64(g->n), last = {.p = "last", .n = 4};
+	enum err_code r = apply_member(a, &m, e);
+
+	buf_addbe32(&v, g->seg);
+	buf_addbe64(&v, g->off);
+	buf_addbe64(&v, g->ref.size_bytes);
+	buf_addbe64(&v, g->log_size);
+	buf_addbe64(&v, (uint64_t)g->time_utc);
+	buf_add(&v, g->ref.sha256, 32);
+	buf_add(&v, g->root, TLOG_HASH);
+	buf_addslice(&v, buf_slice(&g->checkpoint));
+	if (r == ERR_OK)
+		r = put(a, DB_GROUPS, &k, buf_slice(&v), e);
+	if (r == ERR_OK)
+		r = put(a, DB_META, &last, key_slice(&k), e);
+	return r;
+}
+
+static enum err_code
+parse_last(uint64_t n, struct slice v, struct index_last *out, struct buf *checkpoint, struct err *e)
+{
+	struct cur c = cur_from(v);
+	struct slice h, rest;
+
+	*out = (struct index_last){.group = n};
+	out->seg = cur_be32(&c);
+	out->off = cur_be64(&c);
+	out->size = cur_be64(&c);
+	out->log_size = cur_be64(&c);
+	out->time_utc = (int64_t)cur_be64(&c);
+	h = cur_take(&c, 32);
+	if (h.n != 0)
+		memcpy(out->sha256, h.p, 32);
+	h = cur_take(&c, TLOG_HASH);
+	if (h.n != 0)
+		memcpy(out->root, h.p, TLOG_HASH);
+	rest = cur_rest(&c);
+	if (checkpoint != NULL)
+		buf_addslice(checkpoint, rest);
+	return cur_end(&c, "index: group", e);
+}
+
+static enum err_code
+last_in(struct index *ix, MDB_txn *t, struct index_last *out, struct buf *checkpoint, struct err *e)
+{
+	struct key last = {.p = "last", .n = 4};
+	struct slice v = {0};
+	struct cur c;
+	uint64_t n;
+	enum err_code r = kv_get(t, ix->db[DB_META], key_slice(&last), &v, NULL);
+
+	*out = (struct index_last){.time_utc = TIME_NONE};
+	if (r == ERR_NOTFOUND)
+		return ERR_OK;
+	if (r != ERR_OK)
+		return err_set(e, r, "index: last group");
+	c = cur_from(v);
+	n = cur_be64(&c);
+	r = kv_get(t, ix->db[DB_GROUPS], v, &v, e);
+	return r == ERR_OK ? parse_last(n, v, out, checkpoint, e) : r;
+}
+
+static enum err_code
+apply_once(struct index *ix, const struct group *g, bool *full, struct err *e)
+{
+	AUTO(txn) MDB_txn *t = NULL;
+	struct apply a = {.ix = ix, .g = g};
+	struct index_last last;
+	enum err_code r = kv_begin(&ix->kv, true, &t, e);
+
+	a.t = t;
+	if (r == ERR_OK)
+		r = last_in(ix, t, &last, NULL, e);
+	if (r == ERR_OK && last.group + 1 != g->n)
+		return err_set(e, ERR_BUG, "group %" PRIu64 " after group %" PRIu64, g->n, last.group);
+	if (r == ERR_OK)
+		r = apply_segments(&a, e);
+	if (r == ERR_OK)
+		r = apply_leaves(&a, last.log_size, e);
+	if (r == ERR_OK)
+		r = apply_rows(&a, e);
+	if (r == ERR_OK)
+		r = apply_self(&a, e);
+	if (r == ERR_OK)
+		r = kv_commit(&t, &a.full, e);
+	*full = a.full;
+	return r;
+}
+
+enum err_code
+index_apply(struct index *ix, const struct group *g, struct err *e)
+{
+	bool full = false;
+	enum err_code r = apply_once(ix, g, &full, e);
+
+	while (r != ERR_OK && full) {
+		full = false;
+		r = kv_grow(&ix->kv, e);
+		if (r == ERR_OK)
+			r = apply_once(ix, g, &full, e);
+	}
+	return r;
+}
+
+/* --- asking --- */
+
+enum err_code
+index_last(struct index *ix, struct index_last *out, struct err *e)
+{
+	AUTO(txn) MDB_txn *t = NULL;
+	enum err_code r = kv_begin(&ix->kv, false, &t, e);
+
+	return r == ERR_OK ? last_in(ix, t, out, NULL, e) : r;
+}
+
+enum err_code
+index_checkpoint(struct index *ix, uint64_t group, struct buf *out, struct err *e)
+{
+	AUTO(txn) MDB_txn *t = NULL;
+	struct index_last last;
+	struct key k = key64(group);
+	struct slice v = {0};
+	enum err_code r = kv_begin(&ix->kv, false, &t, e);
+
+	if (r == ERR_OK && group == 0)
+		r = last_in(ix, t, &last, out, e);
+	else if (r == ERR_OK && (r = kv_get(t, ix->db[DB_GROUPS], key_slice(&k), &v, e)) == ERR_OK)
+		r = parse_last(group, v, &last, out, e);
+	if (r == ERR_OK && out->n == 0)
+		return err_set(e, ERR_NOTFOUND, "the log has no checkpoint yet");
+	return r == ERR_OK ? buf_ok(out, e) : r;
+}
+
+enum err_code
+index_group(struct index *ix, uint64_t n, struct member *m, struct err *e)
+{
+	AUTO(txn) MDB_txn *t = NULL;
+	struct index_last g;
+	struct key k = key64(n), at;
+	struct slice v = {0};
+	enum err_code r = kv_begin(&ix->kv, false, &t, e);
+
+	if (r == ERR_OK)
+		r = kv_get(t, ix->db[DB_GROUPS], key_slice(&k), &v, e);
+	if (r == ERR_OK)
+		r = parse_last(n, v, &g, NULL, e);
+	if (r != ERR_OK)
+		return r;
+	at = key_member(g.seg, g.off);
+	r = kv_get(t, ix->db[DB_MEMBERS], key_slice(&at), &v, e);
+	return r == ERR_OK ? parse_member(g.seg, g.off, v, m, e) : r;
+}
+
+enum err_code
+index_member(struct index *ix, uint32_t seg, uint64_t off, struct member *m, struct err *e)
+{
+	AUTO(txn) MDB_txn *t = NULL;
+	struct key k = key_member(seg, off);
+	struct slice v = {0};
+	enum err_code r = kv_begin(&ix->kv, false, &t, e);
+
+	if (r == ERR_OK)
+		r = kv_get(t, ix->db[DB_MEMBERS], key_slice(&k), &v, e);
+	return r == ERR_OK ? parse_member(seg, off, v, m, e) : r;
+}
+
+enum err_code
+index_segment(struct index *ix, uint32_t id, struct seg_row *out, struct err *e)
+{
+	AUTO(txn) MDB_txn *t = NULL;
+	enum err_code r = kv_begin(&ix->kv, false, &t, e);
+
+	return r == ERR_OK ? read_seg(ix, t, id, out, e) : r;
+}
+
+enum err_code
+index_object(struct index *ix, const uint8_t sha256[32], struct member *m, struct seg_row *seg, struct err *e)
+{
+	AUTO(txn) MDB_txn *t = NULL;
+	struct slice v = {0};
+	struct cur c;
+	uint32_t id;
+	uint64_t off;
+	enum err_code r = kv_begin(&ix->kv, false, &t, e);
+
+	if (r == ERR_OK)
+		r = kv_get(t, ix->db[DB_OBJECTS], slice_of(sha256, 32), &v, e);
+	if (r != ERR_OK)
+		return r;
+	c = cur_from(v);
+	id = cur_be32(&c);
+	off = cur_be64(&c);
+	r = kv_get(t, ix->db[DB_MEMBERS], v, &v, e);
+	if (r == ERR_OK)
+		r = parse_member(id, off, v, m, e);
+	return r == ERR_OK ? read_seg(ix, t, id, seg, e) : r;
+}
+
+enum err_code
+index_leaf(struct index *ix, uint64_t at, uint8_t out[TLOG_LEAF_OCTETS], struct err *e)
+{
+	AUTO(txn) MDB_txn *t = NULL;
+	struct key k = key64(at);
+	struct slice v = {0};
+	enum err_code r = kv_begin(&ix->kv, false, &t, e);
+
+	if (r == ERR_OK)
+		r = kv_get(t, ix->db[DB_LEAVES], key_slice(&k), &v, e);
+	if (r != ERR_OK)
+		return r;
+	if (v.n != TLOG_LEAF_OCTETS)
+		return err_set(e, ERR_DAMAGED, "index: leaf of %zu octets", v.n);
+	memcpy(out, v.p, v.n);
+	return ERR_OK;
+}
+
+enum err_code
+index_edge(struct index *ix, uint64_t size, struct tlog_edge *out, struct err *e)
+{
+	AUTO(txn) MDB_txn *t = NULL;
+	enum err_code r = kv_begin(&ix->kv, false, &t, e);
+
+	return r == ERR_OK ? edge_in(ix, t, size, out, e) : r;
+}
+
+/* RFC 9162 2.1.1: where the tree of n leaves is split, the largest power of two below n. */
+static uint64_t
+split(uint64_t n)
+{
+	uint64_t k = 1;
+
+	while (k * 2 < n)
+		k *= 2;
+	return k;
+}
+
+/* MTH of leaves [from, from + n): a stored node if it is a complete one, else of both halves. */
+static enum err_code
+range_hash(struct index *ix, MDB_txn *t, uint64_t from, uint64_t n, uint8_t out[TLOG_HASH], struct err *e)
+{
+	uint8_t l[TLOG_HASH], r[TLOG_HASH];
+	uint64_t k = split(n);
+	unsigned level = 0;
+	enum err_code x;
+
+	if ((n & (n - 1)) == 0) {
+		while ((1ULL << level) < n)
+			level++;
+		return get_node(ix, t, level, from >> level, out, e);
+	}
+	x = range_hash(ix, t, from, k, l, e);
+	if (x == ERR_OK)
+		x = range_hash(ix, t, from + k, n - k, r, e);
+	return x == ERR_OK ? tlog_node_hash(l, r, out, e) : x;
+}
+
+enum err_code
+index_proof(struct index *ix, uint64_t leaf, uint64_t size, struct tlog_proof *out, struct err *e)
+{
+	AUTO(txn) MDB_txn *t = NULL;
+	uint8_t down[TLOG_PATH_MAX][TLOG_HASH];
+	uint64_t from = 0, n = size;
+	size_t depth = 0, i;
+	enum err_code r = kv_begin(&ix->kv, false, &t, e);
+
+	if (leaf >= size)
+		return err_set(e, ERR_NOTFOUND, "leaf %" PRIu64 " in a log of %" PRIu64, leaf, size);
+	while (r == ERR_OK && n > 1) { /* from the root down; the path is told from the leaf up */
+		uint64_t k = split(n);
+
+		if (leaf - from < k) {
+			r = range_hash(ix, t, from + k, n - k, down[depth++], e);
+			n = k;
+		} else {
+			r = range_hash(ix, t, from, k, down[depth++], e);
+			from += k;
+			n -= k;
+		}
+	}
+	if (r != ERR_OK)
+		return r;
+	*out = (struct tlog_proof){.index = leaf, .size = size, .n = depth};
+	for (i = 0; i < depth; i++)
+		memcpy(out->path[i], down[depth - 1 - i], TLOG_HASH);
+	return ERR_OK;
+}
+
+/* --- walking --- */
+
+struct seg_list {
+	struct index *ix;
+	struct seg_row *v;
+	size_t n, cap;
+};
+
+static enum err_code
+add_seg(void *ctx, struct slice key, struct slice value, bool *stop, struct err *e)
+{
+	struct seg_list *l = ctx;
+	struct cur c = cur_from(key);
+
+	(void)stop;
+	(void)value;
+	if (!mem_grow(&l->v, &l->cap, l->n, sizeof(*l->v)))
+		return err_nomem(e);
+	l->n++;
+	return index_segment(l->ix, cur_be32(&c), &l->v[l->n - 1], e);
+}
+
+enum err_code
+index_segments(struct index *ix, struct seg_row **out, size_t *n, struct err *e)
+{
+	struct seg_list l = {.ix = ix};
+	const struct store_each each = {add_seg, &l};
+	enum err_code r = kv_walk(&ix->kv, ix->db[DB_SEGMENTS], slice_of(NULL, 0), slice_of(NULL, 0), 0, &each, e);
+
+	if (r != ERR_OK) {
+		free(l.v);
+		return r;
+	}
+	*out = l.v;
+	*n = l.n;
+	return ERR_OK;
+}
+
+static enum err_code
+one_member(void *ctx, struct slice key, struct slice value, bool *stop, struct err *e)
+{
+	const struct member_each *each = ctx;
+	struct cur c = cur_from(key);
+	uint32_t seg = cur_be32(&c);
+	struct member m;
+	enum err_code r = parse_member(seg, cur_be64(&c), value, &m, e);
+
+	(void)stop;
+	return r == ERR_OK ? each->member(each->ctx, &m, e) : r;
+}
+
+enum err_code
+index_members(struct index *ix, uint32_t seg, const struct member_each *each, struct err *e)
+{
+	const struct store_each rows = {one_member, (void *)(uintptr_t)each};
+	struct key from = key32(seg), to = key32(seg + 1);
+
+	return kv_walk(&ix->kv, ix->db[DB_MEMBERS], key_slice(&from), key_slice(&to), 0, &rows, e);
+}
+
+struct dump {
+	const struct sink *to;
+	const char *name;
+};
+
+static enum err_code
+dump_row(void *ctx, struct slice key, struct slice value, bool *stop, struct err *e)
+{
+	const struct dump *d = ctx;
+	AUTO(buf) struct buf b = {0};
+	enum err_code r;
+
+	(void)stop;
+	buf_addf(&b, "%s ", d->name);
+	buf_addhex(&b, key);
+	buf_adds(&b, " ");
+	buf_addhex(&b, value);
+	buf_adds(&b, "\n");
+	r = buf_ok(&b, e);
+	return r == ERR_OK ? sink_write(d->to, buf_slice(&b), e) : r;
+}
+
+enum err_code
+index_dump(struct index *ix, const struct sink *to, struct err *e)
+{
+	enum err_code r = ERR_OK;
+	int i;
+
+	for (i = 0; r == ERR_OK && i < INDEX_DBS; i++) {
+		struct dump d = {to, NAME[i]};
+		const struct store_each each = {dump_row, &d};
+
+		r = kv_walk(&ix->kv, ix->db[i], slice_of(NULL, 0), slice_of(NULL, 0), 0, &each, e);
+	}
+	return r;
+}
+
+enum err_code
+index_count(struct index *ix, enum index_db d, uint64_t *out, struct err *e)
+{
+	AUTO(txn) MDB_txn *t = NULL;
+	MDB_stat st;
+	enum err_code r = kv_begin(&ix->kv, false, &t, e);
+	int x;
+
+	if (r != ERR_OK)
+		return r;
+	x = mdb_stat(t, ix->db[d], &st);
+	*out = x == 0 ? st.ms_entries : 0;
+	return x == 0 ? ERR_OK : kv_err(e, x, "index");
+}

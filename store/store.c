@@ -1,0 +1,477 @@
+/* SPDX-License-Identifier: MIT */
+/* Birth, opening and closing of a store. */
+#include "store/store_int.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#define SEGMENT_BYTES (UINT64_C(1) << 30)
+#define LARGE_BYTES (UINT64_C(64) << 20)
+#define SEGMENT_AGE_S (24 * 3600)
+#define SMALL_FILE 4096
+#define BOOT_ID "/proc/sys/kernel/random/boot_id"
+#define DIRTY "dirty"
+
+enum err_code
+store_bad(struct store *s, enum err_code code, struct err *e)
+{
+	if (!s->bad)
+		snprintf(s->why_bad, sizeof(s->why_bad), "%.199s", e != NULL ? e->text : "a write failed");
+	s->bad = true;
+	if (e != NULL)
+		e->code = code;
+	return code;
+}
+
+enum err_code
+store_may_write(struct store *s, struct err *e)
+{
+	if (!s->writer)
+		return err_set(e, ERR_USAGE, "the store is open for reading");
+	if (s->bad)
+		return err_set(e, ERR_IO, "the store must be opened again after: %s", s->why_bad);
+	return ERR_OK;
+}
+
+enum err_code
+store_segment_fd(struct store *s, const struct seg_id *id, int *fd, struct err *e)
+{
+	char name[SEG_NAME];
+	enum err_code r;
+
+	seg_name(id, name);
+	r = sys_open_read(s->seg_fd, name, fd, e);
+	if (r == ERR_NOTFOUND)
+		return err_set(e, ERR_DAMAGED, "segment %s is missing", name);
+	return r;
+}
+
+/* --- create --- */
+
+static void
+pkey_auto(EVP_PKEY **k)
+{
+	EVP_PKEY_free(*k);
+}
+
+static void
+bio_auto(BIO **b)
+{
+	BIO_free(*b);
+}
+
+static enum err_code
+bio_text(BIO *b, struct buf *out, struct err *e)
+{
+	char *p = NULL;
+	long n = BIO_get_mem_data(b, &p);
+
+	buf_add(out, p, n > 0 ? (size_t)n : 0);
+	return buf_ok(out, e);
+}
+
+static enum err_code
+make_keys(int dir, const struct entropy *random, struct err *e)
+{
+	uint8_t seed[32];
+	AUTO(pkey) EVP_PKEY *k = NULL;
+	AUTO(bio) BIO *priv = BIO_new(BIO_s_mem());
+	AUTO(bio) BIO *pub = BIO_new(BIO_s_mem());
+	AUTO(buf) struct buf a = {0};
+	AUTO(buf) struct buf b = {0};
+	enum err_code r = entropy_fill(random, seed, sizeof(seed), e);
+
+	if (r != ERR_OK)
+		return r;
+	k = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed, sizeof(seed));
+	explicit_bzero(seed, sizeof(seed));
+	if (k == NULL || priv == NULL || pub == NULL || PEM_write_bio_PKCS8PrivateKey(priv, k, NULL, NULL, 0, NULL, NULL) != 1 ||
+	    PEM_write_bio_PUBKEY(pub, k) != 1)
+		return err_openssl(e, ERR_UNSUPPORTED, "log key");
+	r = bio_text(priv, &a, e);
+	if (r == ERR_OK)
+		r = bio_text(pub, &b, e);
+	if (r == ERR_OK)
+		r = sys_write_durably(dir, "log.key", buf_slice(&a), 0600, e);
+	if (r == ERR_OK)
+		r = sys_write_durably(dir, "log.pub", buf_slice(&b), 0644, e);
+	if (a.p != NULL)
+		explicit_bzero(a.p, a.n);
+	return r;
+}
+
+static enum err_code
+format_text(const struct store_options *o, const struct entropy *random, struct buf *out, struct err *e)
+{
+	uint8_t id[8] = {0};
+	char hex[17];
+	enum err_code r = ERR_OK;
+
+	if (o->origin != NULL && (o->origin[0] == 0 || strlen(o->origin) > 120 || strpbrk(o->origin, " \t\r\n+\"\\") != NULL))
+		return err_set(e, ERR_USAGE, "log origin \"%.130s\"", o->origin);
+	if (o->origin == NULL)
+		r = entropy_fill(random, id, sizeof(id), e);
+	if (r != ERR_OK)
+		return r;
+	hex_of(slice_of(id, sizeof(id)), hex);
+	buf_addf(out, "everseal-store %d\norigin %s%s\n", STORE_FORMAT_VERSION, o->origin != NULL ? o->origin : "everseal/",
+	    o->origin != NULL ? "" : hex);
+	buf_addf(out, "segment_bytes %" PRIu64 "\nlarge_bytes %" PRIu64 "\nsegment_age_s %" PRId64 "\n",
+	    o->segment_bytes != 0 ? o->segment_bytes : SEGMENT_BYTES, o->large_bytes != 0 ? o->large_bytes : LARGE_BYTES,
+	    o->segment_age_s != 0 ? o->segment_age_s : SEGMENT_AGE_S);
+	return buf_ok(out, e);
+}
+
+enum err_code
+store_create(const char *dir, const struct store_options *o, const struct store_seams *seams, struct err *e)
+{
+	const struct store_options none = {0};
+	const struct entropy random = seams->entropy.fill != NULL ? seams->entropy : entropy_openssl();
+	AUTO(buf) struct buf text = {0};
+	AUTO(fd) int fd = -1;
+	enum err_code r = sys_mkdirs(AT_FDCWD, dir, 0750, e);
+
+	if (r == ERR_OK)
+		r = sys_open_dir(AT_FDCWD, dir, &fd, e);
+	if (r != ERR_OK)
+		return err_wrap(e, "store %s", dir);
+	if (faccessat(fd, "FORMAT", F_OK, 0) == 0)
+		return err_set(e, ERR_EXISTS, "%s holds a store already", dir);
+	r = format_text(o != NULL ? o : &none, &random, &text, e);
+	if (r == ERR_OK)
+		r = sys_mkdirs(fd, "segments", 0750, e);
+	if (r == ERR_OK)
+		r = make_keys(fd, &random, e);
+	if (r == ERR_OK)
+		r = sys_write_durably(fd, "lock", slice_of(NULL, 0), 0640, e);
+	if (r == ERR_OK) /* last: without it there is no store */
+		r = sys_write_durably(fd, "FORMAT", buf_slice(&text), 0644, e);
+	return r == ERR_OK ? ERR_OK : err_wrap(e, "store %s", dir);
+}
+
+/* --- open --- */
+
+static enum err_code
+read_format(struct store *s, struct err *e)
+{
+	AUTO(buf) struct buf text = {0};
+	char origin[128] = "";
+	int version = 0;
+	enum err_code r = sys_read_file(s->dir_fd, "FORMAT", SMALL_FILE, &text, e);
+
+	if (r == ERR_NOTFOUND)
+		return err_set(e, ERR_NOTFOUND, "no store there (no FORMAT)");
+	if (r != ERR_OK)
+		return r;
+	if (sscanf(buf_str(&text), "everseal-store %9d", &version) != 1)
+		return err_set(e, ERR_FORMAT, "FORMAT is not that of a store");
+	if (version != STORE_FORMAT_VERSION)
+		return err_set(e, ERR_UNSUPPORTED, "store of format %d, this program knows %d", version, STORE_FORMAT_VERSION);
+	if (sscanf(buf_str(&text), "everseal-store %*d\norigin %127s\nsegment_bytes %20" SCNu64 "\nlarge_bytes %20" SCNu64
+		"\nsegment_age_s %20" SCNd64 "\n", origin, &s->o.segment_bytes, &s->o.large_bytes, &s->o.segment_age_s) != 4)
+		return err_set(e, ERR_FORMAT, "FORMAT is not whole");
+	s->o.origin = mem_dupstr(origin);
+	s->found.format = version;
+	return s->o.origin != NULL ? ERR_OK : err_nomem(e);
+}
+
+/*
+ * DIRTY holds the boot id while a writer is at work. There: the last end was not clean. Of another boot: the machine
+ * went down, and what LMDB had not synced may be garbage, so both environments are made anew.
+ */
+struct marks {
+	bool dirty, other_boot;
+	char boot[64];
+};
+
+static void
+read_marks(struct store *s, struct marks *m)
+{
+	AUTO(buf) struct buf was = {0};
+	AUTO(fd) int fd = open(BOOT_ID, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd >= 0 ? read(fd, m->boot, sizeof(m->boot) - 1) : 0;
+
+	m->boot[n > 0 ? n : 0] = 0;
+	m->dirty = sys_read_file(s->dir_fd, DIRTY, SMALL_FILE, &was, NULL) != ERR_NOTFOUND;
+	m->other_boot = m->dirty && (n <= 0 || strcmp(buf_str(&was), m->boot) != 0);
+}
+
+static void
+wipe(struct store *s, const char *env)
+{
+	static const char *const file[] = {"data.mdb", "lock.mdb"};
+	char path[64];
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		snprintf(path, sizeof(path), "%s/%s", env, file[i]);
+		if (unlinkat(s->dir_fd, path, 0) != 0)
+			continue; /* not there: as it should be */
+	}
+}
+
+static enum err_code
+open_index(struct store *s, struct err *e)
+{
+	AUTO(mem) char *path = mem_printf("%s/index", s->dir);
+	enum err_code r;
+
+	if (path == NULL)
+		return err_nomem(e);
+	r = index_open(path, !s->writer, &s->index, e);
+	if (r != ERR_OK && s->writer && r != ERR_NOMEM) { /* not a good one: it is made from the segments */
+		wipe(s, "index");
+		r = index_open(path, false, &s->index, e);
+	}
+	s->index_open = r == ERR_OK;
+	return r;
+}
+
+static enum err_code
+lock_and_load(struct store *s, struct err *e)
+{
+	enum err_code r;
+
+	s->lock_fd = openat(s->dir_fd, "lock", O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (s->lock_fd < 0)
+		return err_errno(e, ERR_IO, errno, "lock");
+	r = sys_lock(s->lock_fd, e);
+	if (r != ERR_OK)
+		return err_wrap(e, "another writer holds the store");
+	return sys_read_file(s->dir_fd, "log.key", SMALL_FILE, &s->key_pem, e);
+}
+
+static enum err_code
+open_writer(struct store *s, struct err *e)
+{
+	struct marks m = {.dirty = false};
+	enum err_code r = lock_and_load(s, e);
+
+	if (r != ERR_OK)
+		return r;
+	read_marks(s, &m);
+	if (m.other_boot) {
+		wipe(s, "index");
+		wipe(s, "ops");
+	}
+	s->found.recovered = m.dirty;
+	if (!m.dirty || m.other_boot)
+		r = sys_write_durably(s->dir_fd, DIRTY, slice_str(m.boot), 0640, e);
+	if (r == ERR_OK)
+		r = open_index(s, e);
+	if (r == ERR_OK)
+		r = recover(s, !m.dirty, e);
+	if (r == ERR_OK)
+		r = index_last(&s->index, &s->last, e);
+	return r == ERR_OK ? index_edge(&s->index, s->last.log_size, &s->edge, e) : r;
+}
+
+static enum err_code
+recover_first(struct store *s, struct err *e)
+{
+	const struct store_seams seams = {.clock = s->clock};
+	struct store *w = NULL;
+	enum err_code r = store_open(s->dir, STORE_WRITE, &seams, &w, e);
+
+	return r == ERR_OK ? store_close(w, e) : err_wrap(e, "the store was left by a crash and must be opened for writing once");
+}
+
+/* True when nobody writes. */
+static bool
+unlocked(struct store *s)
+{
+	AUTO(fd) int fd = openat(s->dir_fd, "lock", O_RDONLY | O_CLOEXEC);
+
+	return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0;
+}
+
+static enum err_code
+open_reader(struct store *s, struct err *e)
+{
+	struct marks m = {.dirty = false};
+	bool made = faccessat(s->dir_fd, "index/data.mdb", F_OK, 0) == 0;
+	enum err_code r = ERR_OK;
+
+	read_marks(s, &m);
+	if (!made || (m.dirty && (m.other_boot || unlocked(s))))
+		r = recover_first(s, e);
+	return r == ERR_OK ? open_index(s, e) : r;
+}
+
+static void
+release(struct store *s)
+{
+	while (s->n_segs != 0)
+		seg_drop(s, s->segs[0], false);
+	free(s->segs);
+	if (s->index_open)
+		index_close(&s->index);
+	if (s->ops_open)
+		kv_close(&s->ops);
+	if (s->key_pem.p != NULL)
+		explicit_bzero(s->key_pem.p, s->key_pem.n);
+	buf_release(&s->key_pem);
+	if (s->seg_fd >= 0)
+		close(s->seg_fd);
+	if (s->dir_fd >= 0)
+		close(s->dir_fd);
+	if (s->lock_fd >= 0)
+		close(s->lock_fd);
+	free((void *)(uintptr_t)s->o.origin);
+	free(s->dir);
+	free(s);
+}
+
+enum err_code
+store_open(const char *dir, enum store_open_flags flags, const struct store_seams *seams, struct store **out, struct err *e)
+{
+	struct store *s = mem_new(1, sizeof(*s));
+	enum err_code r;
+
+	if (s == NULL)
+		return err_nomem(e);
+	s->dir_fd = s->seg_fd = s->lock_fd = -1;
+	s->writer = (flags & STORE_WRITE) != 0;
+	s->clock = seams->clock;
+	s->dir = realpath(dir, NULL); /* LMDB opens by path, perhaps later */
+	s->last.time_utc = TIME_NONE;
+	r = s->dir != NULL ? sys_open_dir(AT_FDCWD, s->dir, &s->dir_fd, e)
+			   : err_errno(e, errno == ENOENT ? ERR_NOTFOUND : ERR_IO, errno, "open");
+	if (r == ERR_OK)
+		r = read_format(s, e);
+	if (r == ERR_OK)
+		r = sys_open_dir(s->dir_fd, "segments", &s->seg_fd, e);
+	if (r == ERR_OK)
+		r = s->writer ? open_writer(s, e) : open_reader(s, e);
+	if (r != ERR_OK) {
+		err_wrap(e, "store %s", dir);
+		release(s);
+		return r;
+	}
+	*out = s;
+	return ERR_OK;
+}
+
+/* --- close --- */
+
+static enum err_code
+end_clean(struct store *s, struct err *e)
+{
+	int x = mdb_env_sync(s->index.kv.env, 1);
+
+	if (x == 0 && s->ops_open)
+		x = mdb_env_sync(s->ops.env, 1);
+	if (x != 0)
+		return kv_err(e, x, "index sync");
+	if (sys_unlink(s->dir_fd, DIRTY, e) != ERR_OK)
+		return err_wrap(e, "clean end");
+	return sys_fsync_dir(s->dir_fd, e);
+}
+
+enum err_code
+store_close(struct store *s, struct err *e)
+{
+	enum err_code r = ERR_OK;
+
+	if (s == NULL)
+		return ERR_OK;
+	if (s->batch != NULL) {
+		if (!s->bad)
+			store_rollback(s);
+		s->batch->s = NULL;
+	}
+	if (s->writer && !s->bad)
+		r = end_clean(s, e);
+	else if (s->bad)
+		r = err_set(e, ERR_IO, "closed after: %s", s->why_bad);
+	release(s);
+	return r;
+}
+
+void
+store_auto(struct store **s)
+{
+	int saved = errno;
+
+	store_close(*s, NULL);
+	errno = saved;
+}
+
+enum err_code
+store_rebuild(const char *dir, const struct store_seams *seams, struct err *e)
+{
+	struct store *s = mem_new(1, sizeof(*s));
+	struct store *again = NULL;
+	enum err_code r;
+
+	if (s == NULL)
+		return err_nomem(e);
+	s->dir_fd = s->seg_fd = s->lock_fd = -1;
+	r = sys_open_dir(AT_FDCWD, dir, &s->dir_fd, e);
+	if (r == ERR_OK)
+		r = read_format(s, e);
+	if (r == ERR_OK)
+		r = lock_and_load(s, e);
+	if (r == ERR_OK)
+		wipe(s, "index");
+	release(s); /* the lock goes with it; whoever comes in between makes the index just as well */
+	if (r == ERR_OK)
+		r = store_open(dir, STORE_WRITE, seams, &again, e);
+	return r == ERR_OK ? store_close(again, e) : err_wrap(e, "rebuild");
+}
+
+enum err_code
+store_dump(struct store *s, const struct sink *to, struct err *e)
+{
+	return index_dump(&s->index, to, e);
+}
+
+/* --- status --- */
+
+static enum err_code
+count_segments(struct store *s, struct store_status *out, struct err *e)
+{
+	AUTO(mem) struct seg_row *rows = NULL;
+	size_t i, n = 0;
+	enum err_code r = index_segments(&s->index, &rows, &n, e);
+
+	for (i = 0; r == ERR_OK && i < n; i++) {
+		out->sealed += rows[i].sealed;
+		out->bytes += rows[i].end;
+	}
+	out->segments = n;
+	return r;
+}
+
+enum err_code
+store_status(struct store *s, struct store_status *out, struct err *e)
+{
+	struct index_last last;
+	struct statvfs fs;
+	enum err_code r = index_last(&s->index, &last, e);
+
+	*out = s->found;
+	snprintf(out->origin, sizeof(out->origin), "%s", s->o.origin);
+	if (r == ERR_OK)
+		r = index_count(&s->index, DB_OBJECTS, &out->objects, e);
+	if (r == ERR_OK)
+		r = count_segments(s, out, e);
+	if (r != ERR_OK)
+		return r;
+	out->groups = last.group;
+	out->log_size = last.log_size;
+	out->last_group_utc = last.time_utc;
+	if (fstatvfs(s->dir_fd, &fs) == 0)
+		out->disk_free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
+	return ERR_OK;
+}

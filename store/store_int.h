@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of the store share. Bytes: docs/format.md. */
+#ifndef EVERSEAL_STORE_STORE_INT_H
+#define EVERSEAL_STORE_STORE_INT_H
+
+#include "store/store.h"
+
+#include <lmdb.h>
+
+#define TAR_BLOCK 512
+#define TAR_NAME 100	       /* field of a ustar header */
+#define TAR_OCTAL_MAX (8ULL << 30) /* sizes from here on need a pax header */
+#define TAR_END_OCTETS 1024
+#define TAR_HEAD_MAX (3 * TAR_BLOCK)
+#define SEG_NAME 48
+#define MEMBER_NAME 112
+#define SMALL_BYTES (1u << 20)	    /* an object up to this is read once, into memory */
+#define PEND_BYTES (1u << 20)	    /* written out from here on */
+#define GROUP_MAX_BYTES (64u << 20) /* one group member */
+
+/* --- tar.c: one header form, so that it can be recomputed from name and size --- */
+
+/* Octets before the content: 512, or 1536 with a pax header. */
+size_t tar_head_bytes(uint64_t size);
+uint64_t tar_padding(uint64_t size);
+uint64_t tar_member_bytes(uint64_t size);
+/* out: tar_head_bytes(size) octets. name: shorter than 100. */
+void tar_head(const char *name, uint64_t size, uint8_t out[TAR_HEAD_MAX]);
+/* Read a header that tar_head made, from a source at off. False: anything else, or it ends too early. */
+bool tar_read_head(const struct source *from, uint64_t off, char name[TAR_NAME], uint64_t *size);
+
+/* --- segments --- */
+
+struct seg_id {
+	uint32_t id;
+	enum store_kind kind;
+	uint16_t year;
+	bool alone;
+	int64_t born_utc;
+};
+void seg_name(const struct seg_id *s, char out[SEG_NAME]); /* with .tar */
+bool seg_parse(const char *name, struct seg_id *out);	   /* id, kind, year */
+/* Larger = kept longer. */
+int seg_rank(enum store_kind kind, int year);
+
+/* A segment as the index knows it. */
+struct seg_row {
+	struct seg_id id;
+	bool sealed;
+	uint64_t end; /* behind the last committed octet */
+};
+
+/* A segment that the writer has open. */
+struct seg {
+	struct seg_id id;
+	bool fresh;  /* its header is in no group yet */
+	bool sealed; /* by the group being made */
+	bool dirty;  /* written to since the last sync */
+	int fd;
+	uint64_t end;	     /* committed */
+	uint64_t file_bytes; /* how far the file reaches */
+	struct buf pend;     /* octets from pend_off to the tail, not written yet */
+	uint64_t pend_off;
+	struct store_ref head_ref; /* of the header member while fresh */
+};
+
+enum member_kind { MEMBER_OBJECT = 0, MEMBER_HEAD, MEMBER_TABLE, MEMBER_GROUP };
+
+struct member {
+	uint32_t seg;
+	uint64_t off; /* of the tar header */
+	enum member_kind kind;
+	uint64_t group; /* the group that lists it; for MEMBER_GROUP its own number */
+	struct store_ref ref;
+	uint32_t next; /* batch: chain of one hash bucket, 1-based */
+};
+void member_name(const struct member *m, const struct seg_id *s, char out[MEMBER_NAME]);
+
+/* --- group.c --- */
+
+/* at: of "table\0key" and then the value in the arena. */
+struct row {
+	size_t at;
+	uint32_t key_n, value_n; /* key with table and zero */
+	bool del;
+};
+struct group {
+	uint64_t n;
+	uint8_t prev[32];
+	int64_t time_utc;
+	struct member *members;
+	size_t n_members, cap_members;
+	struct seg_id *born;
+	size_t n_born, cap_born;
+	uint32_t *sealed;
+	size_t n_sealed, cap_sealed;
+	uint8_t (*leaves)[TLOG_LEAF_OCTETS];
+	size_t n_leaves, cap_leaves;
+	struct row *rows;
+	size_t n_rows, cap_rows;
+	struct buf arena;
+	uint64_t log_size;
+	uint8_t root[TLOG_HASH];
+	struct buf checkpoint;
+	/* where it stands */
+	uint32_t seg;
+	uint64_t off;
+	struct store_ref ref;
+};
+void group_free(struct group *g);
+void group_auto(struct group **g);
+/* The name of each segment that a member lies in must be known: ids gives it. */
+typedef bool (*seg_lookup)(void *ctx, uint32_t id, struct seg_id *out);
+MUST_USE enum err_code group_write(const struct group *g, seg_lookup look, void *ctx, struct buf *out, struct err *e);
+/* Checks the digest that closes the text, then the form. */
+MUST_USE enum err_code group_read(struct slice text, struct group **out, struct err *e);
+/* False unless text is whole: frame and closing digest. */
+bool group_whole(struct slice text);
+
+/* --- kv.c: LMDB --- */
+
+struct kv {
+	MDB_env *env;
+	bool read_only;
+};
+MUST_USE enum err_code kv_open(const char *path, bool read_only, unsigned dbs, struct kv *kv, struct err *e);
+void kv_close(struct kv *kv);
+MUST_USE enum err_code kv_begin(struct kv *kv, bool write, MDB_txn **t, struct err *e);
+void txn_auto(MDB_txn **t);
+/* *full is set when the map must grow: abort, kv_grow, do it all again. */
+MUST_USE enum err_code kv_put(MDB_txn *t, MDB_dbi d, struct slice key, struct slice value, bool *full, struct err *e);
+MUST_USE enum err_code kv_del(MDB_txn *t, MDB_dbi d, struct slice key, bool *full, struct err *e);
+/* Takes *t. */
+MUST_USE enum err_code kv_commit(MDB_txn **t, bool *full, struct err *e);
+MUST_USE enum err_code kv_grow(struct kv *kv, struct err *e);
+/* ERR_NOTFOUND. value lives as long as t. */
+MUST_USE enum err_code kv_get(MDB_txn *t, MDB_dbi d, struct slice key, struct slice *value, struct err *e);
+/* Walk from <= key < to in pieces; no transaction is open while the callback runs. strip: octets cut off the front of the key. */
+MUST_USE enum err_code kv_walk(struct kv *kv, MDB_dbi d, struct slice from, struct slice to, size_t strip,
+    const struct store_each *each, struct err *e);
+enum err_code kv_err(struct err *e, int r, const char *what);
+/* "table\0key"; ERR_USAGE for a bad name or length. key may be empty when empty_ok. */
+MUST_USE enum err_code kv_row_key(const char *table, struct slice key, bool empty_ok, struct buf *out, struct err *e);
+/* kv_walk of one table. */
+MUST_USE enum err_code kv_rows(struct kv *kv, MDB_dbi d, const char *table, struct slice from, struct slice to,
+    const struct store_each *each, struct err *e);
+
+/* --- index.c --- */
+
+enum index_db { DB_META, DB_SEGMENTS, DB_MEMBERS, DB_OBJECTS, DB_GROUPS, DB_LEAVES, DB_NODES, DB_ROWS, INDEX_DBS };
+
+struct index_last {
+	uint64_t group; /* 0 = none */
+	uint32_t seg;
+	uint64_t off, size;
+	uint8_t sha256[32];
+	uint64_t log_size;
+	int64_t time_utc;
+	uint8_t root[TLOG_HASH];
+};
+struct index {
+	struct kv kv;
+	MDB_dbi db[INDEX_DBS];
+};
+MUST_USE enum err_code index_open(const char *path, bool read_only, struct index *ix, struct err *e);
+void index_close(struct index *ix);
+/* One group in one transaction. ERR_DAMAGED when its root is not that of the tree. */
+MUST_USE enum err_code index_apply(struct index *ix, const struct group *g, struct err *e);
+MUST_USE enum err_code index_last(struct index *ix, struct index_last *out, struct err *e);
+MUST_USE enum err_code index_segment(struct index *ix, uint32_t id, struct seg_row *out, struct err *e);
+MUST_USE enum err_code index_object(struct index *ix, const uint8_t sha256[32], struct member *m, struct seg_row *seg,
+    struct err *e);
+MUST_USE enum err_code index_checkpoint(struct index *ix, uint64_t group, struct buf *out, struct err *e);
+MUST_USE enum err_code index_leaf(struct index *ix, uint64_t at, uint8_t out[TLOG_LEAF_OCTETS], struct err *e);
+MUST_USE enum err_code index_edge(struct index *ix, uint64_t size, struct tlog_edge *out, struct err *e);
+MUST_USE enum err_code index_proof(struct index *ix, uint64_t leaf, uint64_t size, struct tlog_proof *out, struct err *e);
+/* Every segment, in order of id. */
+MUST_USE enum err_code index_segments(struct index *ix, struct seg_row **out, size_t *n, struct err *e);
+struct member_each {
+	enum err_code (*member)(void *ctx, const struct member *m, struct err *e);
+	void *ctx;
+};
+/* Members of one segment in order of offset. */
+MUST_USE enum err_code index_members(struct index *ix, uint32_t seg, const struct member_each *each, struct err *e);
+MUST_USE enum err_code index_dump(struct index *ix, const struct sink *to, struct err *e);
+MUST_USE enum err_code index_count(struct index *ix, enum index_db d, uint64_t *out, struct err *e);
+MUST_USE enum err_code index_member(struct index *ix, uint32_t seg, uint64_t off, struct member *m, struct err *e);
+/* Position of a group member. */
+MUST_USE enum err_code index_group(struct index *ix, uint64_t n, struct member *m, struct err *e);
+
+/* --- the handle --- */
+
+struct store {
+	char *dir;
+	int dir_fd, seg_fd, lock_fd;
+	bool writer, bad;
+	char why_bad[200];
+	struct store_options o; /* origin: owned */
+	struct clock clock;
+	struct buf key_pem; /* writer only */
+	struct index index;
+	bool index_open;
+	struct kv ops;
+	MDB_dbi ops_db;
+	bool ops_open;
+	struct index_last last;
+	struct tlog_edge edge;
+	struct seg **segs; /* open for appending */
+	size_t n_segs, cap_segs;
+	uint32_t next_seg;
+	struct batch *batch;
+	bool folder_dirty; /* a segment was born, its name is not synced */
+	struct store_status found; /* what the open found */
+};
+
+struct batch {
+	struct store *s;
+	struct group g; /* members, leaves, rows; the rest is filled in by the commit */
+	uint32_t bucket[4096];
+};
+
+enum err_code store_bad(struct store *s, enum err_code code, struct err *e);
+MUST_USE enum err_code store_may_write(struct store *s, struct err *e);
+/* A segment file for reading. */
+MUST_USE enum err_code store_segment_fd(struct store *s, const struct seg_id *id, int *fd, struct err *e);
+
+/* segment.c: the writer's side */
+/* The open segment of a kind, born if there is none. */
+MUST_USE enum err_code seg_for(struct store *s, enum store_kind kind, int year, struct seg **out, struct err *e);
+MUST_USE enum err_code seg_birth(
+    struct store *s, enum store_kind kind, int year, bool alone, struct seg **out, struct err *e);
+/* A segment that the index knows, to be appended to. */
+MUST_USE enum err_code seg_reopen(struct store *s, const struct seg_row *row, struct err *e);
+/* Where the next member goes. */
+uint64_t seg_tail(const struct seg *g);
+/* Append one member whose octets are in memory. */
+MUST_USE enum err_code seg_append(struct seg *g, const char *name, struct slice octets, struct err *e);
+/* A member in pieces: seg_begin, seg_more (size octets in all), seg_end; seg_cut forgets it. */
+MUST_USE enum err_code seg_begin(struct seg *g, const char *name, uint64_t size, struct err *e);
+MUST_USE enum err_code seg_more(struct seg *g, struct slice piece, struct err *e);
+MUST_USE enum err_code seg_end(struct seg *g, uint64_t size, struct err *e);
+void seg_cut(struct seg *g, uint64_t tail);
+/* Write out and cut the file to the tail. */
+MUST_USE enum err_code seg_flush(struct seg *g, struct err *e);
+/* Member table and end mark; the table's member is added to grp. */
+MUST_USE enum err_code seg_seal(struct store *s, struct seg *g, struct group *grp, struct err *e);
+/* Text of a member table: members below `below` that the index and (may be NULL) a group in the making know. */
+MUST_USE enum err_code seg_table(struct index *ix, const struct seg_id *id, const struct group *grp, uint64_t below,
+    const struct sink *to, struct err *e);
+/* Forget a segment; unlink_file: it was born and is not wanted. */
+void seg_drop(struct store *s, struct seg *g, bool unlink_file);
+struct seg *seg_find(const struct store *s, uint32_t id);
+bool seg_id_of(void *store, uint32_t id, struct seg_id *out); /* seg_lookup */
+MUST_USE enum err_code group_add_member(struct group *g, const struct member *m, struct err *e);
+
+/* batch.c */
+/* Back to what is committed: tails cut, segments born since are gone. */
+void store_rollback(struct store *s);
+struct batch *batch_take(struct batch **b);
+
+/* recover.c */
+/* Bring index and segments to the last group that counts. Lock held. clean: the last writer said so. */
+MUST_USE enum err_code recover(struct store *s, bool clean, struct err *e);
+/* The group member at off of a log segment. ERR_NOTFOUND: there is no whole one. */
+MUST_USE enum err_code group_at(int fd, uint64_t off, struct buf *text, uint64_t *n, struct err *e);
+/* Read a member and compare everything. ERR_DAMAGED and a text, or ERR_OK. */
+MUST_USE enum err_code member_check(int fd, const struct member *m, const struct seg_id *id, bool full, struct err *e);
+
+/* hash.c */
+MUST_USE enum err_code ref_of(struct slice octets, struct store_ref *out, struct err *e);
+MUST_USE enum err_code pair_new(struct digester **d, struct err *e);
+MUST_USE enum err_code pair_finish(struct digester *d, uint64_t size, struct store_ref *out, struct err *e);
+bool ref_eq(const struct store_ref *a, const struct store_ref *b);
+
+#endif
