@@ -33,7 +33,7 @@ skip() { echo "[  SKIPPED ] $1"; }
 # lxml comes with the system's python, which need not be the first in the path
 python=python3
 "$python" -c 'import lxml' 2>/dev/null || python=/usr/bin/python3
-# The session's system clock is no judge: every tool is told the virtual time.
+# The system clock is no judge: every tool is told the virtual time.
 now() { date -u -d "$(cat clock)" +%s; }
 at() { echo "$1" >clock; }
 
