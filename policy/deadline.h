@@ -135,7 +135,8 @@ struct pending_facts {
 struct pending {
 	int64_t utc; /* must be covered before; TIME_MAX = nothing ends */
 	char why[256];
-	int64_t next_utc; /* when the next step can be taken: now, or the end of grace */
+	int64_t next_utc; /* when the next step is to be taken: now, or the end of grace */
+	bool grace_shortened; /* utc comes first: next_utc is a day before it */
 };
 void pending_compute(const struct pending_facts *f, const struct catalogue *c, struct pending *out);
 
