@@ -101,6 +101,7 @@ line_next(struct lines *l, struct line *out)
 	for (;;) {
 		out->kind = LINE_END;
 		out->key = out->value = NULL;
+		out->number = l->number > 0 ? l->number : 1;
 		if (l->at >= l->in.n)
 			return;
 		out->kind = LINE_BAD;
