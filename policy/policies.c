@@ -45,7 +45,7 @@ static const struct check_row {
     [CHECK_TSA_NAME_MATCH] = {"tsa-name-match", "WWWWWWWW", "WWWWWWWW"},
     [CHECK_TSA_EKU] = {"tsa-eku", "FFFFFFFF", "FFFFFFFF"},
     [CHECK_STRUCTURE] = {"structure", "WWWWWWWW", "WWWWWWWW"},
-    [CHECK_REVOCATION_ISSUER_NOT_EXPIRED] = {"revocation-issuer-not-expired", "FWFWFWFW", "FWFWFWFW"},
+    [CHECK_REVOCATION_ISSUER_NOT_EXPIRED] = {"revocation-issuer-not-expired", "FWNNNNNN", "FWFWFWFW"},
     [CHECK_UNKNOWN_CRITICAL_EXTENSION] = {"unknown-critical-extension", "WWWWWWWW", "FFFFFFFF"},
     [CHECK_NAME_CONSTRAINTS] = {"name-constraints", "WWWWWWWW", "FFFFFFFF"},
     [CHECK_CRL_NEXT_UPDATE] = {"crl-next-update", "WWWWWWWW", "WWWWWWWW"},
