@@ -198,6 +198,8 @@ validity_verdict(struct judge *j, const struct xcv *x, const struct chain *ch, s
 		return open_verdict(SUB_OUT_OF_BOUNDS_NO_POE);
 	if (!needs_revocation(c, false))
 		return open_verdict(SUB_OUT_OF_BOUNDS_NOT_REVOKED);
+	if (r != NULL && level_of(j, CHECK_REVOCATION_ISSUER_NOT_EXPIRED, x->ctx, POS_SIGNING) != LEVEL_FAIL)
+		return open_verdict(SUB_OUT_OF_BOUNDS_NOT_REVOKED);
 	if (r != NULL && ((j->now >= r->signer->not_before && j->now <= r->signer->not_after) ||
 			     anchors_find(j->in->anchors, r->signer->sha256) != NULL))
 		return open_verdict(SUB_OUT_OF_BOUNDS_NOT_REVOKED);

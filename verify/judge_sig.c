@@ -73,10 +73,15 @@ by_key_info(struct judge *j, struct jsig *g)
 
 #define ISC "EN 319 102-1 5.2.3"
 
+/* The peer passes over a property whose digest it can't read (unknown algorithm, no base64); for us it names nobody. */
 static bool
-has_property(const struct xsig *s)
+property_counts(const struct judge *j, const struct xsig *s)
 {
-	return s->has_signing_cert_v1 || s->has_signing_cert_v2;
+	bool readable = false;
+
+	for (size_t i = 0; i < s->n_cert_ids; i++)
+		readable = readable || (s->cert_ids[i].digest.alg != DIGEST_NONE && s->cert_ids[i].digest.n > 0);
+	return (s->has_signing_cert_v1 || s->has_signing_cert_v2) && (readable || !j->peer);
 }
 
 static void
@@ -85,7 +90,7 @@ identify(struct judge *j, struct jsig *g)
 	size_t which = 0;
 
 	g->isc = passed();
-	g->cert = has_property(g->s) ? by_property(j, g, &which) : NULL;
+	g->cert = property_counts(j, g->s) ? by_property(j, g, &which) : NULL;
 	if (g->cert != NULL) {
 		find(j, 1, which == 0 ? FIND_OK : FIND_WARN, "CertDigestMatch", ISC, g->cert->subject_text, NULL, "%s",
 		    which == 0 ? "named by the signing certificate property" : "not the first that the property names");
@@ -97,10 +102,17 @@ identify(struct judge *j, struct jsig *g)
 		g->isc = open_verdict(SUB_NO_SIGNING_CERTIFICATE_FOUND);
 		return;
 	}
-	enum check check = has_property(g->s) ? CHECK_CERT_DIGEST_MATCH : CHECK_SIGNING_CERTIFICATE_PRESENT;
+	if (j->peer && g->s->qualifying != NULL && g->s->signed_props == NULL) {
+		/* the peer looks for nobody when the properties it was promised are not there */
+		find(j, 1, FIND_FAIL, "SigningCertificateRecognition", ISC, g->r->id, NULL, "no signed properties");
+		g->isc = open_verdict(SUB_NO_SIGNING_CERTIFICATE_FOUND);
+		return;
+	}
+	bool named = property_counts(j, g->s);
+	enum check check = named ? CHECK_CERT_DIGEST_MATCH : CHECK_SIGNING_CERTIFICATE_PRESENT;
 	if (find_level(j, 1, level_of(j, check, context(g), POS_SIGNING),
-		has_property(g->s) ? "CertDigestMatch" : "SigningCertificatePresent", ISC, g->cert->subject_text, NULL, "%s",
-		has_property(g->s) ? "the property names another certificate" : "no signing certificate property"))
+		named ? "CertDigestMatch" : "SigningCertificatePresent", ISC, g->cert->subject_text, NULL, "%s",
+		named ? "the property names another certificate" : "no signing certificate property that can be used"))
 		g->isc = open_verdict(SUB_NO_SIGNING_CERTIFICATE_FOUND);
 }
 
@@ -188,7 +200,8 @@ refs_intact(struct judge *j, struct jsig *g)
 			continue;
 		find(j, 1, x->intact == TRI_FALSE ? FIND_FAIL : FIND_NOT_CHECKED, "ReferenceDataIntact", CV, ref_name(x), NULL, "%s",
 		    x->note != NULL ? x->note : x->intact == TRI_FALSE ? "its digest differs" : "could not be checked");
-		if (x->intact == TRI_FALSE)
+		/* the peer calls broken what it can't compute; we say so only of what differs */
+		if (x->intact == TRI_FALSE || (j->peer && x->fault != REF_UNSUPPORTED_TRANSFORM))
 			v = failed(SUB_HASH_FAILURE);
 		else if (v.ind == IND_PASSED)
 			v = open_verdict(SUB_SIGNED_DATA_NOT_FOUND);
@@ -216,16 +229,53 @@ manifest_entries(struct judge *j, struct jsig *g, const struct xref *m)
 	return v;
 }
 
+/* A signature over its own properties alone signs no data; a counter-signature without its master's value signs something else. */
 static struct verdict
-judge_cv(struct judge *j, struct jsig *g)
+signs_something(struct judge *j, struct jsig *g)
+{
+	bool data = false;
+
+	for (size_t i = 0; i < g->s->n_refs; i++) {
+		enum ref_kind k = g->s->refs[i].kind;
+
+		data = data || (k != REF_SIGNED_PROPERTIES && k != REF_KEY_INFO && k != REF_SIGNATURE_PROPERTIES);
+	}
+	if (data)
+		return passed();
+	find(j, 1, FIND_FAIL, "ReferenceDataExistence", CV, g->r->id, NULL, "no reference to data");
+	return open_verdict(SUB_SIGNED_DATA_NOT_FOUND);
+}
+
+static struct verdict
+signs_master(struct judge *j, struct jsig *g)
+{
+	if (g->s->parent < 0 || g->s->master_ref != NULL)
+		return passed();
+	find(j, 1, FIND_FAIL, "CounterSignatureReference", "EN 319 132-1 5.2.7.2", g->r->id, NULL,
+	    "no reference to the SignatureValue that it countersigns");
+	return failed(SUB_HASH_FAILURE);
+}
+
+static struct verdict
+refs_verdict(struct judge *j, struct jsig *g)
 {
 	struct verdict v = refs_found(j, g), intact = refs_intact(j, g);
 
+	if (v.ind == IND_PASSED)
+		v = signs_something(j, g);
 	if (v.ind == IND_PASSED)
 		v = intact;
 	for (size_t i = 0; i < g->s->n_refs && v.ind == IND_PASSED; i++)
 		if (g->s->refs[i].n_entries > 0)
 			v = manifest_entries(j, g, &g->s->refs[i]);
+	return v.ind == IND_PASSED ? signs_master(j, g) : v;
+}
+
+static struct verdict
+judge_cv(struct judge *j, struct jsig *g)
+{
+	struct verdict v = refs_verdict(j, g);
+
 	g->r->value_intact = g->cert == NULL ? TRI_UNKNOWN : value_with(j, g, g->cert);
 	find(j, 1, g->r->value_intact == TRI_TRUE ? FIND_OK : g->r->value_intact == TRI_FALSE ? FIND_FAIL : FIND_NOT_CHECKED,
 	    "SignatureIntact", CV, g->r->id, NULL, "%s",
@@ -313,12 +363,23 @@ crypto_now(struct judge *j, struct jsig *g)
 	return open_verdict(SUB_CRYPTO_CONSTRAINTS_FAILURE_NO_POE);
 }
 
+static const char *
+format_fault(const struct judge *j, const struct jsig *g)
+{
+	if (g->s->format_fault != NULL && !(j->peer && g->s->props_ref_stray))
+		return g->s->format_fault;
+	for (size_t i = 0; i < g->s->n_refs; i++)
+		if (g->s->refs[i].fault == REF_AMBIGUOUS)
+			return "a reference leads to more than one element (XMLDSig 4.4.3.2)";
+	return NULL;
+}
+
 /* Everything is looked at, so that the report tells all; the verdict is the first failure in the order of 5.3.4. */
 void
 judge_basic(struct judge *j, struct jsig *g)
 {
 	struct verdict vci, x509 = passed(), crypto;
-	const char *fault = g->s->format_fault;
+	const char *fault = format_fault(j, g);
 
 	find(j, 0, FIND_INFO, "BasicSignatureValidation", "EN 319 102-1 5.3", g->r->id, NULL, "%s %s", g->r->format, g->r->id);
 	find(j, 1, fault == NULL ? FIND_OK : FIND_FAIL, "FormatChecking", "EN 319 102-1 5.2.2", g->r->id, NULL, "%s",

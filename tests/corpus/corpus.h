@@ -47,7 +47,7 @@ struct corpus {
 	struct vpolicy dss, lenient;
 	FILE *differences;
 	const char *only; /* part of a path, or NULL */
-	bool verbose;
+	const char *show; /* a row whose report is printed, or NULL */
 };
 struct report *corpus_verify(struct corpus *c, const char *path, struct slice doc, const struct inputs *in,
     const struct anchors *a, const struct vpolicy *policy, int64_t time_utc);

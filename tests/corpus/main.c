@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * corpus-run [--only PART] [--manifest] [--verdicts]: the outside corpus in one
- * process. Data: EVERSEAL_SHARED, else ../shared. Differences, one a line with
+ * run [--only PART] [--show ROW] [--manifest] [--verdicts]: the outside corpus in one
+ * process. --show prints the reports of one row of dss-verdicts.tsv. Data: EVERSEAL_SHARED, else ../shared. Differences, one a line with
  * the reason, go to build/corpus/differences.tsv (or --out FILE).
  */
 #include "tests/corpus/corpus.h"
@@ -43,6 +43,8 @@ main(int argc, char **argv)
 			manifest = false;
 		else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc)
 			c.only = argv[++i];
+		else if (strcmp(argv[i], "--show") == 0 && i + 1 < argc)
+			c.show = argv[++i];
 		else if (strcmp(argv[i], "--out") == 0 && i + 1 < argc)
 			out = argv[++i];
 	}

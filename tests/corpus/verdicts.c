@@ -173,6 +173,13 @@ score_run(struct corpus *c, const struct table *t, size_t from, size_t to, struc
 	if (units && time_parse(cell(t, from, "time"), &at)) {
 		AUTO(report) struct report *r =
 		    corpus_verify(c, path, doc, in, a, strcmp(policy, "-") == 0 ? &c->dss : &c->lenient, at);
+		if (r != NULL && c->show != NULL && strcmp(c->show, cell(t, from, "row")) == 0) {
+			AUTO(buf) struct buf b = {0};
+			struct err e = {0};
+
+			if (report_text(r, &b, &e) == ERR_OK)
+				printf("%s\n", buf_str(&b));
+		}
 		bool *used = mem_new(r == NULL ? 1 : r->n_sigs + 1, sizeof(bool));
 
 		for (size_t i = from; i < to && used != NULL; i++)
