@@ -245,6 +245,8 @@ wants_format(const struct xref *x)
 {
 	bool local_props = x->kind == REF_SIGNED_PROPERTIES && x->uri != NULL && x->uri[0] == '#';
 
+	if (x->kind == REF_OBJECT && x->type != NULL)
+		return true;
 	return x->id != NULL && (x->kind == REF_DATA || x->kind == REF_OBJECT || (x->kind == REF_SIGNED_PROPERTIES && !local_props));
 }
 
@@ -531,7 +533,7 @@ xades_read(struct sigdoc *d, struct xsig *s, struct err *e)
 	if (s->qualifying == NULL)
 		return ERR_OK;
 	ns = xades_ns(s->version);
-	if (signed_read(d, s, ns, e) != ERR_OK || unsigned_read(&g, ns, e) != ERR_OK)
+	if (signed_read(d, s, ns, e) != ERR_OK || unsigned_read(&g, ns, e) != ERR_OK || self_closed_read(d, s, e) != ERR_OK)
 		return err_wrap(e, "QualifyingProperties");
 	return stamps_read(d, s, xml_first(s->signed_props, ns, "SignedDataObjectProperties"), e);
 }
