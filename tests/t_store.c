@@ -1,0 +1,1156 @@
+/* SPDX-License-Identifier: MIT */
+/* The store from outside: what goes in comes out, what is committed stays, what is spoiled is told. */
+#include "tests/kit.h"
+
+#include "store/store_int.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define T0 INT64_C(1767225600) /* 2026-01-01 */
+
+struct box {
+	struct kit_dir dir;
+	char path[96];
+	int64_t now;
+	struct store_seams seams;
+	struct store *s;
+};
+
+static void
+box_auto(struct box *x)
+{
+	if (x->s != NULL)
+		store_close(x->s, NULL);
+	kit_dir_free(&x->dir);
+}
+
+static void
+box_make(struct box *x, const struct store_options *o)
+{
+	struct err e = {0};
+
+	x->dir = kit_dir_new();
+	snprintf(x->path, sizeof(x->path), "%s/store", x->dir.path);
+	x->now = T0;
+	x->seams = (struct store_seams){.clock = clock_fixed(&x->now)};
+	OK(store_create(x->path, o, &x->seams, &e));
+	OK(store_open(x->path, STORE_WRITE, &x->seams, &x->s, &e));
+}
+
+static void
+box_again(struct box *x, enum store_open_flags flags)
+{
+	struct err e = {0};
+
+	if (x->s != NULL)
+		OK(store_close(TAKE(x->s), &e));
+	OK(store_open(x->path, flags, &x->seams, &x->s, &e));
+}
+
+static struct store_ref
+put_text(struct batch *b, enum store_kind kind, int year, const char *text)
+{
+	struct store_ref ref = {.size_bytes = 0};
+	struct err e = {0};
+
+	OK(batch_put_bytes(b, kind, year, slice_str(text), &ref, &e));
+	return ref;
+}
+
+/* n deposits in one group: an original, a certificate, a leaf, two rows each. */
+static void
+fill(struct store *s, int first, int n)
+{
+	struct batch *b = NULL;
+	struct err e = {0};
+	char text[80];
+	int i;
+
+	OK(store_batch_begin(s, &b, &e));
+	for (i = first; i < first + n; i++) {
+		uint8_t record[16] = {0};
+		struct slice v;
+		struct store_ref ref;
+		uint64_t at = 0;
+
+		snprintf(text, sizeof(text), "certificate %d", i);
+		ref = put_text(b, STORE_SHARED, 0, text);
+		snprintf(text, sizeof(text), "document %d", i);
+		ref = put_text(b, STORE_DATA, 2036, text);
+		record[0] = (uint8_t)i;
+		OK(batch_leaf(b, 1, record, ref.sha256, T0 + i, &at, &e));
+		assert_int_equal(at, store_log_size(s) + (uint64_t)(i - first));
+		v = slice_of(ref.sha256, 32);
+		OK(batch_row(b, "record", slice_str(text), &v, &e));
+		v = slice_str("plain \"text\" \\ here");
+		OK(batch_row(b, "ownid", slice_of(&i, sizeof(i)), &v, &e));
+	}
+	OK(store_commit(&b, NULL, &e));
+}
+
+static void
+has_text(struct store *s, const char *text)
+{
+	AUTO(buf) struct buf got = {0};
+	struct store_ref ref;
+	struct err e = {0};
+
+	OK(ref_of(slice_str(text), &ref, &e));
+	OK(store_get_bytes(s, ref.sha256, 1000, &got, &e));
+	SAME(buf_slice(&got), slice_str(text));
+}
+
+static void
+has_not(struct store *s, const char *text)
+{
+	AUTO(buf) struct buf got = {0};
+	struct store_ref ref;
+	struct err e = {0};
+
+	OK(ref_of(slice_str(text), &ref, &e));
+	FAILS(ERR_NOTFOUND, store_get_bytes(s, ref.sha256, 1000, &got, &e));
+}
+
+static uint64_t
+scrubbed(struct store *s)
+{
+	struct store_report rep;
+	struct err e = {0};
+
+	OK(store_scrub(s, true, NULL, &rep, &e));
+	return rep.damaged;
+}
+
+static uint64_t
+log_damage(struct store *s)
+{
+	struct store_report rep;
+	struct err e = {0};
+
+	OK(store_log_verify(s, NULL, &rep, &e));
+	return rep.damaged;
+}
+
+static uint64_t
+disk_bytes(struct box *x)
+{
+	struct store_status st;
+	struct err e = {0};
+
+	OK(store_status(x->s, &st, &e));
+	return st.bytes;
+}
+
+/* --- in and out --- */
+
+static void
+test_in_and_out(void **state)
+{
+	AUTO(box) struct box x = {.s = NULL};
+	AUTO(buf) struct buf v = {0};
+	struct store_info info;
+	struct store_ref ref;
+	struct err e = {0};
+
+	(void)state;
+	box_make(&x, NULL);
+	fill(x.s, 0, 5);
+	has_text(x.s, "document 3");
+	box_again(&x, STORE_READ);
+	has_text(x.s, "document 3");
+	has_text(x.s, "certificate 4");
+	has_not(x.s, "document 5");
+	OK(store_get_row(x.s, "record", slice_str("document 2"), &v, &e));
+	OK(ref_of(slice_str("document 2"), &ref, &e));
+	SAME(buf_slice(&v), slice_of(ref.sha256, 32));
+	FAILS(ERR_NOTFOUND, store_get_row(x.s, "record", slice_str("document 9"), &v, &e));
+	OK(store_stat(x.s, ref.sha256, &info, &e));
+	assert_true(ref_eq(&ref, &info.ref));
+	assert_string_equal(info.segment, "data-2036-00000002.tar");
+	assert_int_equal(info.year, 2036);
+	assert_int_equal(info.group, 1);
+	assert_false(info.alone);
+	assert_int_equal(scrubbed(x.s), 0);
+	assert_int_equal(log_damage(x.s), 0);
+	FAILS(ERR_USAGE, store_batch_begin(x.s, &(struct batch *){NULL}, &e));
+}
+
+static void
+test_nothing_before_commit(void **state)
+{
+	AUTO(box) struct box x = {.s = NULL};
+	struct batch *b = NULL, *second = NULL;
+	struct err e = {0};
+	uint64_t before;
+
+	(void)state;
+	box_make(&x, NULL);
+	fill(x.s, 0, 2);
+	before = disk_bytes(&x);
+	OK(store_batch_begin(x.s, &b, &e));
+	FAILS(ERR_BUSY, store_batch_begin(x.s, &second, &e));
+	put_text(b, STORE_DATA, 2036, "not yet");
+	put_text(b, STORE_DATA, 2050, "not yet in a new segment");
+	has_not(x.s, "not yet");
+	batch_drop(b);
+	has_not(x.s, "not yet");
+	assert_int_equal(disk_bytes(&x), before);
+	assert_int_equal(scrubbed(x.s), 0);
+	fill(x.s, 2, 1);
+	box_again(&x, STORE_WRITE);
+	has_text(x.s, "document 2");
+	assert_int_equal(scrubbed(x.s), 0);
+}
+
+/* A source that gives other octets from the second reading on. */
+struct fickle {
+	uint64_t size, reads;
+};
+
+static enum err_code
+fickle_read(void *ctx, uint64_t off, void *to, size_t n, struct err *e)
+{
+	struct fickle *f = ctx;
+
+	(void)e;
+	memset(to, 'a', n);
+	if (f->reads >= f->size && off == 0)
+		memset(to, 'b', 1);
+	f->reads += n;
+	return ERR_OK;
+}
+
+static void
+test_expected_digest(void **state)
+{
+	const struct store_options o = {.large_bytes = 3 << 20};
+	AUTO(box) struct box x = {.s = NULL};
+	struct batch *b = NULL;
+	struct store_ref ref, wrong;
+	struct slice text = slice_str("what is there");
+	struct source from = source_slice(&text);
+	uint64_t size;
+	struct err e = {0};
+
+	(void)state;
+	box_make(&x, &o);
+	OK(store_hash(&from, &ref, &e));
+	wrong = ref;
+	wrong.sha512[63] ^= 1;
+	OK(store_batch_begin(x.s, &b, &e));
+	FAILS(ERR_DAMAGED, batch_put(b, STORE_DATA, 2036, &from, &wrong, NULL, &e));
+	wrong = ref;
+	wrong.size_bytes++;
+	FAILS(ERR_DAMAGED, batch_put(b, STORE_DATA, 2036, &from, &wrong, NULL, &e));
+	for (size = 2 << 20; size <= 4 << 20; size += 2 << 20) { /* in a shared segment, and alone */
+		struct fickle f = {.size = size};
+		struct source changing = {fickle_read, &f, size};
+
+		FAILS(ERR_DAMAGED, batch_put(b, STORE_DATA, 2036, &changing, NULL, NULL, &e));
+	}
+	put_text(b, STORE_DATA, 2036, "the batch goes on");
+	OK(store_commit(&b, NULL, &e));
+	has_text(x.s, "the batch goes on");
+	has_not(x.s, "what is there");
+	assert_true(disk_bytes(&x) < 20000);
+	assert_int_equal(scrubbed(x.s), 0);
+	box_again(&x, STORE_WRITE);
+	assert_int_equal(scrubbed(x.s), 0);
+}
+
+static void
+test_same_octets_once(void **state)
+{
+	AUTO(box) struct box x = {.s = NULL};
+	struct batch *b = NULL;
+	struct store_info info;
+	struct store_ref ref;
+	struct err e = {0};
+	size_t i;
+	static const struct {
+		enum store_kind kind;
+		int year;
+		size_t copies;
+		const char *why;
+	} rows[] = {
+	    {STORE_DATA, 2036, 1, "new"},
+	    {STORE_DATA, 2036, 1, "held for as long"},
+	    {STORE_DATA, 2030, 1, "held for longer"},
+	    {STORE_DATA, 2040, 2, "held for less"},
+	    {STORE_SHARED, 0, 3, "held for less than ever"},
+	    {STORE_DATA, 2099, 3, "held for ever"},
+	};
+
+	(void)state;
+	box_make(&x, NULL);
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct store_report rep;
+
+		OK(store_batch_begin(x.s, &b, &e));
+		ref = put_text(b, rows[i].kind, rows[i].year, "twice");
+		put_text(b, rows[i].kind, rows[i].year, "twice");
+		OK(batch_row(b, "n", slice_of(&i, 1), NULL, &e));
+		OK(store_commit(&b, NULL, &e));
+		OK(store_scrub(x.s, false, NULL, &rep, &e));
+		/* each group and each segment's header is a member too */
+		if (rep.members != rows[i].copies + (i + 1) + rep.segments)
+			fail_msg("%s: %" PRIu64 " members", rows[i].why, rep.members);
+	}
+	OK(store_stat(x.s, ref.sha256, &info, &e));
+	assert_int_equal(info.kind, STORE_SHARED);
+}
+
+static void
+test_undo(void **state)
+{
+	const struct store_options o = {.large_bytes = 2000};
+	AUTO(box) struct box x = {.s = NULL};
+	AUTO(buf) struct buf big = {0}, v = {0};
+	struct batch *b = NULL;
+	struct batch_mark m;
+	struct slice value = slice_str("kept"), gone = slice_str("gone");
+	struct store_done done;
+	struct err e = {0};
+	int i;
+
+	(void)state;
+	box_make(&x, &o);
+	for (i = 0; i < 5000; i++)
+		buf_add8(&big, 'x');
+	OK(store_batch_begin(x.s, &b, &e));
+	put_text(b, STORE_DATA, 2036, "first");
+	OK(batch_row(b, "t", slice_str("k"), &value, &e));
+	OK(batch_leaf(b, 1, big.p, big.p, T0, NULL, &e));
+	m = batch_mark(b);
+	put_text(b, STORE_DATA, 2036, "second");
+	put_text(b, STORE_SHARED, 0, "third");
+	OK(batch_put_bytes(b, STORE_DATA, 2036, buf_slice(&big), NULL, &e));
+	OK(batch_leaf(b, 1, big.p, big.p, T0, NULL, &e));
+	OK(batch_row(b, "t", slice_str("k"), &gone, &e));
+	OK(batch_get_row(b, "t", slice_str("k"), &v, &e));
+	SAME(buf_slice(&v), gone);
+	batch_undo(b, m);
+	buf_clear(&v);
+	OK(batch_get_row(b, "t", slice_str("k"), &v, &e));
+	SAME(buf_slice(&v), value);
+	put_text(b, STORE_DATA, 2036, "fourth");
+	OK(store_commit(&b, &done, &e));
+	assert_int_equal(done.log_size, 1);
+	has_text(x.s, "first");
+	has_text(x.s, "fourth");
+	has_not(x.s, "second");
+	has_not(x.s, "third");
+	assert_int_equal(scrubbed(x.s), 0);
+	box_again(&x, STORE_WRITE);
+	assert_int_equal(scrubbed(x.s), 0);
+}
+
+static void
+test_alone(void **state)
+{
+	const struct store_options o = {.large_bytes = 2000};
+	AUTO(box) struct box x = {.s = NULL};
+	AUTO(buf) struct buf big = {0}, out = {0};
+	AUTO(fd) int fd = -1;
+	AUTO(fd) int direct = -1;
+	AUTO(store_object) struct store_object *obj = NULL;
+	struct batch *b = NULL;
+	struct store_info info;
+	struct store_ref ref, small;
+	uint64_t off = 0;
+	uint8_t octet[5000];
+	struct err e = {0};
+
+	(void)state;
+	box_make(&x, &o);
+	while (big.n < sizeof(octet))
+		buf_addf(&big, "%zu,", big.n);
+	big.n = sizeof(octet);
+	OK(store_batch_begin(x.s, &b, &e));
+	OK(batch_put_bytes(b, STORE_DATA, 2036, buf_slice(&big), &ref, &e));
+	small = put_text(b, STORE_DATA, 2036, "small");
+	OK(store_commit(&b, NULL, &e));
+	OK(store_stat(x.s, ref.sha256, &info, &e));
+	assert_true(info.alone);
+	OK(store_object_fd(x.s, ref.sha256, &direct, &off, &e));
+	assert_int_equal(pread(direct, octet, sizeof(octet), (off_t)off), sizeof(octet));
+	SAME(slice_of(octet, sizeof(octet)), buf_slice(&big));
+	FAILS(ERR_REFUSED, store_object_fd(x.s, small.sha256, &fd, &off, &e));
+	FAILS(ERR_LIMIT, store_object_copy_fd(x.s, ref.sha256, 4999, &fd, &e));
+	OK(store_object_copy_fd(x.s, ref.sha256, 5000, &fd, &e));
+	assert_int_equal(read(fd, octet, sizeof(octet)), sizeof(octet));
+	SAME(slice_of(octet, sizeof(octet)), buf_slice(&big));
+	assert_int_equal(pwrite(fd, "x", 1, 0), -1);
+	OK(store_open_object(x.s, ref.sha256, &obj, &e));
+	OK(source_read_all(store_object_source(obj), 5000, &out, &e));
+	SAME(buf_slice(&out), buf_slice(&big));
+	FAILS(ERR_BUG, store_object_source(obj)->read_at(store_object_source(obj)->ctx, 4999, octet, 2, &e));
+}
+
+/* --- segments and other people's tools --- */
+
+static void
+test_seal_and_tar(void **state)
+{
+	const struct store_options o = {.segment_bytes = 8000, .large_bytes = 4000, .segment_age_s = 100};
+	AUTO(box) struct box x = {.s = NULL};
+	struct store_status st;
+	struct err e = {0};
+	char cmd[900];
+	int i;
+
+	(void)state;
+	box_make(&x, &o);
+	for (i = 0; i < 12; i++)
+		fill(x.s, i, 1);
+	OK(store_status(x.s, &st, &e));
+	assert_true(st.sealed >= 2); /* by size */
+	i = (int)st.sealed;
+	x.now += 101;
+	fill(x.s, 12, 1);
+	OK(store_status(x.s, &st, &e));
+	assert_true((int)st.sealed > i); /* by age */
+	OK(store_seal(x.s, &e));
+	assert_int_equal(scrubbed(x.s), 0);
+	assert_int_equal(log_damage(x.s), 0);
+	snprintf(cmd, sizeof(cmd),
+	    "cd %s && mkdir out && for t in store/segments/*.tar; do tar -xf $t -C out || exit 1; done && "
+	    "cd out && ls objects/sha256 | wc -l | grep -qx 26 && "
+	    "for f in objects/sha256/*; do echo \"${f##*/}  $f\"; done | sha256sum -c --quiet && "
+	    "for m in segments/*.members; do tail -n +2 $m | while read off size a b name; do "
+	    "  [ $(stat -c %%s $name) = $size ] && echo \"$a  $name\" | sha256sum -c --quiet && "
+	    "  echo \"$b  $name\" | sha512sum -c --quiet || exit 1; done || exit 1; done && "
+	    "for g in groups/*.json; do python3 -c 'import json,sys; json.load(open(sys.argv[1]))' $g || exit 1; done",
+	    x.dir.path);
+	assert_int_equal(system(cmd), 0);
+}
+
+static void
+test_large_tar_header(void **state)
+{
+	static const uint64_t sizes[] = {0, 1, 511, 512, (8ULL << 30) - 1, 8ULL << 30, 9ULL << 30};
+	AUTO(kit_dir) struct kit_dir d = kit_dir_new();
+	uint8_t head[TAR_HEAD_MAX];
+	char name[TAR_NAME], path[120], cmd[300];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		struct slice s = slice_of(head, sizeof(head));
+		struct source from = source_slice(&s);
+		uint64_t size = 1234;
+		int fd;
+
+		memset(head, 0, sizeof(head));
+		tar_head("objects/sha256/x", sizes[i], head);
+		assert_true(tar_read_head(&from, 0, name, &size));
+		assert_string_equal(name, "objects/sha256/x");
+		assert_int_equal(size, sizes[i]);
+		snprintf(path, sizeof(path), "%s/t.tar", d.path);
+		fd = open(path, O_CREAT | O_RDWR | O_TRUNC, 0600);
+		assert_int_equal(write(fd, head, tar_head_bytes(size)), tar_head_bytes(size));
+		assert_int_equal(ftruncate(fd, (off_t)(tar_member_bytes(size) + TAR_END_OCTETS)), 0);
+		close(fd);
+		snprintf(cmd, sizeof(cmd), "tar tvf %s | grep -q ' %" PRIu64 " 1970-01-01 .* objects/sha256/x$'", path, size);
+		if (system(cmd) != 0)
+			fail_msg("tar does not list a member of %" PRIu64, size);
+	}
+}
+
+/* --- index --- */
+
+static void
+dump(struct store *s, struct buf *out)
+{
+	const struct sink to = sink_buf(out);
+	struct err e = {0};
+
+	OK(store_dump(s, &to, &e));
+}
+
+static void
+test_rebuild_is_equal(void **state)
+{
+	const struct store_options o = {.segment_bytes = 6000, .large_bytes = 2000};
+	AUTO(box) struct box x = {.s = NULL};
+	AUTO(buf) struct buf before = {0}, after = {0}, big = {0};
+	struct batch *b = NULL;
+	struct slice v = slice_str("");
+	struct store_status st;
+	struct err e = {0};
+	int i;
+
+	(void)state;
+	box_make(&x, &o);
+	for (i = 0; i < 9; i++)
+		fill(x.s, i * 3, 3);
+	for (i = 0; i < 3000; i++)
+		buf_add8(&big, (unsigned)i * 7);
+	OK(store_batch_begin(x.s, &b, &e));
+	OK(batch_put_bytes(b, STORE_DATA, 2040, buf_slice(&big), NULL, &e));
+	put_text(b, STORE_DATA, 2050, "certificate 3");
+	put_text(b, STORE_DATA, 2050, "document 3");
+	OK(batch_row(b, "record", slice_str("document 1"), NULL, &e));
+	OK(batch_row(b, "binary", slice_of("\0\xff\n", 3), &v, &e));
+	v = slice_of(big.p, 2900);
+	OK(batch_row(b, "binary", slice_str("value"), &v, &e));
+	OK(store_commit(&b, NULL, &e));
+	dump(x.s, &before);
+	OK(store_close(TAKE(x.s), &e));
+	OK(store_rebuild(x.path, &x.seams, &e));
+	box_again(&x, STORE_READ);
+	dump(x.s, &after);
+	assert_true(before.n > 5000);
+	SAME(buf_slice(&before), buf_slice(&after));
+	OK(store_status(x.s, &st, &e));
+	assert_int_equal(st.groups, 10);
+}
+
+struct walked {
+	struct store *s;
+	struct buf keys;
+	int rows, commit_at, stop_at;
+};
+
+static enum err_code
+note_row(void *ctx, struct slice key, struct slice value, bool *stop, struct err *e)
+{
+	struct walked *w = ctx;
+
+	(void)value;
+	buf_addslice(&w->keys, key);
+	buf_adds(&w->keys, " ");
+	w->rows++;
+	if (w->commit_at == w->rows) {
+		struct batch *b = NULL;
+		struct slice v = slice_str("v");
+		enum err_code r = store_batch_begin(w->s, &b, e);
+
+		if (r == ERR_OK)
+			r = batch_row(b, "walk", key, NULL, e);
+		if (r == ERR_OK)
+			r = batch_row(b, "walk", slice_str("zz"), &v, e);
+		return r == ERR_OK ? store_commit(&b, NULL, e) : r;
+	}
+	*stop = w->stop_at == w->rows;
+	return ERR_OK;
+}
+
+static void
+test_rows(void **state)
+{
+	static const char *const keys[] = {"a", "ab", "abc", "b", "\xff", "\xff\xff"};
+	static const struct {
+		const char *from, *to, *want;
+	} ranges[] = {
+	    {"", "", "a ab abc b \xff \xff\xff "},
+	    {"ab", "b", "ab abc "},
+	    {"ab", "", "ab abc b \xff \xff\xff "},
+	    {"", "ab", "a "},
+	    {"c", "d", ""},
+	};
+	AUTO(box) struct box x = {.s = NULL};
+	struct walked w = {.s = NULL};
+	const struct store_each each = {note_row, &w};
+	struct batch *b = NULL;
+	struct slice v = slice_str("v");
+	struct err e = {0};
+	size_t i;
+
+	(void)state;
+	box_make(&x, NULL);
+	w.s = x.s;
+	OK(store_batch_begin(x.s, &b, &e));
+	for (i = 0; i < 6; i++) {
+		OK(batch_row(b, "walk", slice_str(keys[i]), &v, &e));
+		OK(batch_row(b, "wal", slice_str(keys[i]), &v, &e)); /* neighbours of the name */
+		OK(batch_row(b, "walks", slice_str(keys[i]), &v, &e));
+	}
+	FAILS(ERR_USAGE, batch_row(b, "Walk", v, &v, &e));
+	FAILS(ERR_USAGE, batch_row(b, "walk", slice_str(""), &v, &e));
+	OK(store_commit(&b, NULL, &e));
+	for (i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
+		buf_clear(&w.keys);
+		OK(store_rows(x.s, "walk", slice_str(ranges[i].from), slice_str(ranges[i].to), &each, &e));
+		SAME(buf_slice(&w.keys), slice_str(ranges[i].want));
+	}
+	buf_clear(&w.keys);
+	OK(store_rows_prefix(x.s, "walk", slice_str("ab"), &each, &e));
+	OK(store_rows_prefix(x.s, "walk", slice_str("\xff"), &each, &e));
+	SAME(buf_slice(&w.keys), slice_str("ab abc \xff \xff\xff "));
+	buf_clear(&w.keys);
+	w.rows = 0;
+	w.stop_at = 2;
+	OK(store_rows(x.s, "walk", slice_str(""), slice_str(""), &each, &e));
+	assert_int_equal(w.rows, 2);
+	w.rows = w.stop_at = 0;
+	w.commit_at = 3;
+	OK(store_rows(x.s, "walk", slice_str(""), slice_str(""), &each, &e));
+	FAILS(ERR_NOTFOUND, store_get_row(x.s, "walk", slice_str("abc"), &w.keys, &e));
+	buf_release(&w.keys);
+}
+
+/* More rows than the map holds at first. */
+static void
+test_index_grows(void **state)
+{
+	AUTO(box) struct box x = {.s = NULL};
+	AUTO(buf) struct buf big = {0}, got = {0};
+	struct slice v;
+	struct err e = {0};
+	uint32_t i, k;
+
+	(void)state;
+	box_make(&x, NULL);
+	while (big.n < 1 << 20)
+		buf_adds(&big, "0123456789abcdef");
+	v = buf_slice(&big);
+	for (i = 0; i < 80; i += 20) {
+		struct batch *b = NULL;
+
+		OK(store_batch_begin(x.s, &b, &e));
+		for (k = i; k < i + 20; k++)
+			OK(batch_row(b, "big", slice_of(&k, sizeof(k)), &v, &e));
+		OK(store_commit(&b, NULL, &e));
+	}
+	k = 77;
+	OK(store_get_row(x.s, "big", slice_of(&k, sizeof(k)), &got, &e));
+	SAME(buf_slice(&got), v);
+	box_again(&x, STORE_READ);
+	OK(store_get_row(x.s, "big", slice_of(&k, sizeof(k)), &got, &e));
+}
+
+static void
+test_ops(void **state)
+{
+	AUTO(box) struct box x = {.s = NULL};
+	AUTO(buf) struct buf v = {0};
+	struct walked w = {.s = NULL};
+	const struct store_each each = {note_row, &w};
+	struct err e = {0};
+
+	(void)state;
+	box_make(&x, NULL);
+	FAILS(ERR_NOTFOUND, ops_get(x.s, "budget", slice_str("tsa"), &v, &e));
+	OK(ops_put(x.s, "budget", slice_str("tsa"), slice_str("3"), &e));
+	OK(ops_put(x.s, "budget", slice_str("tsb"), slice_str("4"), &e));
+	OK(ops_put(x.s, "claim", slice_str("x"), slice_str("5"), &e));
+	OK(ops_get(x.s, "budget", slice_str("tsa"), &v, &e));
+	SAME(buf_slice(&v), slice_str("3"));
+	OK(ops_rows(x.s, "budget", slice_str(""), slice_str(""), &each, &e));
+	SAME(buf_slice(&w.keys), slice_str("tsa tsb "));
+	OK(ops_del(x.s, "budget", slice_str("tsa"), &e));
+	OK(ops_del(x.s, "budget", slice_str("tsa"), &e));
+	FAILS(ERR_NOTFOUND, ops_get(x.s, "budget", slice_str("tsa"), &v, &e));
+	buf_release(&w.keys);
+	box_again(&x, STORE_WRITE);
+	OK(ops_get(x.s, "claim", slice_str("x"), &v, &e));
+}
+
+/* --- open --- */
+
+static void
+write_file(const char *dir, const char *name, const char *text)
+{
+	char path[200];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+static void
+test_open_refusals(void **state)
+{
+	AUTO(box) struct box x = {.s = NULL};
+	struct store *other = NULL;
+	struct err e = {0};
+
+	(void)state;
+	box_make(&x, NULL);
+	FAILS(ERR_BUSY, store_open(x.path, STORE_WRITE, &x.seams, &other, &e));
+	FAILS(ERR_EXISTS, store_create(x.path, NULL, &x.seams, &e));
+	OK(store_close(TAKE(x.s), &e));
+	FAILS(ERR_NOTFOUND, store_open(x.dir.path, STORE_READ, &x.seams, &other, &e));
+	write_file(x.path, "FORMAT", "everseal-store 2\norigin x\n");
+	FAILS(ERR_UNSUPPORTED, store_open(x.path, STORE_READ, &x.seams, &other, &e));
+	write_file(x.path, "FORMAT", "something else\n");
+	FAILS(ERR_FORMAT, store_open(x.path, STORE_READ, &x.seams, &other, &e));
+}
+
+/* Runs fn in a child; its asserts end it with a code. */
+static pid_t
+child(void (*fn)(struct box *), struct box *x)
+{
+	pid_t p = fork();
+
+	assert_true(p >= 0);
+	if (p == 0) {
+		fn(x);
+		_exit(0);
+	}
+	return p;
+}
+
+static int
+ended(pid_t p)
+{
+	int st = 0;
+
+	assert_int_equal(waitpid(p, &st, 0), p);
+	return WIFEXITED(st) ? WEXITSTATUS(st) : 1000 + st;
+}
+
+static void
+write_and_die(struct box *x)
+{
+	struct err e = {0};
+	struct batch *b = NULL;
+
+	if (store_open(x->path, STORE_WRITE, &x->seams, &x->s, &e) != ERR_OK)
+		_exit(3);
+	fill(x->s, 10, 4);
+	if (store_batch_begin(x->s, &b, &e) != ERR_OK ||
+	    batch_put_bytes(b, STORE_DATA, 2036, slice_str("half"), NULL, &e) != ERR_OK ||
+	    batch_put_bytes(b, STORE_DATA, 2060, slice_str("half too"), NULL, &e) != ERR_OK)
+		_exit(4);
+	while (x->s->n_segs != 0) { /* on the disk, but in no group */
+		if (seg_flush(x->s->segs[0], &e) != ERR_OK)
+			_exit(5);
+		seg_drop(x->s, x->s->segs[0], false);
+	}
+	_exit(7);
+}
+
+static void
+test_killed_writer(void **state)
+{
+	AUTO(box) struct box x = {.s = NULL};
+	struct store_status st;
+	struct err e = {0};
+	int i;
+
+	(void)state;
+	box_make(&x, NULL);
+	fill(x.s, 0, 3);
+	OK(store_close(TAKE(x.s), &e));
+	for (i = 0; i < 2; i++) {
+		assert_int_equal(ended(child(write_and_die, &x)), 7);
+		if (i == 1) { /* the index is lost with it */
+			char cmd[200];
+
+			snprintf(cmd, sizeof(cmd), "rm -r %s/index", x.path);
+			assert_int_equal(system(cmd), 0);
+		}
+		/* a reader brings it up first, then sees all of it */
+		OK(store_open(x.path, i == 0 ? STORE_WRITE : STORE_READ, &x.seams, &x.s, &e));
+		OK(store_status(x.s, &st, &e));
+		if (i == 0) {
+			assert_true(st.recovered);
+			assert_true(st.cut_bytes > 0);
+			assert_int_equal(st.refused_groups, 0);
+		}
+		has_text(x.s, "document 2");
+		has_text(x.s, "document 13");
+		has_not(x.s, "half");
+		has_not(x.s, "half too");
+		assert_int_equal(scrubbed(x.s), 0);
+		assert_int_equal(log_damage(x.s), 0);
+		OK(store_close(TAKE(x.s), &e));
+	}
+}
+
+static void
+read_on(struct box *x)
+{
+	struct err e = {0};
+	uint64_t seen = 0;
+	int turns;
+
+	if (store_open(x->path, STORE_READ, &x->seams, &x->s, &e) != ERR_OK)
+		_exit(3);
+	for (turns = 0; turns < 2000 && seen < 40; turns++) {
+		AUTO(buf) struct buf got = {0};
+		struct tlog_proof p;
+		struct store_ref ref;
+		uint64_t n = store_log_size(x->s);
+		char text[40];
+
+		if (n < seen)
+			_exit(4);
+		seen = n;
+		if (n == 0) {
+			usleep(1000);
+			continue;
+		}
+		snprintf(text, sizeof(text), "document %d", (int)n - 1);
+		if (ref_of(slice_str(text), &ref, &e) != ERR_OK ||
+		    store_get_bytes(x->s, ref.sha256, 100, &got, &e) != ERR_OK || store_log_proof(x->s, n - 1, n, &p, &e) != ERR_OK)
+			_exit(5);
+		usleep(500);
+	}
+	_exit(seen == 40 ? 0 : 6);
+}
+
+static void
+test_reader_beside_writer(void **state)
+{
+	AUTO(box) struct box x = {.s = NULL};
+	struct err e = {0};
+	pid_t p;
+	int i;
+
+	(void)state;
+	box_make(&x, NULL);
+	OK(store_close(TAKE(x.s), &e));
+	p = child(read_on, &x);
+	usleep(100000); /* it opens for a moment to write if it is first */
+	OK(store_open(x.path, STORE_WRITE, &x.seams, &x.s, &e));
+	for (i = 0; i < 40; i++) {
+		fill(x.s, i, 1);
+		usleep(1000);
+	}
+	assert_int_equal(ended(p), 0);
+}
+
+/* --- spoiled octets --- */
+
+struct file {
+	char path[300];
+	struct buf was;
+};
+
+static void
+flip(const char *path, size_t at, uint8_t bit)
+{
+	int fd = open(path, O_RDWR);
+	uint8_t c = 0;
+
+	assert_true(fd >= 0);
+	assert_int_equal(pread(fd, &c, 1, (off_t)at), 1);
+	c ^= bit;
+	assert_int_equal(pwrite(fd, &c, 1, (off_t)at), 1);
+	close(fd);
+}
+
+static size_t
+size_of(const char *path)
+{
+	struct stat st;
+
+	assert_int_equal(stat(path, &st), 0);
+	return (size_t)st.st_size;
+}
+
+static void
+test_every_octet_matters(void **state)
+{
+	static const char *const files[] = {"shared-00000001.tar", "data-2036-00000002.tar", "log-00000003.tar", "log-00000004.tar"};
+	AUTO(box) struct box x = {.s = NULL};
+	size_t i, at, n = 0;
+
+	(void)state;
+	box_make(&x, NULL);
+	fill(x.s, 0, 1);
+	assert_int_equal(store_seal(x.s, NULL), ERR_OK);
+	for (i = 0; i < 4; i++) {
+		char path[200];
+		size_t size;
+
+		snprintf(path, sizeof(path), "%s/segments/%s", x.path, files[i]);
+		size = size_of(path);
+		for (at = 0; at < size; at++, n++) {
+			uint8_t bit = (uint8_t)(1u << (at % 8));
+
+			flip(path, at, bit);
+			if (scrubbed(x.s) == 0)
+				fail_msg("%s: octet %zu turned, and scrub saw nothing", files[i], at);
+			flip(path, at, bit);
+		}
+	}
+	assert_int_equal(scrubbed(x.s), 0);
+	assert_true(n > 10000);
+}
+
+static void
+test_get_rehashes(void **state)
+{
+	AUTO(box) struct box x = {.s = NULL};
+	AUTO(buf) struct buf got = {0};
+	struct store_info info;
+	struct store_ref ref;
+	struct err e = {0};
+	char path[200];
+
+	(void)state;
+	box_make(&x, NULL);
+	fill(x.s, 0, 2);
+	OK(ref_of(slice_str("document 1"), &ref, &e));
+	OK(store_stat(x.s, ref.sha256, &info, &e));
+	snprintf(path, sizeof(path), "%s/segments/%s", x.path, info.segment);
+	flip(path, info.offset_bytes + 512 + 3, 1);
+	FAILS(ERR_DAMAGED, store_get_bytes(x.s, ref.sha256, 100, &got, &e));
+	SAYS("segment 2 offset");
+	assert_int_equal(got.n, 0);
+	has_text(x.s, "document 0");
+}
+
+/* Damage in the log is never taken for a torn end: the open says so and changes nothing. */
+static void
+test_broken_log_is_not_cut(void **state)
+{
+	AUTO(box) struct box x = {.s = NULL};
+	struct store *s = NULL;
+	struct member m;
+	struct err e = {0};
+	char path[200], cmd[200];
+	size_t size, at;
+	uint64_t n;
+
+	(void)state;
+	box_make(&x, NULL);
+	for (n = 0; n < 3; n++)
+		fill(x.s, (int)n, 1);
+	snprintf(path, sizeof(path), "%s/segments/log-00000003.tar", x.path);
+	snprintf(cmd, sizeof(cmd), "rm -r %s/index", x.path);
+	for (n = 1; n <= 3; n++) {
+		OK(index_group(&x.s->index, n, &m, &e));
+		OK(store_close(TAKE(x.s), &e));
+		size = size_of(path);
+		for (at = m.off; at < m.off + 512 + m.ref.size_bytes; at += 97) {
+			flip(path, at, 4);
+			if (n < 3) { /* without the index the others behind it still show that it was there */
+				assert_int_equal(system(cmd), 0);
+				FAILS(ERR_DAMAGED, store_open(x.path, STORE_WRITE, &x.seams, &s, &e));
+			} else { /* the last one is known by the index */
+				FAILS(ERR_DAMAGED, store_open(x.path, STORE_WRITE, &x.seams, &s, &e));
+			}
+			flip(path, at, 4);
+			assert_int_equal(size_of(path), size);
+			if (n < 3)
+				OK(store_rebuild(x.path, &x.seams, &e));
+		}
+		OK(store_open(x.path, STORE_WRITE, &x.seams, &x.s, &e));
+		has_text(x.s, "document 2");
+		assert_int_equal(log_damage(x.s), 0);
+	}
+}
+
+/* --- place --- */
+
+static enum err_code
+count_item(void *ctx, const char *name, uint64_t size_bytes, bool *stop, struct err *e)
+{
+	struct buf *b = ctx;
+
+	(void)size_bytes;
+	(void)stop;
+	(void)e;
+	buf_addf(b, "%s ", name);
+	return ERR_OK;
+}
+
+static void
+names_are(const struct place *p, const char *prefix, const char *want)
+{
+	AUTO(buf) struct buf names = {0};
+	const struct place_each each = {count_item, &names};
+	struct err e = {0};
+
+	OK(p->ops->list(p->ctx, prefix, &each, &e));
+	assert_string_equal(buf_str(&names), want);
+}
+
+static void
+test_push(void **state)
+{
+	AUTO(box) struct box x = {.s = NULL};
+	AUTO(kit_dir) struct kit_dir d = kit_dir_new();
+	AUTO(place) struct place p = {.ops = NULL};
+	uint64_t sent = 0;
+	struct err e = {0};
+	char cmd[400];
+
+	(void)state;
+	box_make(&x, NULL);
+	OK(place_dir_open(d.path, &p, &e));
+	OK(store_push(x.s, &p, &sent, &e));
+	assert_int_equal(sent, 0);
+	fill(x.s, 0, 2);
+	fill(x.s, 2, 2);
+	OK(store_push(x.s, &p, &sent, &e));
+	assert_int_equal(sent, 2);
+	names_are(&p, "groups/", "groups/0000000001.tar groups/0000000002.tar ");
+	OK(store_push(x.s, &p, &sent, &e));
+	assert_int_equal(sent, 0);
+	snprintf(cmd, sizeof(cmd),
+	    "cd %s && mkdir /tmp/x.$$ && tar -xf groups/0000000002.tar -C /tmp/x.$$ && cd /tmp/x.$$ && "
+	    "for f in objects/sha256/*; do echo \"${f##*/}  $f\"; done | sha256sum -c --quiet && "
+	    "ls objects/sha256 | wc -l | grep -qx 4 && test -s groups/0000000002.json; r=$?; rm -rf /tmp/x.$$; exit $r", d.path);
+	assert_int_equal(system(cmd), 0);
+	OK(store_seal(x.s, &e));
+	OK(store_push(x.s, &p, &sent, &e));
+	assert_int_equal(sent, 4); /* three sealed segments, and the group that sealed them */
+	names_are(&p, "groups/", "groups/0000000003.tar ");
+	names_are(&p, "segments/", "segments/data-2036-00000002.tar segments/log-00000003.tar segments/shared-00000001.tar ");
+	snprintf(cmd, sizeof(cmd), "cmp %s/segments/data-2036-00000002.tar %s/segments/data-2036-00000002.tar", d.path, x.path);
+	assert_int_equal(system(cmd), 0);
+}
+
+static void
+test_place_dir(void **state)
+{
+	static const char *const bad[] = {"", "/a", "a/", "a//b", ".", "../a", "a/..", "a/.put-1", "a b", "a\n"};
+	AUTO(kit_dir) struct kit_dir d = kit_dir_new();
+	AUTO(place) struct place p = {.ops = NULL};
+	AUTO(buf) struct buf got = {0};
+	struct slice text = slice_str("0123456789");
+	const struct source from = source_slice(&text);
+	const struct sink to = sink_buf(&got);
+	struct err e = {0};
+	size_t i;
+
+	(void)state;
+	OK(place_dir_open(d.path, &p, &e));
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		FAILS(ERR_USAGE, p.ops->put(p.ctx, bad[i], &from, &e));
+	OK(p.ops->put(p.ctx, "a/b/c", &from, &e));
+	OK(p.ops->put(p.ctx, "a/b-c", &from, &e));
+	FAILS(ERR_EXISTS, p.ops->put(p.ctx, "a/b/c", &from, &e));
+	OK(p.ops->get_range(p.ctx, "a/b/c", 3, 4, &to, &e));
+	SAME(buf_slice(&got), slice_str("3456"));
+	FAILS(ERR_USAGE, p.ops->get_range(p.ctx, "a/b/c", 3, 8, &to, &e));
+	FAILS(ERR_NOTFOUND, p.ops->get_range(p.ctx, "a/x", 0, 1, &to, &e));
+	names_are(&p, "", "a/b-c a/b/c ");
+	names_are(&p, "a/b/", "a/b/c ");
+	OK(p.ops->remove(p.ctx, "a/b/c", &e));
+	FAILS(ERR_NOTFOUND, p.ops->remove(p.ctx, "a/b/c", &e));
+	names_are(&p, "", "a/b-c ");
+}
+
+/* --- size --- */
+
+static enum err_code
+pattern_read(void *ctx, uint64_t off, void *to, size_t n, struct err *e)
+{
+	uint64_t v = off;
+
+	(void)ctx;
+	(void)e;
+	memset(to, (int)(off >> 18), n);
+	memcpy(to, &v, n < sizeof(v) ? n : sizeof(v));
+	return ERR_OK;
+}
+
+static enum err_code
+swallow(void *ctx, struct slice s, struct err *e)
+{
+	(void)e;
+	*(uint64_t *)ctx += s.n;
+	return ERR_OK;
+}
+
+static void
+large_in_child(struct box *x)
+{
+	const char *mib = getenv("EVERSEAL_TEST_LARGE_MIB");
+	const struct source from = {pattern_read, NULL, (uint64_t)(mib != NULL ? atoi(mib) : 200) << 20};
+	uint64_t got = 0;
+	const struct sink to = {swallow, &got};
+	struct batch *b = NULL;
+	struct store_ref ref;
+	struct rusage ru;
+	struct err e = {0};
+
+	if (store_open(x->path, STORE_WRITE, &x->seams, &x->s, &e) != ERR_OK || store_hash(&from, &ref, &e) != ERR_OK ||
+	    store_batch_begin(x->s, &b, &e) != ERR_OK ||
+	    batch_put(b, STORE_DATA, 2036, &from, &ref, NULL, &e) != ERR_OK || store_commit(&b, NULL, &e) != ERR_OK ||
+	    store_get(x->s, ref.sha256, &to, &e) != ERR_OK || got != from.size_bytes)
+		_exit(3);
+	getrusage(RUSAGE_SELF, &ru);
+	if (ru.ru_maxrss > 64 * 1024)
+		_exit(4);
+	if (store_close(x->s, &e) != ERR_OK)
+		_exit(5);
+}
+
+static void
+test_large_in_little_memory(void **state)
+{
+	AUTO(box) struct box x = {.s = NULL};
+	struct err e = {0};
+
+	(void)state;
+#if defined(__SANITIZE_ADDRESS__)
+	return; /* shadow memory counts there */
+#endif
+	box_make(&x, NULL);
+	OK(store_close(TAKE(x.s), &e));
+	assert_int_equal(ended(child(large_in_child, &x)), 0);
+}
+
+/* What the bulk aim counts: syncs for a thousand deposits in one group. */
+static void
+test_syncs_per_group(void **state)
+{
+	AUTO(box) struct box x = {.s = NULL};
+	struct batch *b = NULL;
+	struct store_done done;
+	struct err e = {0};
+	char text[40];
+	int i;
+
+	(void)state;
+	box_make(&x, NULL);
+	fill(x.s, 0, 1);
+	OK(store_batch_begin(x.s, &b, &e));
+	for (i = 0; i < 1000; i++) {
+		snprintf(text, sizeof(text), "bulk %d", i);
+		put_text(b, STORE_DATA, 2036, text);
+	}
+	OK(store_commit(&b, &done, &e));
+	assert_int_equal(done.syncs, 2);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_in_and_out),
+	    cmocka_unit_test(test_nothing_before_commit),
+	    cmocka_unit_test(test_expected_digest),
+	    cmocka_unit_test(test_same_octets_once),
+	    cmocka_unit_test(test_undo),
+	    cmocka_unit_test(test_alone),
+	    cmocka_unit_test(test_seal_and_tar),
+	    cmocka_unit_test(test_large_tar_header),
+	    cmocka_unit_test(test_rebuild_is_equal),
+	    cmocka_unit_test(test_rows),
+	    cmocka_unit_test(test_index_grows),
+	    cmocka_unit_test(test_ops),
+	    cmocka_unit_test(test_open_refusals),
+	    cmocka_unit_test(test_killed_writer),
+	    cmocka_unit_test(test_reader_beside_writer),
+	    cmocka_unit_test(test_every_octet_matters),
+	    cmocka_unit_test(test_get_rehashes),
+	    cmocka_unit_test(test_broken_log_is_not_cut),
+	    cmocka_unit_test(test_push),
+	    cmocka_unit_test(test_place_dir),
+	    cmocka_unit_test(test_large_in_little_memory),
+	    cmocka_unit_test(test_syncs_per_group),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
