@@ -71,6 +71,21 @@ catalogue_effective(const struct catalogue *const *list, size_t n, struct catalo
 	return cat_finish(&m, sorted[n - 1]->name, sorted[n - 1]->issued_utc, sorted[n - 1]->next_update_utc, NULL, out, e);
 }
 
+enum err_code
+catalogue_replaces(
+    const struct catalogue *c, const struct catalogue *current, int64_t now_utc, bool force, struct err *e)
+{
+	char new[TIME_TEXT], old[TIME_TEXT];
+
+	time_text(c->issued_utc, new);
+	if (c->issued_utc > now_utc)
+		return err_set(e, ERR_REFUSED, "catalogue %.60s is issued in the future, %s", c->name, new);
+	if (force || current == NULL || c->issued_utc > current->issued_utc || digest_eq(&c->digest, &current->digest))
+		return ERR_OK;
+	time_text(current->issued_utc, old);
+	return err_set(e, ERR_REFUSED, "catalogue %.60s of %s is not newer than the one in force, of %s", c->name, new, old);
+}
+
 /* ---- comparing two catalogues on every size and use that either of them knows ---- */
 
 static void

@@ -2,6 +2,7 @@
 /* What more than one key decides: each rule adds its fault at the line of the key that should change. */
 #include "policy/config_int.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -183,4 +184,39 @@ config_check(struct parse *p)
 	check_renewal(p);
 	check_limits(p);
 	set_control(p);
+}
+
+/* ---- against a catalogue ---- */
+
+static void
+check_digest(struct parse *p, const struct catalogue *c, int64_t need_utc, enum digest_alg alg, unsigned line, const char *whose)
+{
+	struct alg_use use = {.digest = alg, .usage = USE_TIMESTAMPS};
+	int64_t end = catalogue_end(c, &use);
+	char text[TIME_TEXT];
+
+	if (end >= need_utc)
+		return;
+	time_text(end, text);
+	if (end == TIME_NONE)
+		config_fault(p, line, "%s: %s is not in the catalogue", whose, digest_row(alg)->name);
+	else
+		config_fault(p, line, "%s: %s ends %.10s, before a token made now must", whose, digest_row(alg)->name, text);
+}
+
+bool
+config_check_catalogue(const struct config *cfg, const struct catalogue *c, int64_t now_utc, struct faults *f)
+{
+	struct parse p = {.f = f, .file = cfg->file};
+	int64_t need = now_utc + cfg->renewal.min_token_life_seconds;
+	size_t i, before = f->n;
+	char whose[96];
+
+	snprintf(f->file, sizeof(f->file), "%s", cfg->file);
+	check_digest(&p, c, need, cfg->renewal.digest, 0, "[renewal] digest");
+	for (i = 0; i < cfg->n_tsas; i++) {
+		snprintf(whose, sizeof(whose), "tsa %s: digest", cfg->tsas[i].name);
+		check_digest(&p, c, need, cfg->tsas[i].digest, cfg->tsas[i].line, whose);
+	}
+	return f->n == before && !p.nomem;
 }

@@ -262,3 +262,12 @@ vpolicy_read(struct slice text, const char *file, struct vpolicy *out, struct er
 	}
 	return seal(out, e);
 }
+
+enum err_code
+vpolicy_with(struct vpolicy *p, const struct catalogue *c, bool sliding_strict, struct err *e)
+{
+	if (c != NULL)
+		p->catalogue = c;
+	p->sliding_strict |= sliding_strict;
+	return seal(p, e);
+}

@@ -63,6 +63,12 @@ MUST_USE enum err_code catalogue_effective(
  */
 MUST_USE enum err_code catalogue_overlay(
     const struct catalogue *base, const struct catalogue *over, struct catalogue **out, struct err *e);
+/*
+ * May c replace current (NULL = none yet) at now? ERR_REFUSED with the reason: issued in the future; not newer than
+ * current, unless it is the same; with force only the first counts (crypto-policy 7 no 4).
+ */
+MUST_USE enum err_code catalogue_replaces(
+    const struct catalogue *c, const struct catalogue *current, int64_t now_utc, bool force, struct err *e);
 /* What changes from one to the other: "earlier|later|new|removed USE: END -> END", one line each. */
 void catalogue_diff(const struct catalogue *older, const struct catalogue *newer, struct buf *out);
 /* Is this use good at t? after_update_warns: an end later than the catalogue's date only warns. */
@@ -70,6 +76,12 @@ void catalogue_check(
     const struct catalogue *c, const struct alg_use *use, int64_t t_utc, bool after_update_warns, struct alg_verdict *out);
 /* First second that is not good: TIME_MAX = open, TIME_NONE = never good. For planning: never lenient. */
 int64_t catalogue_end(const struct catalogue *c, const struct alg_use *use);
+
+/*
+ * Do the digests that the configuration makes new evidence with stay good for min_token_life from now? Each that does
+ * not is a fault (crypto-policy 7 no 5). False if any was added. ERR_NOMEM shows as a false with no fault.
+ */
+bool config_check_catalogue(const struct config *cfg, const struct catalogue *c, int64_t now_utc, struct faults *f);
 
 /* ---- verification policy (EN 319 102-1 constraints) ---- */
 
@@ -128,6 +140,8 @@ const char *check_level_name(enum check_level l);
 void vpolicy_text(const struct vpolicy *p, struct buf *out);
 /* A policy file (docs/config.md): "base = NAME" first, then "CHECK [context] [position] = fail|warn|inform|ignore". Faults carry the line. */
 MUST_USE enum err_code vpolicy_read(struct slice text, const char *file, struct vpolicy *out, struct err *e);
+/* Another catalogue (NULL: it stays; borrowed), and strict sliding on top of what the policy says (false: it stays). The digest follows. */
+MUST_USE enum err_code vpolicy_with(struct vpolicy *p, const struct catalogue *c, bool sliding_strict, struct err *e);
 
 /* ---- trust anchors ---- */
 

@@ -394,6 +394,33 @@ test_durations(void **state)
 	assert_false(size_parse("1KB", &bytes));
 }
 
+/* New evidence is made with these digests: they must outlast it. */
+static void
+test_catalogue(void **state)
+{
+	AUTO(config) struct config *c = parse(BASE "[tsa two]\nurl = http://x/\ndigest = SHA3-512\n[renewal]\ndigest = SHA256\n");
+	AUTO(faults) struct faults f = {0};
+	AUTO(catalogue) struct catalogue *over = NULL, *soon = NULL;
+	AUTO(buf) struct buf told = {0};
+	struct err e = {0};
+
+	(void)state;
+	assert_true(config_check_catalogue(c, catalogue_builtin("default"), time_make(2026, 1, 1, 0, 0, 0), &f));
+	OK(catalogue_read(slice_str("<SecuritySuitabilityPolicy xmlns=\"urn:ietf:params:xml:ns:dssc\"><PolicyName><Name>n</Name>"
+				    "</PolicyName><PolicyIssueDate>2025-01-01T00:00:00Z</PolicyIssueDate><Algorithm>"
+				    "<AlgorithmIdentifier><Name>d</Name><ObjectIdentifier>2.16.840.1.101.3.4.2.1</ObjectIdentifier>"
+				    "</AlgorithmIdentifier><Evaluation><Validity><End>2028-12-30</End></Validity></Evaluation></Algorithm>"
+				    "</SecuritySuitabilityPolicy>"), &over, NULL, &e));
+	OK(catalogue_overlay(catalogue_builtin("default"), over, &soon, &e));
+	assert_false(config_check_catalogue(c, soon, time_make(2026, 1, 1, 0, 0, 0), &f));
+	assert_false(config_check_catalogue(c, over, time_make(2025, 1, 1, 0, 0, 0), &f));
+	faults_text(&f, &told);
+	assert_string_equal(buf_str(&told),
+	    FILE_NAME ": [renewal] digest: SHA256 ends 2028-12-30, before a token made now must\n"
+	    FILE_NAME ":5: tsa one: digest: SHA512 is not in the catalogue\n"
+	    FILE_NAME ":7: tsa two: digest: SHA3-512 is not in the catalogue\n");
+}
+
 static void
 spoiled(struct slice in, const char *what, void *ctx)
 {
@@ -432,6 +459,7 @@ main(void)
 	    cmocka_unit_test(test_net),
 	    cmocka_unit_test(test_net_other_family),
 	    cmocka_unit_test(test_durations),
+	    cmocka_unit_test(test_catalogue),
 	    cmocka_unit_test(test_spoiled),
 	};
 

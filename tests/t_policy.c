@@ -1,10 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
+#include "tests/kit.h"
 #include "policy/policy.h"
 #include "policy/catalogue_int.h"
 #include "base/xml.h"
@@ -50,12 +45,12 @@ assert_ok(enum err_code rc, const struct err *e)
 static void
 load(const char *path, struct buf *out)
 {
-	const char *root = getenv("EVERSEAL_SHARED");
+	const char *root = kit_shared();
 	char name[512];
 	FILE *f;
 	int c;
 
-	snprintf(name, sizeof(name), "%s/%s", root != NULL ? root : "../shared", path);
+	snprintf(name, sizeof(name), "%s/%s", root != NULL ? root : "nowhere", path);
 	f = fopen(name, "rb");
 	if (f == NULL) {
 		print_message("%s is not here\n", name);
@@ -414,18 +409,39 @@ test_refused(void **state)
 }
 
 static void
-test_every_prefix(void **state)
+cut(struct slice in, const char *what, void *ctx)
 {
-	static const char xml[] = HEAD ISSUE("2025-01-01") ALG(SHA256_OID, EVAL("", END("2030-01-01"), "")) TAIL;
 	struct catalogue *c = NULL;
-	struct err e;
-	size_t n;
+	struct err e = {0};
+
+	(void)ctx;
+	if (catalogue_read(in, &c, NULL, &e) == ERR_OK)
+		fail_msg("%s is taken for a catalogue", what);
+}
+
+/* A turned bit may leave a catalogue (of another date, say), but never one without an error's code and text. */
+static void
+flipped(struct slice in, const char *what, void *ctx)
+{
+	AUTO(catalogue) struct catalogue *c = NULL;
+	AUTO(buf) struct buf remarks = {0};
+	struct err e = {0};
+	enum err_code rc = catalogue_read(in, &c, &remarks, &e);
+
+	(void)ctx;
+	if (rc != ERR_OK && rc != ERR_FORMAT && rc != ERR_REFUSED && rc != ERR_LIMIT)
+		fail_msg("%s: %s", what, err_word(rc));
+	assert_true((rc == ERR_OK) == (c != NULL) && (rc == ERR_OK) == (e.text[0] == '\0'));
+}
+
+static void
+test_spoiled(void **state)
+{
+	static const char xml[] = HEAD ISSUE("2025-01-01") ALG(SHA256_OID, EVAL(MOD("1900"), END("2030-01-01"), USAGE("sign_data"))) TAIL;
 
 	(void)state;
-	for (n = 0; n < sizeof(xml) - 1; n++) {
-		if (catalogue_read(slice_of(xml, n), &c, NULL, &e) == ERR_OK)
-			fail_msg("%zu octets of %zu are taken for a catalogue", n, sizeof(xml) - 1);
-	}
+	kit_each_prefix(slice_of(xml, sizeof(xml) - 1), cut, NULL);
+	kit_each_bit_flip(slice_of(xml, sizeof(xml) - 1), flipped, NULL);
 }
 
 /* The file that ETSI published, with its faults: all read, six kinds of remarks. */
@@ -554,11 +570,11 @@ test_write(void **state)
 static xmlParserInputPtr
 local_schema(const char *url, const char *id, xmlParserCtxtPtr ctx)
 {
-	const char *root = getenv("EVERSEAL_SHARED"), *base = strrchr(url, '/');
+	const char *root = kit_shared(), *base = strrchr(url, '/');
 	char name[512];
 
 	(void)id;
-	snprintf(name, sizeof(name), "%s/schemas/%s", root != NULL ? root : "../shared",
+	snprintf(name, sizeof(name), "%s/schemas/%s", root,
 	    strstr(url, "DTD") != NULL || strstr(url, "dtd") != NULL ? "empty.dtd" : base != NULL ? base + 1 : url);
 	return xmlNewInputFromFile(ctx, name);
 }
@@ -636,6 +652,28 @@ test_diff(void **state)
 					    "removed SHA1: 2012-08-01T00:00:00Z -> -\n");
 }
 
+static void
+test_replaces(void **state)
+{
+	static const char a_xml[] = HEAD ISSUE("2025-01-01") ALG(SHA256_OID, EVAL("", "", "")) TAIL;
+	static const char b_xml[] = HEAD ISSUE("2025-01-01") ALG(SHA256_OID, EVAL("", END("2030-01-01"), "")) TAIL;
+	AUTO(catalogue) struct catalogue *a = read_catalogue(a_xml, NULL), *again = read_catalogue(a_xml, NULL);
+	AUTO(catalogue) struct catalogue *b = read_catalogue(b_xml, NULL);
+	int64_t now = at("2026-01-01");
+	struct err e = {0};
+
+	(void)state;
+	assert_int_equal(catalogue_replaces(a, NULL, now, false, &e), ERR_OK);
+	assert_int_equal(catalogue_replaces(a, &cat_default, now, false, &e), ERR_OK);
+	assert_int_equal(catalogue_replaces(again, a, now, false, &e), ERR_OK);
+	assert_int_equal(catalogue_replaces(b, a, now, false, &e), ERR_REFUSED);
+	assert_int_equal(catalogue_replaces(&cat_default, a, now, false, &e), ERR_REFUSED);
+	assert_non_null(strstr(e.text, "not newer"));
+	assert_int_equal(catalogue_replaces(&cat_default, a, now, true, &e), ERR_OK);
+	assert_int_equal(catalogue_replaces(a, &cat_default, at("2024-12-31"), true, &e), ERR_REFUSED);
+	assert_non_null(strstr(e.text, "future"));
+}
+
 static const struct {
 	const char *name, *xml;
 	enum err_code code;
@@ -701,7 +739,7 @@ main(void)
 	    cmocka_unit_test(test_evaluations),
 	    cmocka_unit_test(test_remarks),
 	    cmocka_unit_test(test_refused),
-	    cmocka_unit_test(test_every_prefix),
+	    cmocka_unit_test(test_spoiled),
 	    cmocka_unit_test(test_etsi_file),
 	    cmocka_unit_test(test_dss_file),
 	    cmocka_unit_test(test_dss_table),
@@ -709,6 +747,7 @@ main(void)
 	    cmocka_unit_test(test_write_schema),
 	    cmocka_unit_test(test_effective),
 	    cmocka_unit_test(test_diff),
+	    cmocka_unit_test(test_replaces),
 	    cmocka_unit_test(test_overlay),
 	    cmocka_unit_test(test_overlay_reason),
 	};

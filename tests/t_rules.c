@@ -110,6 +110,25 @@ test_builtin(void **state)
 }
 
 static void
+test_with(void **state)
+{
+	struct vpolicy p, strict, plain;
+	struct err e = {0};
+
+	(void)state;
+	OK(vpolicy_builtin("dss", NULL, &p, &e));
+	plain = strict = p;
+	OK(vpolicy_with(&plain, NULL, false, &e));
+	assert_true(digest_eq(&p.digest, &plain.digest));
+	OK(vpolicy_with(&strict, NULL, true, &e));
+	assert_true(strict.sliding_strict);
+	assert_false(digest_eq(&p.digest, &strict.digest));
+	OK(vpolicy_with(&plain, catalogue_builtin("default"), false, &e));
+	assert_ptr_equal(plain.catalogue, catalogue_builtin("default"));
+	assert_false(digest_eq(&p.digest, &plain.digest));
+}
+
+static void
 test_read(void **state)
 {
 	static const char text[] = "# house rules\n\nbase = dss\nname = house\nafter_update = fail\nsliding_freshness = strict\n"
@@ -304,6 +323,7 @@ main(void)
 	    cmocka_unit_test(test_golden),
 	    cmocka_unit_test(test_levels),
 	    cmocka_unit_test(test_builtin),
+	    cmocka_unit_test(test_with),
 	    cmocka_unit_test(test_read),
 	    cmocka_unit_test(test_policy_faults),
 	    cmocka_unit_test(test_anchors),
