@@ -121,11 +121,18 @@ struct token {
 	bool has_ess_v1, has_ess_v2, unknown_critical, bad_time_form, was_response /* a TimeStampResp stood there */;
 	bool signed_attributes_unsorted; /* verified only after sorting: a remark */
 	struct slice tsa_name;		 /* GeneralName DER or empty */
+	int64_t accuracy_micros;	 /* -1 if absent */
+	bool claims_qualified;		 /* qcStatements with esi4-qtstStatement-1 */
 };
+/*
+ * TOKEN_OK says that the key of cert made the signature over the token's content; a token whose ESSCertID names
+ * another certificate of that key is TOKEN_OK with ess_match false, for the caller to judge.
+ */
 struct token_signer {
 	enum token_problem problem;
 	const struct cert *cert; /* NULL unless TOKEN_OK or TOKEN_SIGNATURE/TOKEN_HASH with a candidate */
-	bool ess_match;		 /* ESSCertID(v2) names it */
+	bool ess_match;		 /* the first ESSCertID(v2) has its digest; in both attributes if both are there */
+	bool ess_serial_match;	 /* and its issuer and serial number; true if they are left out there */
 	bool tsa_name_match;	 /* true if there is no tsa field */
 	enum digest_alg ess_digest;
 	struct alg_use signed_with;

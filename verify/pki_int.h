@@ -20,7 +20,7 @@ struct cert_priv {
 	struct slice tbs, signature, spki;
 	struct slice key_octets; /* content of the key's BIT STRING: what KeyHash is made of */
 	struct sig_scheme scheme;
-	struct slice crl_dp, name_constraints; /* extension values, empty if absent */
+	struct slice crl_dp, name_constraints, alt_names; /* extension values, empty if absent */
 	EVP_PKEY *key;
 	X509 *x509;
 	bool key_tried, x509_tried;
@@ -113,6 +113,9 @@ struct extension {
 bool extensions_walk(struct slice list, bool (*f)(void *ctx, const struct extension *x), void *ctx);
 /* KeyIdentifier of an AuthorityKeyIdentifier value. */
 bool read_aki(struct slice value, struct slice *out);
+
+/* Does a GeneralName stand in a list (body of GeneralNames)? directoryName by RFC 5280 7.1, others octet by octet. */
+bool general_name_in(const struct ber *name, struct slice list);
 
 /* The entry for a serial number (canonical octets); of several the gravest. NULL if it is not listed. */
 const struct crl_entry *crl_find(const struct rev_priv *r, struct slice serial);

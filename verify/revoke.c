@@ -98,8 +98,7 @@ find_crl_signer(const struct question *q, const struct rev_priv *r, struct rev_a
 
 /* ---- CRL scope ---- */
 
-/* Does one GeneralName stand in a list? directoryName by RFC 5280 7.1, others octet by octet. */
-static bool
+bool
 general_name_in(const struct ber *name, struct slice list)
 {
 	struct cur c = cur_from(list);

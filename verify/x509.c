@@ -328,7 +328,7 @@ read_private_key_usage(struct cert_priv *p, struct slice value)
 
 /* Extensions that are understood by being named here, and nothing has to be read from them. */
 static const char *const tolerated[] = {
-    "2.5.29.9", "2.5.29.17", "2.5.29.18", "2.5.29.32", "2.5.29.33", "2.5.29.36", "2.5.29.54",
+    "2.5.29.9", "2.5.29.18", "2.5.29.32", "2.5.29.33", "2.5.29.36", "2.5.29.54",
     "1.3.6.1.5.5.7.1.3", "1.3.6.1.5.5.7.1.11",
 };
 
@@ -355,6 +355,10 @@ read_extension(struct cert_priv *p, const struct extension *x)
 	if (strcmp(x->oid, "2.5.29.31") == 0) {
 		p->crl_dp = x->value;
 		return read_points(&p->c.crl_urls, x->value);
+	}
+	if (strcmp(x->oid, "2.5.29.17") == 0) {
+		p->alt_names = x->value;
+		return 1;
 	}
 	if (strcmp(x->oid, "2.5.29.46") == 0)
 		return read_points(&p->c.delta_urls, x->value);

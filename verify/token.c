@@ -1,0 +1,730 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Time-stamp tokens (RFC 3161, CMS RFC 5652), read where they stand: OpenSSL
+ * 3.0's own code for them goes by way of PKCS#7 and can't read key identifiers,
+ * PSS, EdDSA or embedded OCSP responses.
+ */
+#include "verify/pki_int.h"
+
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TOKEN_MAX_BYTES (64u << 20) /* those completed for a renewal embed CRLs */
+#define CMS "1.2.840.113549.1.9.16."
+#define OID_TST_INFO CMS "1.4"
+#define OID_SHAKE256 "2.16.840.1.101.3.4.2.12"
+
+struct token_priv {
+	struct token t; /* first: the public half */
+	uint32_t id;
+	size_t cap_certs, cap_revs;
+	struct slice content;	    /* TSTInfo octets */
+	uint8_t *joined;	    /* the content, when it came in pieces (BER) */
+	struct slice issuer, serial, ski; /* SID: one of both kinds */
+	struct ber digest_alg, sig_alg;
+	struct slice attributes, signature; /* attributes: body of the SET */
+	struct slice content_type, message_digest, ess_v1, ess_v2, protection;
+	bool malformed; /* the SignerInfo is not what RFC 3161 2.4.2 and RFC 5652 5.3 ask for */
+};
+
+static struct token_priv *
+token_priv(const struct token *t)
+{
+	return (struct token_priv *)t;
+}
+
+static void
+token_free(void *token)
+{
+	struct token_priv *t = token;
+
+	if (t == NULL)
+		return;
+	free((void *)t->t.der.p);
+	free(t->t.certs);
+	free(t->t.revs);
+	free(t->joined);
+	free(t);
+}
+
+static void
+token_priv_auto(struct token_priv **t)
+{
+	token_free(*t);
+}
+
+/* ---- what is embedded: unreadable objects are left out, they are not the token's proof ---- */
+
+static enum err_code
+embed_cert(struct pki *p, struct token_priv *t, struct slice der, struct err *e)
+{
+	const struct cert *c;
+	struct err ignored = {0};
+
+	if (t->t.n_certs >= EMBEDDED_MAX)
+		return ERR_OK;
+	if (!mem_grow(&t->t.certs, &t->cap_certs, t->t.n_certs, sizeof(*t->t.certs)))
+		return err_nomem(e);
+	if (pki_cert(p, der, &c, &ignored) == ERR_OK)
+		t->t.certs[t->t.n_certs++] = c;
+	return ignored.code == ERR_NOMEM ? err_nomem(e) : ERR_OK;
+}
+
+static enum err_code
+embed_rev(struct pki *p, struct token_priv *t, struct slice der, enum rev_kind kind, struct err *e)
+{
+	const struct revocation *r;
+	struct err ignored = {0};
+
+	if (t->t.n_revs >= EMBEDDED_MAX)
+		return ERR_OK;
+	if (!mem_grow(&t->t.revs, &t->cap_revs, t->t.n_revs, sizeof(*t->t.revs)))
+		return err_nomem(e);
+	if ((kind == REV_CRL ? pki_crl(p, der, &r, &ignored) : pki_ocsp(p, der, &r, &ignored)) == ERR_OK)
+		t->t.revs[t->t.n_revs++] = r;
+	return ignored.code == ERR_NOMEM ? err_nomem(e) : ERR_OK;
+}
+
+static enum err_code
+embed_certs(struct pki *p, struct token_priv *t, struct slice list, struct err *e)
+{
+	struct cur c = cur_from(list);
+	struct ber b;
+
+	while (!cur_at_end(&c) && ber_next(&c, &b))
+		if (b.tag == BER_SEQUENCE && embed_cert(p, t, b.whole, e) != ERR_OK)
+			return ERR_NOMEM;
+	return c.failed ? err_set(e, ERR_FORMAT, "not a time-stamp token: certificates") : ERR_OK;
+}
+
+static enum err_code
+embed_revs(struct pki *p, struct token_priv *t, struct slice list, enum rev_kind kind, struct err *e)
+{
+	struct cur c = cur_from(list);
+	struct ber b;
+
+	while (!cur_at_end(&c) && ber_next(&c, &b))
+		if (b.tag == BER_SEQUENCE && embed_rev(p, t, b.whole, kind, e) != ERR_OK)
+			return ERR_NOMEM;
+	return ERR_OK;
+}
+
+/* RevocationInfoChoices: CRLs, and OCSP responses as [1] { format, value } (RFC 5940). */
+static enum err_code
+embed_choices(struct pki *p, struct token_priv *t, struct slice list, struct err *e)
+{
+	struct cur c = cur_from(list), other;
+	struct ber b, oid, value;
+
+	while (!cur_at_end(&c) && ber_next(&c, &b)) {
+		if (b.tag == BER_SEQUENCE && embed_rev(p, t, b.whole, REV_CRL, e) != ERR_OK)
+			return ERR_NOMEM;
+		if (b.tag != BER_CTXC(1))
+			continue;
+		other = cur_from(b.body);
+		if (!ber_take(&other, BER_OID, &oid) || !ber_next(&other, &value))
+			continue;
+		if ((ber_oid_is(oid.body, "1.3.6.1.5.5.7.16.2") || ber_oid_is(oid.body, "1.3.6.1.5.5.7.48.1.1")) &&
+		    embed_rev(p, t, value.whole, REV_OCSP, e) != ERR_OK)
+			return ERR_NOMEM;
+	}
+	return c.failed ? err_set(e, ERR_FORMAT, "not a time-stamp token: revocation data") : ERR_OK;
+}
+
+/* RevocationValues (RFC 5126 6.3.4): [0] CRLs, [1] basic OCSP responses. */
+static enum err_code
+embed_values(struct pki *p, struct token_priv *t, struct slice values, struct err *e)
+{
+	struct cur c = cur_from(values), in;
+	struct ber part, list;
+
+	while (!cur_at_end(&c) && ber_next(&c, &part)) {
+		in = cur_from(part.body);
+		if (!ber_take(&in, BER_SEQUENCE, &list))
+			continue;
+		if (part.tag == BER_CTXC(0) && embed_revs(p, t, list.body, REV_CRL, e) != ERR_OK)
+			return ERR_NOMEM;
+		if (part.tag == BER_CTXC(1) && embed_revs(p, t, list.body, REV_OCSP, e) != ERR_OK)
+			return ERR_NOMEM;
+	}
+	return ERR_OK;
+}
+
+/* One attribute: its OID and its single value; false if there are none or several. */
+static bool
+attribute(struct cur *set, struct ber *oid, struct ber *value)
+{
+	struct cur seq, values;
+	bool one;
+
+	*value = (struct ber){0};
+	ber_enter(set, BER_SEQUENCE, &seq);
+	ber_take(&seq, BER_OID, oid);
+	ber_enter(&seq, BER_SET, &values);
+	one = ber_next(&values, value) && cur_at_end(&values);
+	if (!cur_at_end(&seq))
+		set->failed = true;
+	return one && !set->failed;
+}
+
+static enum err_code
+read_unsigned(struct pki *p, struct token_priv *t, struct slice set, struct err *e)
+{
+	struct cur c = cur_from(set);
+	struct ber oid, value;
+
+	while (!cur_at_end(&c) && !c.failed) {
+		if (!attribute(&c, &oid, &value) || value.tag != BER_SEQUENCE)
+			continue;
+		if (ber_oid_is(oid.body, CMS "2.23") && embed_certs(p, t, value.body, e) == ERR_NOMEM)
+			return ERR_NOMEM;
+		if (ber_oid_is(oid.body, CMS "2.24") && embed_values(p, t, value.body, e) == ERR_NOMEM)
+			return ERR_NOMEM;
+	}
+	return ERR_OK;
+}
+
+/* ---- TSTInfo ---- */
+
+static bool
+read_accuracy(struct token_priv *t, struct slice body)
+{
+	struct cur c = cur_from(body);
+	int64_t seconds = 0, millis = 0, micros = 0;
+	struct ber f;
+
+	if (ber_opt(&c, BER_INTEGER, &f) && (!ber_int64(f.body, &seconds) || seconds < 0 || seconds > INT32_MAX))
+		return false;
+	if (ber_opt(&c, BER_CTX(0), &f) && (!ber_int64(f.body, &millis) || millis < 0 || millis > 999))
+		return false;
+	if (ber_opt(&c, BER_CTX(1), &f) && (!ber_int64(f.body, &micros) || micros < 0 || micros > 999))
+		return false;
+	t->t.accuracy_micros = seconds * 1000000 + millis * 1000 + micros;
+	return cur_at_end(&c);
+}
+
+static bool
+read_imprint(struct token_priv *t, struct cur *c)
+{
+	struct cur seq;
+	struct ber alg, hash;
+
+	ber_enter(c, BER_SEQUENCE, &seq);
+	ber_take(&seq, BER_SEQUENCE, &alg);
+	if (!ber_take(&seq, BER_OCTET_STRING, &hash) || !cur_at_end(&seq) || hash.body.n == 0 || hash.body.n > DIGEST_MAX)
+		return false;
+	t->t.imprint.alg = ber_digest_alg(alg.body);
+	t->t.imprint.n = hash.body.n;
+	memcpy(t->t.imprint.octets, hash.body.p, hash.body.n);
+	return true;
+}
+
+static bool
+tst_extension(void *ctx, const struct extension *x)
+{
+	struct token_priv *t = ctx;
+	struct cur c = cur_from(x->value), list, one;
+	struct ber oid;
+
+	if (strcmp(x->oid, "1.3.6.1.5.5.7.1.3") != 0) {
+		t->t.unknown_critical |= x->critical;
+		return true;
+	}
+	for (ber_enter(&c, BER_SEQUENCE, &list); !list.failed && !cur_at_end(&list);)
+		if (ber_enter(&list, BER_SEQUENCE, &one) && ber_take(&one, BER_OID, &oid))
+			t->t.claims_qualified |= ber_oid_is(oid.body, "0.4.0.19422.1.1");
+	return true;
+}
+
+/* The first part that can't be read, or NULL. */
+static const char *
+read_tst_info(struct token_priv *t)
+{
+	struct cur top = cur_from(t->content), c;
+	struct ber version, policy, serial, when, f;
+	int64_t n;
+	bool strict;
+
+	ber_enter(&top, BER_SEQUENCE, &c);
+	if (!cur_at_end(&top) || !ber_take(&c, BER_INTEGER, &version) || !ber_int64(version.body, &n) || n != 1)
+		return "TSTInfo version";
+	ber_take(&c, BER_OID, &policy);
+	ber_oid_text(policy.body, t->t.policy_oid);
+	if (!read_imprint(t, &c))
+		return "messageImprint";
+	ber_take(&c, BER_INTEGER, &serial);
+	if (!ber_take(&c, BER_GENERALIZED_TIME, &when))
+		return "serial number or genTime";
+	t->t.serial = serial.body;
+	t->t.gen_time = ber_time(when.tag, when.body, &t->t.gen_micros, &strict);
+	if (t->t.gen_time == TIME_NONE)
+		return "genTime";
+	t->t.bad_time_form = !strict;
+	if (ber_opt(&c, BER_SEQUENCE, &f) && !read_accuracy(t, f.body))
+		return "accuracy";
+	ber_opt(&c, BER_BOOLEAN, &f);
+	if (ber_opt(&c, BER_INTEGER, &f))
+		t->t.nonce = f.body;
+	if (ber_opt(&c, BER_CTXC(0), &f))
+		t->t.tsa_name = f.body;
+	if (ber_opt(&c, BER_CTXC(1), &f) && !extensions_walk(f.body, tst_extension, t))
+		return "TSTInfo extensions";
+	return cur_at_end(&c) ? NULL : "what follows in TSTInfo";
+}
+
+/* ---- CMS ---- */
+
+static void
+take_once(struct slice *into, struct token_priv *t, bool single, struct slice value)
+{
+	if (into->p != NULL || !single)
+		t->malformed = true; /* RFC 5652 5.3: each type once; 11: single value */
+	*into = value;
+}
+
+static void
+read_signed(struct token_priv *t, struct slice set)
+{
+	struct cur c = cur_from(set);
+	struct ber oid, value;
+	char text[OID_TEXT];
+	bool single;
+
+	t->attributes = set;
+	while (!cur_at_end(&c) && !c.failed) {
+		single = attribute(&c, &oid, &value);
+		ber_oid_text(oid.body, text);
+		if (strcmp(text, "1.2.840.113549.1.9.3") == 0)
+			take_once(&t->content_type, t, single && value.tag == BER_OID, value.body);
+		else if (strcmp(text, "1.2.840.113549.1.9.4") == 0)
+			take_once(&t->message_digest, t, single && value.tag == BER_OCTET_STRING, value.body);
+		else if (strcmp(text, CMS "2.12") == 0)
+			take_once(&t->ess_v1, t, single && value.tag == BER_SEQUENCE, value.body);
+		else if (strcmp(text, CMS "2.47") == 0)
+			take_once(&t->ess_v2, t, single && value.tag == BER_SEQUENCE, value.body);
+		else if (strcmp(text, "1.2.840.113549.1.9.52") == 0)
+			take_once(&t->protection, t, single && value.tag == BER_SEQUENCE, value.body);
+	}
+	t->t.has_ess_v1 = t->ess_v1.p != NULL;
+	t->t.has_ess_v2 = t->ess_v2.p != NULL;
+	if (c.failed || !ber_oid_is(t->content_type, OID_TST_INFO) || t->message_digest.p == NULL)
+		t->malformed = true;
+}
+
+static bool
+same_oid(struct slice algorithm_a, struct slice algorithm_b)
+{
+	struct cur a = cur_from(algorithm_a), b = cur_from(algorithm_b);
+	struct ber x, y;
+
+	return ber_take(&a, BER_OID, &x) && ber_take(&b, BER_OID, &y) && slice_eq(x.body, y.body);
+}
+
+/* CMSAlgorithmProtection (RFC 6211) must name the algorithms of the SignerInfo. */
+static bool
+protection_holds(const struct token_priv *t)
+{
+	struct cur c = cur_from(t->protection);
+	struct ber digest, sig;
+
+	if (t->protection.p == NULL)
+		return true;
+	return ber_take(&c, BER_SEQUENCE, &digest) && ber_take(&c, BER_CTXC(1), &sig) &&
+	    same_oid(digest.body, t->digest_alg.body) && same_oid(sig.body, t->sig_alg.body);
+}
+
+static bool
+read_sid(struct token_priv *t, struct cur *si)
+{
+	struct ber sid, issuer, serial;
+	struct cur in;
+
+	if (ber_opt(si, BER_CTX(0), &sid)) {
+		t->ski = sid.body;
+		return true;
+	}
+	ber_enter(si, BER_SEQUENCE, &in);
+	ber_take(&in, BER_SEQUENCE, &issuer);
+	if (!ber_take(&in, BER_INTEGER, &serial))
+		return false;
+	t->issuer = issuer.whole;
+	t->serial = ber_int_canonical(serial.body);
+	return cur_at_end(&in);
+}
+
+static enum err_code
+read_signer_info(struct pki *p, struct token_priv *t, struct slice body, struct err *e)
+{
+	struct cur si = cur_from(body);
+	struct ber version, attributes, sig, unsigned_set;
+
+	ber_take(&si, BER_INTEGER, &version);
+	if (!read_sid(t, &si))
+		return err_set(e, ERR_FORMAT, "not a time-stamp token: signer identifier");
+	ber_take(&si, BER_SEQUENCE, &t->digest_alg);
+	if (ber_opt(&si, BER_CTXC(0), &attributes))
+		read_signed(t, attributes.body);
+	else
+		t->malformed = true; /* RFC 5652 5.3: must be there for this content type */
+	ber_take(&si, BER_SEQUENCE, &t->sig_alg);
+	ber_take(&si, BER_OCTET_STRING, &sig);
+	t->signature = sig.body;
+	ber_opt(&si, BER_CTXC(1), &unsigned_set);
+	if (!cur_at_end(&si))
+		return err_set(e, ERR_FORMAT, "not a time-stamp token: SignerInfo");
+	if (!protection_holds(t))
+		t->malformed = true;
+	return read_unsigned(p, t, unsigned_set.body, e);
+}
+
+static enum err_code
+read_signer_infos(struct pki *p, struct token_priv *t, struct slice set, struct err *e)
+{
+	struct cur c = cur_from(set);
+	struct ber first, b;
+
+	while (!cur_at_end(&c)) {
+		if (!ber_take(&c, BER_SEQUENCE, &b))
+			return err_set(e, ERR_FORMAT, "not a time-stamp token: SignerInfos");
+		if (t->t.signer_infos++ == 0)
+			first = b;
+	}
+	if (t->t.signer_infos == 0)
+		return ERR_OK; /* TOKEN_FORMAT when asked who signed */
+	return read_signer_info(p, t, first.body, e);
+}
+
+static enum err_code
+read_content(struct token_priv *t, struct cur *sd, struct err *e)
+{
+	struct cur seq, in;
+	struct ber oid, outer, octets;
+	AUTO(buf) struct buf scratch = {0};
+	const char *fault;
+
+	ber_enter(sd, BER_SEQUENCE, &seq);
+	ber_take(&seq, BER_OID, &oid);
+	if (!ber_oid_is(oid.body, OID_TST_INFO) || !ber_take(&seq, BER_CTXC(0), &outer))
+		return err_set(e, ERR_FORMAT, "not a time-stamp token: the content is no TSTInfo");
+	in = cur_from(outer.body);
+	if (!ber_next(&in, &octets) || !cur_at_end(&in) || !cur_at_end(&seq) ||
+	    !ber_octets(&octets, BER_OCTET_STRING, &scratch, &t->content))
+		return err_set(e, ERR_FORMAT, "not a time-stamp token: content octets");
+	if (scratch.p != NULL && t->content.p == scratch.p)
+		t->joined = TAKE(scratch.p);
+	fault = read_tst_info(t);
+	return fault == NULL ? ERR_OK : err_set(e, ERR_FORMAT, "not a time-stamp token: %s", fault);
+}
+
+static enum err_code
+read_signed_data(struct pki *p, struct token_priv *t, struct slice body, struct err *e)
+{
+	struct cur sd = cur_from(body);
+	struct ber version, digests, certs, crls, infos;
+
+	ber_take(&sd, BER_INTEGER, &version);
+	if (!ber_take(&sd, BER_SET, &digests))
+		return err_set(e, ERR_FORMAT, "not a time-stamp token: SignedData");
+	if (read_content(t, &sd, e) != ERR_OK)
+		return e != NULL ? e->code : ERR_FORMAT;
+	ber_opt(&sd, BER_CTXC(0), &certs);
+	ber_opt(&sd, BER_CTXC(1), &crls);
+	if (!ber_take(&sd, BER_SET, &infos) || !cur_at_end(&sd))
+		return err_set(e, ERR_FORMAT, "not a time-stamp token: SignedData");
+	if (embed_certs(p, t, certs.body, e) != ERR_OK || embed_choices(p, t, crls.body, e) != ERR_OK)
+		return e != NULL ? e->code : ERR_FORMAT;
+	return read_signer_infos(p, t, infos.body, e);
+}
+
+static enum err_code
+read_token(struct pki *p, struct token_priv *t, struct err *e)
+{
+	struct cur top = cur_from(t->t.der), ci, outer, sd;
+	struct ber oid;
+
+	ber_enter(&top, BER_SEQUENCE, &ci);
+	ber_take(&ci, BER_OID, &oid);
+	ber_enter(&ci, BER_CTXC(0), &outer);
+	ber_enter(&outer, BER_SEQUENCE, &sd);
+	if (!ber_oid_is(oid.body, "1.2.840.113549.1.7.2") || !cur_at_end(&outer) || !cur_at_end(&ci) || !cur_at_end(&top))
+		return err_set(e, ERR_FORMAT, "not a time-stamp token: no CMS SignedData, or octets follow");
+	return read_signed_data(p, t, sd.in, e);
+}
+
+/* A TimeStampResp where a token should stand (met in signatures): the token inside, else empty. */
+static struct slice
+inside_response(struct slice der)
+{
+	struct cur top = cur_from(der), seq;
+	struct ber status, token;
+
+	if (!ber_enter(&top, BER_SEQUENCE, &seq) || !cur_at_end(&top) || !ber_opt(&seq, BER_SEQUENCE, &status) ||
+	    !ber_take(&seq, BER_SEQUENCE, &token) || !cur_at_end(&seq))
+		return (struct slice){0};
+	return token.whole;
+}
+
+static enum err_code
+keep_token(struct pki *p, struct slice der, bool was_response, const struct token **out, struct err *e)
+{
+	AUTO(token_priv) struct token_priv *t = mem_new(1, sizeof(*t));
+
+	if (t == NULL || (t->t.der.p = (uint8_t *)mem_dup(der.p, der.n)) == NULL)
+		return err_nomem(e);
+	t->t.der.n = der.n;
+	t->t.was_response = was_response;
+	t->t.accuracy_micros = -1;
+	if (digest_sha256(der, t->t.sha256, e) != ERR_OK || read_token(p, t, e) != ERR_OK)
+		return err_wrap(e, "time-stamp");
+	t->id = p->next_id++;
+	if (pki_keep(p, OBJ_TOKEN, t->t.sha256, t, token_free, e) != ERR_OK)
+		return err_wrap(e, "time-stamp");
+	*out = &TAKE(t)->t;
+	return ERR_OK;
+}
+
+enum err_code
+pki_token(struct pki *p, struct slice der, const struct token **out, struct err *e)
+{
+	struct slice inner;
+	uint8_t sha256[32];
+
+	*out = NULL;
+	if (der.n > TOKEN_MAX_BYTES)
+		return err_set(e, ERR_LIMIT, "time-stamp token of %zu octets, at most %u", der.n, TOKEN_MAX_BYTES);
+	if (digest_sha256(der, sha256, e) != ERR_OK)
+		return err_wrap(e, "time-stamp");
+	*out = pki_find(p, OBJ_TOKEN, sha256);
+	if (*out != NULL)
+		return ERR_OK;
+	inner = inside_response(der);
+	if (inner.n == 0)
+		return keep_token(p, der, false, out, e);
+	if (keep_token(p, inner, true, out, e) != ERR_OK)
+		return err_wrap(e, "TimeStampResp");
+	return pki_alias(p, OBJ_TOKEN, sha256, (void *)*out, e);
+}
+
+/* ---- who signed ---- */
+
+/* H(content) under the SignerInfo's digestAlgorithm; Ed448 comes with SHAKE256 of 64 octets (RFC 8419 3.2). */
+static bool
+message_digest_holds(const struct token_priv *t)
+{
+	struct cur c = cur_from(t->digest_alg.body);
+	struct digest d = {0};
+	struct ber oid;
+	EVP_MD_CTX *md;
+	bool ok;
+
+	if (digest_once(ber_digest_alg(t->digest_alg.body), t->content, &d, NULL) == ERR_OK)
+		return slice_eq(digest_slice(&d), t->message_digest);
+	if (!ber_take(&c, BER_OID, &oid) || !ber_oid_is(oid.body, OID_SHAKE256))
+		return false;
+	md = EVP_MD_CTX_new();
+	ok = md != NULL && EVP_DigestInit_ex(md, EVP_shake256(), NULL) == 1 &&
+	    EVP_DigestUpdate(md, t->content.p, t->content.n) == 1 && EVP_DigestFinalXOF(md, d.octets, 64) == 1;
+	EVP_MD_CTX_free(md);
+	return ok && slice_eq(slice_of(d.octets, 64), t->message_digest);
+}
+
+/* X.690 11.6: as octet strings, the shorter padded with zeros. */
+static int
+by_octets(const void *a, const void *b)
+{
+	const struct slice *x = a, *y = b;
+	int d = memcmp(x->p, y->p, x->n < y->n ? x->n : y->n);
+
+	return d != 0 ? d : x->n < y->n ? -1 : x->n > y->n;
+}
+
+/* The attributes as a SET OF, sorted; false if they were in order already. */
+static bool
+sorted_attributes(const struct token_priv *t, struct buf *out)
+{
+	AUTO(mem) struct slice *list = NULL;
+	AUTO(buf) struct buf body = {0};
+	struct cur c = cur_from(t->attributes);
+	size_t n = 0, cap = 0, i;
+	struct ber b;
+
+	while (!cur_at_end(&c)) {
+		if (!ber_next(&c, &b) || !mem_grow(&list, &cap, n, sizeof(*list)))
+			return false;
+		list[n++] = b.whole;
+	}
+	if (n > 1)
+		qsort(list, n, sizeof(*list), by_octets);
+	for (i = 0; i < n; i++)
+		buf_addslice(&body, list[i]);
+	ber_put_buf(out, BER_SET, &body);
+	return buf_ok(out, NULL) == ERR_OK && !slice_eq(buf_slice(&body), t->attributes);
+}
+
+/*
+ * RFC 5652 5.4: over the attributes under the tag of a SET OF. DER wants them sorted and most signers do so;
+ * what was signed in another order is verified as received first.
+ */
+static bool
+signature_holds(struct pki *p, struct token_priv *t, const struct cert *c)
+{
+	struct sig_scheme s = sig_scheme_read(t->sig_alg.body, ber_digest_alg(t->digest_alg.body));
+	AUTO(buf) struct buf received = {0}, sorted = {0};
+	uint8_t known = pki_recall(p, t->id, cert_priv(c)->id);
+	bool ok;
+
+	if (known != 0)
+		return known == TRI_TRUE;
+	ber_put(&received, BER_SET, t->attributes);
+	ok = buf_ok(&received, NULL) == ERR_OK && s.key != KEY_UNKNOWN &&
+	    sig_verify(&s, pki_key(c), buf_slice(&received), t->signature);
+	if (!ok && s.key != KEY_UNKNOWN && sorted_attributes(t, &sorted)) {
+		ok = sig_verify(&s, pki_key(c), buf_slice(&sorted), t->signature);
+		t->t.signed_attributes_unsorted |= ok;
+	}
+	pki_remember(p, t->id, cert_priv(c)->id, ok ? TRI_TRUE : TRI_FALSE);
+	return ok;
+}
+
+static bool
+sid_matches(const struct token_priv *t, const struct cert *c)
+{
+	if (t->ski.p != NULL)
+		return c->ski.n > 0 && slice_eq(t->ski, c->ski);
+	return slice_eq(t->serial, ber_int_canonical(c->serial)) && pki_name_eq(t->issuer, c->issuer);
+}
+
+struct ess_facts {
+	bool hash, serial;
+	enum digest_alg alg;
+};
+
+/* IssuerSerial ::= SEQUENCE { GeneralNames, INTEGER } */
+static bool
+issuer_serial_matches(struct cur *c, const struct cert *cert)
+{
+	struct ber whole, names, serial;
+	struct ber wanted = {.tag = BER_CTXC(4), .body = cert->issuer};
+	struct cur in;
+
+	if (!ber_opt(c, BER_SEQUENCE, &whole))
+		return true;
+	in = cur_from(whole.body);
+	return ber_take(&in, BER_SEQUENCE, &names) && ber_take(&in, BER_INTEGER, &serial) &&
+	    slice_eq(ber_int_canonical(serial.body), ber_int_canonical(cert->serial)) && general_name_in(&wanted, names.body);
+}
+
+/* The first entry of SigningCertificate (version 1: SHA-1) or SigningCertificateV2 (SHA-256 unless it says otherwise). */
+static struct ess_facts
+ess_compare(struct slice attribute_body, int version, const struct cert *c)
+{
+	struct cur top = cur_from(attribute_body), list, entry;
+	struct ess_facts f = {.alg = version == 1 ? DIGEST_SHA1 : DIGEST_SHA256};
+	struct ber alg, hash;
+	struct digest d;
+
+	ber_enter(&top, BER_SEQUENCE, &list);
+	ber_enter(&list, BER_SEQUENCE, &entry);
+	if (version == 2 && ber_opt(&entry, BER_SEQUENCE, &alg))
+		f.alg = ber_digest_alg(alg.body);
+	if (!ber_take(&entry, BER_OCTET_STRING, &hash))
+		return (struct ess_facts){0};
+	f.hash = digest_once(f.alg, c->der, &d, NULL) == ERR_OK && slice_eq(digest_slice(&d), hash.body);
+	f.serial = issuer_serial_matches(&entry, c);
+	return f;
+}
+
+static void
+read_ess(const struct token_priv *t, const struct cert *c, struct token_signer *out)
+{
+	struct ess_facts f;
+
+	out->ess_match = t->t.has_ess_v1 || t->t.has_ess_v2;
+	out->ess_serial_match = true;
+	out->ess_digest = DIGEST_NONE;
+	if (t->t.has_ess_v1) {
+		f = ess_compare(t->ess_v1, 1, c);
+		out->ess_match &= f.hash;
+		out->ess_serial_match &= f.serial;
+		out->ess_digest = f.alg;
+	}
+	if (t->t.has_ess_v2) {
+		f = ess_compare(t->ess_v2, 2, c);
+		out->ess_match &= f.hash;
+		out->ess_serial_match &= f.serial;
+		out->ess_digest = f.alg;
+	}
+}
+
+/* RFC 3161 2.4.2: the tsa field is one of the certificate's names. */
+static bool
+tsa_name_matches(const struct token_priv *t, const struct cert *c)
+{
+	struct cur field = cur_from(t->t.tsa_name), top = cur_from(cert_priv(c)->alt_names);
+	struct ber name, names;
+
+	if (t->t.tsa_name.n == 0)
+		return true;
+	if (!ber_next(&field, &name))
+		return false;
+	if (name.tag == BER_CTXC(4) && pki_name_eq(name.body, c->subject))
+		return true;
+	return ber_take(&top, BER_SEQUENCE, &names) && general_name_in(&name, names.body);
+}
+
+static void
+describe(const struct token_priv *t, const struct cert *c, struct token_signer *out)
+{
+	struct sig_scheme s = sig_scheme_read(t->sig_alg.body, ber_digest_alg(t->digest_alg.body));
+
+	out->cert = c;
+	out->signed_with = sig_use(&s, USE_TIMESTAMPS);
+	out->signed_with.key_bits = c->own_key.key_bits;
+	out->signed_with.q_bits = c->own_key.q_bits;
+	out->tsa_name_match = tsa_name_matches(t, c);
+	read_ess(t, c, out);
+}
+
+/* The token's own certificates, then the pool's. */
+static const struct cert *
+candidate(const struct pool *pool, const struct token *t, size_t i)
+{
+	return i < t->n_certs ? t->certs[i] : pool_candidate(pool, i - t->n_certs);
+}
+
+enum err_code
+pool_token_signer(struct pool *pool, const struct token *token, struct token_signer *out, struct err *e)
+{
+	struct token_priv *t = token_priv(token);
+	size_t n = token->n_certs + pool_candidates(pool), i;
+	struct token_signer one;
+	bool found = false;
+
+	(void)e;
+	memset(out, 0, sizeof(*out));
+	out->tsa_name_match = token->tsa_name.n == 0;
+	if (token->signer_infos != 1 || t->malformed) {
+		out->problem = TOKEN_FORMAT;
+		return ERR_OK;
+	}
+	out->problem = TOKEN_NO_SIGNER;
+	for (i = 0; i < n; i++) {
+		const struct cert *c = candidate(pool, token, i);
+
+		if (!sid_matches(t, c))
+			continue;
+		memset(&one, 0, sizeof(one));
+		describe(t, c, &one);
+		one.problem = signature_holds(pool->pki, t, c) ? TOKEN_OK : TOKEN_SIGNATURE;
+		/* better: verifies, then named by ESSCertID; the first of equals stays */
+		if (!found || (one.problem == TOKEN_OK && (out->problem != TOKEN_OK || (one.ess_match && !out->ess_match))))
+			*out = one;
+		found = true;
+		if (out->problem == TOKEN_OK && out->ess_match)
+			break;
+	}
+	if (found && !message_digest_holds(t))
+		out->problem = TOKEN_HASH;
+	return ERR_OK;
+}
