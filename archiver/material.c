@@ -94,16 +94,16 @@ type_of(const char *word)
 	return 0;
 }
 
-/* The service is its host and port: what fails is a server, not a path. */
+/* The service is its host, port and kind: what fails is a server, not a path, and its CRLs may be there when its OCSP is not. */
 static void
-service_of(const char *url, char *out, size_t n)
+service_of(const char *url, const char *kind, char *out, size_t n)
 {
 	const char *start = strstr(url, "://");
 	size_t len;
 
 	start = start != NULL ? start + 3 : url;
 	len = strcspn(start, "/?#");
-	snprintf(out, n, "%.*s", (int)(len < n ? len : n - 1), start);
+	snprintf(out, n, "%.*s %s", (int)(len < n - 8 ? len : n - 8), start, kind);
 }
 
 /* Class words of the cage that mean: this service answered wrongly. */
@@ -160,7 +160,7 @@ look_at(struct asking *q, const char *type, const char *url, struct slice body, 
 		return err_wrap(e, "%s", url);
 	class = json_string_value(json_object_get(answer, "class"));
 	why = json_string_value(json_object_get(answer, "why"));
-	service_of(url, service, sizeof(service));
+	service_of(url, types[type_of(type)].kind, service, sizeof(service));
 	if (tell)
 		service_told(q->a, service, types[type_of(type)].kind, service_class(class), why != NULL ? why : "bad answer", -1);
 	if (class != NULL && (strcmp(class, "unknown") == 0 || strcmp(class, "unauthorised") == 0)) {
@@ -205,7 +205,7 @@ ask_url(struct asking *q, const json_t *request, struct err *e)
 		if (q->fresh || old->got == archive_now(q->a))
 			return ERR_OK;
 	}
-	service_of(url, service, sizeof(service));
+	service_of(url, types[type_of(type)].kind, service, sizeof(service));
 	if (!service_open(q->a, service, &q->g->retry_utc))
 		return ERR_OK;
 	if (b64 != NULL && base64_to(slice_str(b64), &body, e) != ERR_OK)
@@ -214,7 +214,9 @@ ask_url(struct asking *q, const json_t *request, struct err *e)
 	if (fetch(q->a->fetcher, &req, &got, e) != ERR_OK)
 		return err_wrap(e, "%s", url);
 	if (got.class != FETCH_OK) {
-		service_told(q->a, service, types[type_of(type)].kind, got.class, got.why, got.retry_after_seconds);
+		/* What one URL lacks says nothing of the server's others. */
+		if (got.class != FETCH_ALTERNATE)
+			service_told(q->a, service, types[type_of(type)].kind, got.class, got.why, got.retry_after_seconds);
 		snprintf(q->g->why, sizeof(q->g->why), "%.60s %.180s", types[type_of(type)].kind, got.why);
 		return ERR_OK;
 	}

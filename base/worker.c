@@ -46,17 +46,10 @@ static void
 reset_signals(void)
 {
 	static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGXFSZ};
-	static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
 	sigset_t none;
 
-	for (int s = 1; s < NSIG; s++) {
-		bool keep = false;
-
-		for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
-			keep |= WORKER_SANITIZED && s == faults[i]; /* the sanitizer's own */
-		if (!keep)
-			signal(s, SIG_DFL);
-	}
+	for (int s = 1; s < NSIG; s++)
+		signal(s, SIG_DFL);
 	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
 		signal(ignored[i], SIG_IGN);
 	sigemptyset(&none);

