@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: MIT */
+/* Verbs that make and look after an archive: init, trust, config, scrub, rebuild, log. */
+#include "tools/tools.h"
+
+#include "store/store.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ---- init ---- */
+
+/* A configuration of its own for a simulated archive: one spool, the test PKI's port allowed on loopback. */
+static enum err_code
+write_simulated(struct tool *t, const char *dir, const char *clock, const char *tsas, const char *net, struct err *e)
+{
+	AUTO(buf) struct buf text = {0};
+	AUTO(mem) char *path = mem_printf("%s/everseal.conf", dir);
+
+	if (path == NULL)
+		return err_nomem(e);
+	if (sys_mkdirs(AT_FDCWD, dir, 0755, e) != ERR_OK)
+		return err_wrap(e, "init");
+	if (access(path, F_OK) != 0) {
+		AUTO(fd) int fd = -1;
+		const char *p = tsas;
+		unsigned n = 0;
+
+		buf_addf(&text, "# A simulated archive: its time is what the clock file says.\n[archive]\ndir = archive\nclock_file = %s\n\n"
+				"[spool desk]\ndir = spool/desk\n\n[trust]\ndir = trust\n\n[net]\nallow_net = %s\n\n"
+				"[renewal]\nmargin = 450d\nhash_margin = 730d\nsweep_interval = 365d\nreaction_time = 60d\nmin_token_life = 700d\n\n", clock, net);
+		for (; *p != '\0'; p += strspn(p, ",")) {
+			size_t k = strcspn(p, ",");
+
+			buf_addf(&text, "[tsa tsa%u]\nurl = %.*s\n\n", ++n, (int)k, p);
+			p += k;
+		}
+		buf_adds(&text, "[profile default]\nversion = 1\ntarget = A\ngrace = 24h\ntsa = ");
+		for (unsigned i = 1; i <= n; i++)
+			buf_addf(&text, "%stsa%u", i > 1 ? ", " : "", i);
+		buf_adds(&text, "\n\n[profile baseline]\nversion = 1\nform = baseline\ntarget = LTA\ngrace = 24h\ntsa = ");
+		for (unsigned i = 1; i <= n; i++)
+			buf_addf(&text, "%stsa%u", i > 1 ? ", " : "", i);
+		buf_adds(&text, "\n");
+		if (buf_ok(&text, e) != ERR_OK || sys_create(AT_FDCWD, path, 0644, &fd, e) != ERR_OK || sys_append(fd, buf_slice(&text), e) != ERR_OK)
+			return err_wrap(e, "init");
+	}
+	t->config_path = mem_dupstr(path);
+	return t->config_path != NULL ? ERR_OK : err_nomem(e);
+}
+
+static int
+verb_init(struct tool *t, int argc, char **argv)
+{
+	const char *clock = NULL, *dir = NULL, *tsas = "", *net = "127.0.0.1:80";
+	const struct option_row rows[] = {{.name = "simulated", .value = &dir}, {.name = "clock", .value = &clock}, {.name = "tsa", .value = &tsas}, {.name = "allow-net", .value = &net}};
+	struct archive_seams s;
+	struct err e = {0};
+
+	if (tool_options(rows, 4, &argc, argv, &e) != ERR_OK || argc != 1 || (dir != NULL) != (clock != NULL))
+		return tool_usage(tool_verb("init"), e.code != ERR_OK ? e.text : dir != NULL ? "--simulated DIR wants --clock FILE" : NULL);
+	if (dir != NULL && write_simulated(t, dir, clock, tsas, net, &e) != ERR_OK)
+		return tool_fail(t, &e);
+	if (tool_config(t, &e) != ERR_OK || sys_mkdirs(AT_FDCWD, t->cfg->trust_dir, 0755, &e) != ERR_OK)
+		return tool_fail(t, &e);
+	s = tool_seams(t);
+	if (archive_create(t->cfg, &s, &e) != ERR_OK)
+		return tool_fail(t, &e);
+	tool_line(t, "archive %s is made; its log's public key is %s/log.pub: give it to those who will check receipts", t->cfg->archive.dir, t->cfg->archive.dir);
+	return EXIT_POSITIVE;
+}
+
+/* ---- trust ---- */
+
+static const struct {
+	const char *word;
+	unsigned bits;
+} roles[] = {{"signer", ROLE_SIGNER}, {"tsa", ROLE_TSA}, {"ocsp", ROLE_OCSP}, {"all", ROLE_ALL}};
+
+static int
+trust_list(struct tool *t)
+{
+	AUTO(json) json_t *out = json_array();
+	struct err e = {0};
+	size_t i, k;
+
+	if (tool_trust(t, &e) != ERR_OK)
+		return tool_fail(t, &e);
+	for (i = 0; i < anchors_count(t->anchors); i++) {
+		const struct anchor *a = anchors_at(t->anchors, i);
+		json_t *words = json_array();
+
+		for (k = 0; k < 3; k++)
+			if ((a->roles & roles[k].bits) != 0)
+				json_array_append_new(words, json_string(roles[k].word));
+		json_array_append_new(out, json_pack("{s:o, s:o, s:o}", "sha256", json_hex(slice_of(a->sha256, 32)), "name", json_text(a->name), "roles", words));
+	}
+	return tool_print(t, out);
+}
+
+static enum err_code
+role_folder(struct tool *t, const char *role, char **out, struct err *e)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(roles) / sizeof(roles[0]); i++)
+		if (strcmp(role, roles[i].word) == 0) {
+			*out = roles[i].bits == ROLE_ALL ? mem_dupstr(t->cfg->trust_dir) : mem_printf("%s/%s", t->cfg->trust_dir, role);
+			return *out != NULL ? ERR_OK : err_nomem(e);
+		}
+	return err_set(e, ERR_USAGE, "role \"%s\": signer, tsa, ocsp or all", role);
+}
+
+static enum err_code
+trust_add(struct tool *t, const char *role, const char *file, struct err *e)
+{
+	AUTO(buf) struct buf raw = {0};
+	AUTO(anchors) struct anchors *probe = NULL;
+	AUTO(mem) char *folder = NULL;
+	AUTO(mem) char *name = NULL;
+	AUTO(fd) int dir = -1;
+	char hex[65];
+
+	if (role_folder(t, role, &folder, e) != ERR_OK || sys_read_file(AT_FDCWD, file, (size_t)1 << 20, &raw, e) != ERR_OK ||
+	    anchors_new(&probe, e) != ERR_OK || anchors_add(probe, buf_slice(&raw), ROLE_ALL, TIME_MAX, file, e) != ERR_OK)
+		return err_wrap(e, "trust add %s", file);
+	if (anchors_count(probe) != 1)
+		return err_set(e, ERR_USAGE, "%s holds %zu certificates: add them one by one", file, anchors_count(probe));
+	hex_of(slice_of(anchors_at(probe, 0)->sha256, 32), hex);
+	name = mem_printf("%.16s.crt", hex);
+	if (name == NULL)
+		return err_nomem(e);
+	if (sys_mkdirs(AT_FDCWD, folder, 0755, e) != ERR_OK || sys_open_dir(AT_FDCWD, folder, &dir, e) != ERR_OK ||
+	    sys_write_durably(dir, name, buf_slice(&raw), 0644, e) != ERR_OK)
+		return err_wrap(e, "trust add");
+	tool_line(t, "%s is trusted as %s", hex, role);
+	return ERR_OK;
+}
+
+/* A removed anchor stays in the archive's objects; the file that named it goes to removed/. */
+static enum err_code
+trust_remove(struct tool *t, const char *sha256, struct err *e)
+{
+	static const char *const subs[] = {"", "signer", "tsa", "ocsp"};
+	size_t i, removed = 0;
+
+	if (strlen(sha256) < 16)
+		return err_set(e, ERR_USAGE, "give the anchor's SHA-256, 16 characters of it at least");
+	for (i = 0; i < sizeof(subs) / sizeof(subs[0]); i++) {
+		AUTO(mem) char *path = mem_printf("%s/%s", t->cfg->trust_dir, subs[i]);
+		AUTO(fd) int dir = -1, gone = -1;
+		struct dirent **names = NULL;
+		int n, k;
+
+		if (path == NULL || sys_open_dir(AT_FDCWD, path, &dir, NULL) != ERR_OK)
+			continue;
+		n = scandir(path, &names, NULL, alphasort);
+		for (k = 0; k < n; k++) {
+			AUTO(buf) struct buf raw = {0};
+			AUTO(anchors) struct anchors *one = NULL;
+			char hex[65] = "";
+
+			if (sys_read_file(dir, names[k]->d_name, (size_t)1 << 20, &raw, NULL) == ERR_OK && anchors_new(&one, NULL) == ERR_OK &&
+			    anchors_add(one, buf_slice(&raw), ROLE_ALL, TIME_MAX, "", NULL) == ERR_OK && anchors_count(one) == 1)
+				hex_of(slice_of(anchors_at(one, 0)->sha256, 32), hex);
+			if (hex[0] != '\0' && strncmp(hex, sha256, strlen(sha256)) == 0 && sys_mkdirs(dir, "removed", 0755, e) == ERR_OK &&
+			    sys_open_dir(dir, "removed", &gone, e) == ERR_OK && sys_rename(dir, names[k]->d_name, gone, names[k]->d_name, e) == ERR_OK)
+				removed++;
+			fd_auto(&gone);
+			gone = -1;
+			free(names[k]);
+		}
+		free(names);
+	}
+	return removed != 0 ? ERR_OK : err_set(e, ERR_NOTFOUND, "no anchor begins with %s", sha256);
+}
+
+static int
+verb_trust(struct tool *t, int argc, char **argv)
+{
+	const char *role = "all";
+	const struct option_row rows[] = {{.name = "role", .value = &role}};
+	struct err e = {0};
+
+	if (tool_options(rows, 1, &argc, argv, &e) != ERR_OK || argc < 2)
+		return tool_usage(tool_verb("trust"), e.code != ERR_OK ? e.text : NULL);
+	if (tool_config(t, &e) != ERR_OK)
+		return tool_fail(t, &e);
+	if (strcmp(argv[1], "list") == 0 && argc == 2)
+		return trust_list(t);
+	if (strcmp(argv[1], "add") == 0 && argc == 3)
+		return trust_add(t, role, argv[2], &e) == ERR_OK ? EXIT_POSITIVE : tool_fail(t, &e);
+	if (strcmp(argv[1], "remove") == 0 && argc == 3)
+		return trust_remove(t, argv[2], &e) == ERR_OK ? EXIT_POSITIVE : tool_fail(t, &e);
+	return tool_usage(tool_verb("trust"), NULL);
+}
+
+/* ---- config ---- */
+
+static int
+verb_config(struct tool *t, int argc, char **argv)
+{
+	AUTO(buf) struct buf text = {0};
+	struct err e = {0};
+
+	if (argc != 2 || (strcmp(argv[1], "check") != 0 && strcmp(argv[1], "show") != 0))
+		return tool_usage(tool_verb("config"), NULL);
+	if (tool_config(t, &e) != ERR_OK) {
+		fprintf(stderr, "everseal: %s\n", e.text);
+		return e.code == ERR_USAGE ? EXIT_CONFIG : exit_of(e.code);
+	}
+	if (strcmp(argv[1], "show") == 0) {
+		config_text(t->cfg, &text);
+		fputs(buf_str(&text), stdout);
+		return EXIT_POSITIVE;
+	}
+	tool_line(t, "%s: no faults", t->config_path);
+	return EXIT_POSITIVE;
+}
+
+/* ---- scrub, rebuild, log ---- */
+
+struct watching {
+	struct tool *t;
+	json_t *damage;
+	bool terminal;
+};
+
+static void
+on_damage(void *ctx, const struct store_damage *d)
+{
+	struct watching *w = ctx;
+
+	if (!w->t->json)
+		printf("DAMAGED %s at %llu %s: %s\n", d->segment, (unsigned long long)d->offset_bytes, d->name, d->what);
+	json_array_append_new(w->damage, json_pack("{s:s, s:I, s:o, s:o}", "segment", d->segment, "offset", (json_int_t)d->offset_bytes, "member",
+	    json_text(d->name), "what", json_text(d->what)));
+}
+
+static void
+on_progress(void *ctx, uint64_t done, uint64_t total)
+{
+	struct watching *w = ctx;
+
+	if (w->terminal && total != 0)
+		fprintf(stderr, "\rscrub: %llu of %llu MiB ", (unsigned long long)(done >> 20), (unsigned long long)(total >> 20));
+}
+
+static int
+say_report(struct tool *t, const char *verb, const struct store_report *r, json_t *damage)
+{
+	AUTO(json) json_t *out = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:O}", "verb", verb, "groups", (json_int_t)r->groups, "leaves", (json_int_t)r->leaves,
+	    "segments", (json_int_t)r->segments, "members", (json_int_t)r->members, "bytes", (json_int_t)r->bytes, "damaged", (json_int_t)r->damaged, "damage", damage);
+
+	if (t->json)
+		(void)tool_print(t, out);
+	else
+		tool_line(t, "%s: %llu groups, %llu leaves, %llu members, %llu octets; %llu damaged", verb, (unsigned long long)r->groups,
+		    (unsigned long long)r->leaves, (unsigned long long)r->members, (unsigned long long)r->bytes, (unsigned long long)r->damaged);
+	return r->damaged != 0 ? EXIT_NEGATIVE : EXIT_POSITIVE;
+}
+
+/* These need the store alone: no trust, no cage. */
+static enum err_code
+open_store(struct tool *t, struct store **out, struct err *e)
+{
+	struct archive_seams s;
+	struct store_seams ss;
+
+	if (tool_config(t, e) != ERR_OK)
+		return e->code;
+	s = tool_seams(t);
+	ss = (struct store_seams){.clock = s.clock, .entropy = s.entropy};
+	return store_open(t->cfg->archive.dir, STORE_READ, &ss, out, e);
+}
+
+static int
+verb_scrub(struct tool *t, int argc, char **argv)
+{
+	bool full = false;
+	const struct option_row rows[] = {{.name = "full", .flag = &full}};
+	AUTO(json) json_t *damage = json_array();
+	AUTO(store) struct store *s = NULL;
+	struct watching w = {t, damage, isatty(2) != 0 && !t->quiet};
+	struct store_watch watch = {on_damage, on_progress, &w};
+	struct store_report r;
+	struct err e = {0};
+
+	if (tool_options(rows, 1, &argc, argv, &e) != ERR_OK || argc != 1)
+		return tool_usage(tool_verb("scrub"), e.code != ERR_OK ? e.text : NULL);
+	if (open_store(t, &s, &e) != ERR_OK || store_scrub(s, full, &watch, &r, &e) != ERR_OK)
+		return tool_fail(t, &e);
+	return say_report(t, full ? "scrub --full" : "scrub", &r, damage);
+}
+
+static int
+verb_rebuild(struct tool *t, int argc, char **argv)
+{
+	struct archive_seams s;
+	struct store_seams ss;
+	struct err e = {0};
+
+	(void)argv;
+	if (argc != 1)
+		return tool_usage(tool_verb("rebuild"), NULL);
+	if (tool_config(t, &e) != ERR_OK)
+		return tool_fail(t, &e);
+	s = tool_seams(t);
+	ss = (struct store_seams){.clock = s.clock, .entropy = s.entropy};
+	if (store_rebuild(t->cfg->archive.dir, &ss, &e) != ERR_OK)
+		return tool_fail(t, &e);
+	tool_line(t, "the index is made again from the segments");
+	return EXIT_POSITIVE;
+}
+
+static int
+verb_log(struct tool *t, int argc, char **argv)
+{
+	AUTO(json) json_t *damage = json_array();
+	AUTO(store) struct store *s = NULL;
+	AUTO(buf) struct buf text = {0};
+	struct watching w = {t, damage, false};
+	struct store_watch watch = {on_damage, NULL, &w};
+	struct store_report r;
+	struct err e = {0};
+
+	if (argc != 2 || (strcmp(argv[1], "verify") != 0 && strcmp(argv[1], "checkpoint") != 0))
+		return tool_usage(tool_verb("log"), NULL);
+	if (open_store(t, &s, &e) != ERR_OK)
+		return tool_fail(t, &e);
+	if (strcmp(argv[1], "checkpoint") == 0) {
+		if (store_log_checkpoint(s, &text, &e) != ERR_OK)
+			return tool_fail(t, &e);
+		fputs(buf_str(&text), stdout);
+		return EXIT_POSITIVE;
+	}
+	if (store_log_verify(s, &watch, &r, &e) != ERR_OK)
+		return tool_fail(t, &e);
+	return say_report(t, "log verify", &r, damage);
+}
+
+const struct verb verbs_admin[] = {
+    {"init", "[--simulated DIR --clock FILE [--tsa URL,...] [--allow-net RULES]]", "make the archive that the configuration names", verb_init},
+    {"trust", "list | add FILE [--role signer|tsa|ocsp|all] | remove SHA256", "trust anchors by role", verb_trust},
+    {"config", "check | show", "every fault with its line; the configuration in effect", verb_config},
+    {"scrub", "[--full]", "rehash everything; --full: both digests", verb_scrub},
+    {"rebuild", "", "make the index again from the segments alone", verb_rebuild},
+    {"log", "verify | checkpoint", "the whole log against its groups and checkpoint", verb_log},
+    {NULL, NULL, NULL, NULL},
+};

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: MIT */
+/* Verbs about records: deposit, get, history, hold, release. */
+#include "tools/tools.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FILES_MAX 1000
+
+/* ---- deposit ---- */
+
+struct files {
+	struct deposit_file v[FILES_MAX];
+	char *names[FILES_MAX];
+	size_t n;
+};
+
+static void
+files_auto(struct files *f)
+{
+	size_t i;
+
+	for (i = 0; i < f->n; i++) {
+		int fd = f->v[i].fd;
+
+		fd_auto(&fd);
+		free(f->names[i]);
+	}
+}
+
+static enum err_code
+add_file(struct files *f, int dir, const char *name, const char *shown, struct err *e)
+{
+	int fd = -1;
+
+	if (f->n == FILES_MAX)
+		return err_set(e, ERR_REFUSED, "more than %d files in one deposit", FILES_MAX);
+	f->names[f->n] = mem_dupstr(shown);
+	if (f->names[f->n] == NULL)
+		return err_nomem(e);
+	if (sys_open_read(dir, name, &fd, e) != ERR_OK) {
+		free(f->names[f->n]);
+		return err_wrap(e, "%s", shown);
+	}
+	f->v[f->n] = (struct deposit_file){f->names[f->n], fd};
+	f->n++;
+	return ERR_OK;
+}
+
+static int
+by_name(const struct dirent **a, const struct dirent **b)
+{
+	return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static enum err_code
+add_folder(struct files *f, const char *path, const char *prefix, unsigned depth, struct err *e)
+{
+	struct dirent **names = NULL;
+	enum err_code r = ERR_OK;
+	int n = scandir(path, &names, NULL, by_name), i;
+
+	if (n < 0)
+		return err_errno(e, ERR_IO, errno, "%s", path);
+	for (i = 0; i < n; i++) {
+		AUTO(mem) char *shown = prefix[0] != '\0' ? mem_printf("%s/%s", prefix, names[i]->d_name) : mem_dupstr(names[i]->d_name);
+		AUTO(mem) char *full = mem_printf("%s/%s", path, names[i]->d_name);
+		struct stat st;
+
+		if (r == ERR_OK && shown != NULL && full != NULL && names[i]->d_name[0] != '.') {
+			if (lstat(full, &st) != 0)
+				r = err_errno(e, ERR_IO, errno, "%s", full);
+			else if (S_ISDIR(st.st_mode))
+				r = depth < 8 ? add_folder(f, full, shown, depth + 1, e) : err_set(e, ERR_REFUSED, "%s: folders deeper than 8", full);
+			else
+				r = add_file(f, AT_FDCWD, full, shown, e);
+		}
+		free(names[i]);
+	}
+	free(names);
+	return r;
+}
+
+static const char *
+base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash != NULL ? slash + 1 : path;
+}
+
+static enum err_code
+collect(struct files *f, const char *path, const char *const *with, size_t n_with, struct err *e)
+{
+	struct stat st;
+	size_t i;
+
+	if (lstat(path, &st) == 0 && S_ISDIR(st.st_mode))
+		return add_folder(f, path, "", 0, e);
+	if (add_file(f, AT_FDCWD, path, base_name(path), e) != ERR_OK)
+		return e->code;
+	for (i = 0; i < n_with; i++)
+		if (add_file(f, AT_FDCWD, with[i], base_name(with[i]), e) != ERR_OK)
+			return e->code;
+	return ERR_OK;
+}
+
+/* A running service holds the lock: the same by its socket. */
+static enum err_code
+by_service(struct tool *t, const struct deposit *d, json_t **out, struct err *e)
+{
+	AUTO(json) json_t *request = json_pack("{s:s, s:s?, s:s?, s:[]}", "verb", "deposit", "depositor", d->depositor, "profile", d->profile, "names");
+	int fds[64];
+	size_t i;
+
+	if (d->n_files > sizeof(fds) / sizeof(fds[0]))
+		return err_set(e, ERR_USAGE, "the service takes 64 files at once; use the spool for more");
+	for (i = 0; i < d->n_files; i++) {
+		fds[i] = d->files[i].fd;
+		if (json_push(json_object_get(request, "names"), json_text(d->files[i].name), e) != ERR_OK)
+			return e->code;
+	}
+	if (d->meta != NULL && json_set(request, "meta", json_deep_copy(d->meta), e) != ERR_OK)
+		return e->code;
+	return archive_ask(t->cfg, request, fds, d->n_files, out, e);
+}
+
+static int
+print_receipt(const json_t *receipt)
+{
+	AUTO(mem) char *line = json_dumps(receipt, JSON_COMPACT | JSON_SORT_KEYS);
+
+	if (line == NULL || puts(line) == EOF)
+		return EXIT_IO;
+	if (json_is_true(json_object_get(receipt, "refused")) || json_object_get(receipt, "error") != NULL)
+		return EXIT_DATA;
+	return EXIT_POSITIVE;
+}
+
+/* Deposits of a command line go in groups, as those of a spool do. */
+#define GROUP 64
+
+static int
+deposit_group(struct tool *t, struct deposit *d, size_t n)
+{
+	struct err e = {0};
+	int code = EXIT_POSITIVE, one;
+	size_t i;
+
+	if (t->archive != NULL && archive_deposit(t->archive, d, n, &e) != ERR_OK)
+		return tool_fail(t, &e);
+	for (i = 0; i < n; i++) {
+		if (t->archive == NULL && by_service(t, &d[i], &d[i].receipt, &e) != ERR_OK)
+			return tool_fail(t, &e);
+		one = print_receipt(d[i].receipt);
+		json_decref(d[i].receipt);
+		code = one != EXIT_POSITIVE ? one : code;
+	}
+	return code;
+}
+
+static enum err_code
+open_or_service(struct tool *t, struct err *e)
+{
+	enum err_code r;
+
+	if (tool_config(t, e) != ERR_OK)
+		return e->code;
+	r = tool_open(t, ARCHIVE_WRITE, e);
+	return r == ERR_BUSY ? ERR_OK : r;
+}
+
+static int
+refuse(struct tool *t, const char *path, const struct err *why)
+{
+	AUTO(json) json_t *reason = json_pack("{s:i, s:b, s:o, s:o}", "schema", 1, "refused", 1, "name", json_text(base_name(path)), "reason", json_text(why->text));
+
+	(void)t;
+	return print_receipt(reason);
+}
+
+static int
+verb_deposit(struct tool *t, int argc, char **argv)
+{
+	const char *with[FILES_MAX], *profile = NULL, *own_id = NULL, *title = NULL, *depositor = "operator";
+	size_t n_with = 0, n = 0;
+	const struct option_row rows[] = {{.name = "with", .list = with, .list_n = &n_with, .list_max = FILES_MAX}, {.name = "profile", .value = &profile},
+	    {.name = "id", .value = &own_id}, {.name = "title", .value = &title}, {.name = "depositor", .value = &depositor}};
+	AUTO(mem) struct files *files = mem_new(GROUP, sizeof(*files));
+	AUTO(json) json_t *meta = NULL;
+	struct deposit group[GROUP];
+	struct err e = {0};
+	int code = EXIT_POSITIVE, one, i;
+	size_t k;
+
+	if (tool_options(rows, sizeof(rows) / sizeof(rows[0]), &argc, argv, &e) != ERR_OK || argc < 2)
+		return tool_usage(tool_verb("deposit"), e.code != ERR_OK ? e.text : "name a file or a folder");
+	if ((n_with != 0 || own_id != NULL) && argc != 2)
+		return tool_usage(tool_verb("deposit"), "--with and --id go with a single file");
+	if (files == NULL || open_or_service(t, &e) != ERR_OK)
+		return tool_fail(t, &e);
+	if (own_id != NULL || title != NULL)
+		meta = json_pack("{s:s*, s:s*}", "id", own_id, "title", title);
+	for (i = 1; i < argc; i++) {
+		struct err why = {0};
+
+		files[n].n = 0;
+		if (collect(&files[n], argv[i], with, n_with, &why) != ERR_OK) {
+			code = refuse(t, argv[i], &why);
+			files_auto(&files[n]);
+			continue;
+		}
+		group[n] = (struct deposit){.depositor = depositor, .profile = profile, .files = files[n].v, .n_files = files[n].n, .meta = meta};
+		if (++n == GROUP || i + 1 == argc) {
+			one = deposit_group(t, group, n);
+			code = one != EXIT_POSITIVE ? one : code;
+			for (k = 0; k < n; k++)
+				files_auto(&files[k]);
+			n = 0;
+		}
+	}
+	if (n != 0) {
+		one = deposit_group(t, group, n);
+		code = one != EXIT_POSITIVE ? one : code;
+		for (k = 0; k < n; k++)
+			files_auto(&files[k]);
+	}
+	return code;
+}
+
+/* ---- get, history ---- */
+
+static int
+verb_get(struct tool *t, int argc, char **argv)
+{
+	const char *dir = NULL, *version = NULL;
+	const struct option_row rows[] = {{.name = "o", .value = &dir}, {.name = "version", .value = &version}};
+	AUTO(json) json_t *out = NULL;
+	struct err e = {0};
+
+	if (tool_options(rows, 2, &argc, argv, &e) != ERR_OK || argc != 2 || dir == NULL)
+		return tool_usage(tool_verb("get"), e.code != ERR_OK ? e.text : "name a record, and -o DIR");
+	if (tool_open(t, ARCHIVE_READ, &e) != ERR_OK ||
+	    archive_get(t->archive, argv[1], version != NULL ? atoi(version) : -1, dir, &out, &e) != ERR_OK)
+		return tool_fail(t, &e);
+	return tool_print(t, out);
+}
+
+static int
+verb_history(struct tool *t, int argc, char **argv)
+{
+	AUTO(json) json_t *out = NULL;
+	struct err e = {0};
+	const json_t *m = NULL;
+	size_t i, k;
+
+	if (argc != 2)
+		return tool_usage(tool_verb("history"), "name a record");
+	if (tool_open(t, ARCHIVE_READ, &e) != ERR_OK || archive_history(t->archive, argv[1], &out, &e) != ERR_OK)
+		return tool_fail(t, &e);
+	if (t->json)
+		return tool_print(t, out);
+	json_array_foreach (out, i, m) {
+		const json_t *sigs = json_object_get(m, "signatures"), *s = NULL;
+
+		tool_line(t, "%3lld  %s  %s", (long long)json_integer_value(json_object_get(m, "seq")), json_string_value(json_object_get(m, "time")),
+		    json_string_value(json_object_get(m, "event")));
+		json_array_foreach (sigs, k, s)
+			printf("       signature %zu: %s, %s %s, %s\n", k, json_string_value(json_object_get(s, "level")) != NULL ? json_string_value(json_object_get(s, "level")) : "-",
+			    json_string_value(json_object_get(s, "indication")) != NULL ? json_string_value(json_object_get(s, "indication")) : "-",
+			    json_string_value(json_object_get(s, "subindication")) != NULL ? json_string_value(json_object_get(s, "subindication")) : "",
+			    json_string_value(json_object_get(s, "state")) != NULL ? json_string_value(json_object_get(s, "state")) : "-");
+	}
+	return EXIT_POSITIVE;
+}
+
+/* ---- hold, release ---- */
+
+static int
+verb_hold(struct tool *t, int argc, char **argv)
+{
+	const char *reason = NULL;
+	bool off = false;
+	const struct option_row rows[] = {{.name = "reason", .value = &reason}, {.name = "release", .flag = &off}};
+	AUTO(json) json_t *request = NULL;
+	AUTO(json) json_t *answer = NULL;
+	struct err e = {0};
+
+	if (tool_options(rows, 2, &argc, argv, &e) != ERR_OK || argc != 2 || reason == NULL)
+		return tool_usage(tool_verb("hold"), e.code != ERR_OK ? e.text : "name a record and --reason TEXT");
+	if (open_or_service(t, &e) != ERR_OK)
+		return tool_fail(t, &e);
+	if (t->archive != NULL)
+		return archive_hold(t->archive, argv[1], !off, reason, &e) == ERR_OK ? EXIT_POSITIVE : tool_fail(t, &e);
+	request = json_pack("{s:s, s:s, s:b, s:s}", "verb", "hold", "record", argv[1], "on", (int)!off, "reason", reason);
+	return archive_ask(t->cfg, request, NULL, 0, &answer, &e) == ERR_OK ? tool_print(t, answer) : tool_fail(t, &e);
+}
+
+static int
+verb_release(struct tool *t, int argc, char **argv)
+{
+	AUTO(json) json_t *request = NULL;
+	AUTO(json) json_t *answer = NULL;
+	struct err e = {0};
+
+	if (argc != 2)
+		return tool_usage(tool_verb("release"), "name a record in quarantine, or an issuer's SHA-256");
+	if (open_or_service(t, &e) != ERR_OK)
+		return tool_fail(t, &e);
+	if (t->archive != NULL)
+		return archive_release(t->archive, argv[1], &e) == ERR_OK ? EXIT_POSITIVE : tool_fail(t, &e);
+	request = json_pack("{s:s, s:s}", "verb", "release", "what", argv[1]);
+	return archive_ask(t->cfg, request, NULL, 0, &answer, &e) == ERR_OK ? tool_print(t, answer) : tool_fail(t, &e);
+}
+
+const struct verb verbs_record[] = {
+    {"deposit", "PATH... [--with FILE]... [--profile NAME] [--id OWN-ID] [--title TEXT]", "take files or folders in; one receipt a line", verb_deposit},
+    {"get", "RECORD -o DIR [--version N]", "take files out, rehashed; --version 0: as deposited", verb_get},
+    {"history", "RECORD", "every state of a record", verb_history},
+    {"hold", "RECORD --reason TEXT [--release]", "legal hold on a record", verb_hold},
+    {"release", "RECORD|ISSUER", "end a quarantine or an issuer hold", verb_release},
+    {NULL, NULL, NULL, NULL},
+};

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/* Verbs of the operator's days: run, sweep, forecast, status. */
+#include "tools/tools.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *
+text_of(const json_t *j, const char *key)
+{
+	const char *s = json_string_value(json_object_get(j, key));
+
+	return s != NULL ? s : "-";
+}
+
+static long long
+int_of(const json_t *j, const char *key)
+{
+	return json_integer_value(json_object_get(j, key));
+}
+
+/* ---- run ---- */
+
+static int
+verb_run(struct tool *t, int argc, char **argv)
+{
+	bool once = false;
+	const struct option_row rows[] = {{.name = "once", .flag = &once}};
+	AUTO(json) json_t *summary = NULL;
+	struct err e = {0};
+
+	if (tool_options(rows, 1, &argc, argv, &e) != ERR_OK || argc != 1)
+		return tool_usage(tool_verb("run"), e.code != ERR_OK ? e.text : NULL);
+	if (tool_open(t, ARCHIVE_WRITE, &e) != ERR_OK)
+		return tool_fail(t, &e);
+	if (!once)
+		return archive_service(t->archive, &e) == ERR_OK ? EXIT_POSITIVE : tool_fail(t, &e);
+	if (archive_run_once(t->archive, &summary, &e) != ERR_OK)
+		return tool_fail(t, &e);
+	if (t->json)
+		return tool_print(t, summary);
+	tool_line(t, "taken %lld, refused %lld, steps %lld, material jobs %lld (%lld failed), next %s", int_of(summary, "taken"),
+	    int_of(summary, "refused"), int_of(summary, "steps"), int_of(summary, "material_jobs"), int_of(summary, "material_jobs_failed"),
+	    text_of(summary, "next"));
+	return EXIT_POSITIVE;
+}
+
+/* ---- sweep ---- */
+
+static void
+print_sweep(struct tool *t, const json_t *r, bool plan)
+{
+	const json_t *c = NULL, *f = NULL;
+	size_t i;
+
+	tool_line(t, "sweep %s, catalogue %s", text_of(r, "time"), text_of(r, "catalogue_name"));
+	json_array_foreach (json_object_get(r, "classes"), i, c)
+		printf("  %-6s due %.10s, deadline %.10s%s: %lld signatures, %s\n", text_of(c, "side"), text_of(c, "renew_by"), text_of(c, "deadline"),
+		    json_is_true(json_object_get(c, "lapsed")) ? " LAPSED" : "", int_of(c, "records"), text_of(c, "why"));
+	if (plan)
+		printf("  to renew %lld, requests %lld, lapsed %lld, next class due %s\n", int_of(r, "records"), int_of(r, "requests"), int_of(r, "lapsed"), text_of(r, "next"));
+	else
+		printf("  renewed %lld, late %lld, failed %zu, next class due %s\n", int_of(r, "renewed"), int_of(r, "late"),
+		    json_array_size(json_object_get(r, "failed")), text_of(r, "next"));
+	json_array_foreach (json_object_get(r, "failed"), i, f)
+		printf("  FAILED %s: %s\n", text_of(f, "record"), text_of(f, "why"));
+}
+
+static enum err_code
+sweep(struct tool *t, bool plan, json_t **out, struct err *e)
+{
+	AUTO(json) json_t *request = NULL;
+	enum err_code r = tool_open(t, plan ? ARCHIVE_READ : ARCHIVE_WRITE, e);
+
+	if (r == ERR_OK)
+		return plan ? archive_sweep_plan(t->archive, out, e) : archive_sweep(t->archive, out, e);
+	if (r != ERR_BUSY)
+		return r;
+	request = json_pack("{s:s}", "verb", "sweep");
+	return archive_ask(t->cfg, request, NULL, 0, out, e);
+}
+
+static int
+verb_sweep(struct tool *t, int argc, char **argv)
+{
+	bool plan = false;
+	const struct option_row rows[] = {{.name = "plan", .flag = &plan}};
+	AUTO(json) json_t *out = NULL;
+	struct err e = {0};
+
+	if (tool_options(rows, 1, &argc, argv, &e) != ERR_OK || argc != 1)
+		return tool_usage(tool_verb("sweep"), e.code != ERR_OK ? e.text : NULL);
+	if (sweep(t, plan, &out, &e) != ERR_OK)
+		return tool_fail(t, &e);
+	if (t->json)
+		(void)tool_print(t, out);
+	else
+		print_sweep(t, out, plan);
+	if (json_array_size(json_object_get(out, "failed")) != 0 || json_is_true(json_object_get(out, "stopped")))
+		return EXIT_TRYLATER;
+	return EXIT_POSITIVE;
+}
+
+/* ---- forecast ---- */
+
+static int
+verb_forecast(struct tool *t, int argc, char **argv)
+{
+	const char *years = "30";
+	const struct option_row rows[] = {{.name = "years", .value = &years}};
+	AUTO(json) json_t *out = NULL;
+	const json_t *y = NULL, *a = NULL;
+	const char *year = NULL;
+	struct err e = {0};
+	size_t i;
+
+	if (tool_options(rows, 1, &argc, argv, &e) != ERR_OK || argc != 1 || atoi(years) < 1 || atoi(years) > 200)
+		return tool_usage(tool_verb("forecast"), e.code != ERR_OK ? e.text : "--years 1 to 200");
+	if (tool_open(t, ARCHIVE_READ, &e) != ERR_OK || archive_forecast(t->archive, atoi(years), NULL, &out, &e) != ERR_OK)
+		return tool_fail(t, &e);
+	if (t->json)
+		return tool_print(t, out);
+	tool_line(t, "forecast from %s, %s years", text_of(out, "time"), years);
+	json_object_foreach (json_object_get(out, "calendar"), year, y) {
+		long long n = int_of(y, "renewals"), assumed = int_of(y, "assumed"), k;
+
+		printf("  %s %6lld ", year, n);
+		for (k = 0; k < n && k < 50; k++)
+			putchar(k < n - assumed ? '#' : '.');
+		printf("  %s\n", json_string_value(json_array_get(json_object_get(y, "why"), 0)));
+	}
+	json_array_foreach (json_object_get(out, "assumptions"), i, a)
+		printf("  assumed: %s\n", json_string_value(a));
+	return EXIT_POSITIVE;
+}
+
+/* ---- status ---- */
+
+static int
+verb_status(struct tool *t, int argc, char **argv)
+{
+	AUTO(json) json_t *out = NULL;
+	const json_t *row = NULL, *value = NULL;
+	const char *key = NULL;
+	struct err e = {0};
+	size_t i;
+
+	(void)argv;
+	if (argc != 1)
+		return tool_usage(tool_verb("status"), NULL);
+	if (tool_open(t, ARCHIVE_READ, &e) != ERR_OK || archive_status(t->archive, &out, &e) != ERR_OK)
+		return tool_fail(t, &e);
+	if (t->json)
+		return tool_print(t, out);
+	tool_line(t, "archive %s at %s", t->cfg->archive.dir, text_of(out, "time"));
+	printf("  cage: %s\n  signatures:", text_of(out, "cage"));
+	json_object_foreach (json_object_get(out, "signatures"), key, value)
+		printf(" %s %lld", key, json_integer_value(value));
+	printf("\n  next step: %s\n  renewal: %lld due, %lld lapsed, next class due %s\n", text_of(out, "next_step"),
+	    int_of(json_object_get(out, "due"), "records"), int_of(json_object_get(out, "due"), "lapsed"), text_of(json_object_get(out, "due"), "next"));
+	json_array_foreach (json_object_get(out, "tsa_certificates"), i, row)
+		printf("  TSA %s until %.10s: material %s%s%s\n", text_of(row, "subject"), text_of(row, "not_after"),
+		    json_is_true(json_object_get(row, "complete")) ? "held" : "MISSING", json_is_string(json_object_get(row, "why")) ? ": " : "",
+		    json_is_string(json_object_get(row, "why")) ? text_of(row, "why") : "");
+	json_array_foreach (json_object_get(out, "services"), i, row)
+		printf("  %s %s: %s%s%s\n", text_of(row, "kind"), text_of(row, "name"), int_of(row, "failures") == 0 ? "good" : "FAILING",
+		    int_of(row, "failures") != 0 ? ", " : "", int_of(row, "failures") != 0 ? text_of(row, "why") : "");
+	json_array_foreach (json_object_get(out, "holds"), i, row)
+		printf("  issuer %.16s %s since %s: %s\n", text_of(row, "key"), json_is_true(json_object_get(row, "held")) ? "ON HOLD" : "watched",
+		    text_of(row, "since"), text_of(row, "why"));
+	return EXIT_POSITIVE;
+}
+
+const struct verb verbs_run[] = {
+    {"run", "[--once]", "the service; --once: the spool and what is due, then stop", verb_run},
+    {"sweep", "[--plan]", "renew what is due; --plan: only say what, why and how many requests", verb_sweep},
+    {"forecast", "[--years N]", "renewals of the coming years, assumptions named", verb_forecast},
+    {"status", "", "states, services, what is due", verb_status},
+    {NULL, NULL, NULL, NULL},
+};

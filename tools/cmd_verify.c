@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * verify: any file, no archive, no network. The document is opened here and
+ * parsed in a cage; anchors, policy and the little that lies beside are in the
+ * child's memory since the fork.
+ */
+#include "tools/tools.h"
+
+#include "base/worker.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define WITH_MAX 4096
+#define SMALL_BYTES ((uint64_t)1 << 20)
+#define POLICY_DOCUMENT_BYTES ((size_t)16 << 20)
+
+/* A file beside the document: small ones in memory, large ones behind a descriptor of the request. */
+struct beside {
+	char *name; /* NULL: nameless */
+	struct buf small;
+	struct slice small_slice;
+	int fd;
+	int slot; /* in the request's descriptors, -1 = small */
+	struct digest digest;
+};
+
+struct verify_job {
+	struct anchors *anchors;
+	struct vpolicy policy;
+	struct catalogue *catalogue;
+	struct material *material;
+	int64_t time_utc;
+	struct beside *with;
+	size_t n_with;
+	uint64_t cap_bytes;
+	const char *name; /* of the document under way */
+	struct verifier *verifier;
+};
+
+static void
+job_release(struct verify_job *j)
+{
+	size_t i;
+
+	for (i = 0; i < j->n_with; i++) {
+		free(j->with[i].name);
+		buf_release(&j->with[i].small);
+		fd_auto(&j->with[i].fd);
+	}
+	free(j->with);
+	anchors_free(j->anchors);
+	catalogue_free(j->catalogue);
+	material_free(j->material);
+	verifier_free(j->verifier);
+}
+
+/* ---- in the cage ---- */
+
+static enum err_code
+warm_up(void *ctx, struct err *e)
+{
+	struct verify_job *j = ctx;
+
+	return verifier_new(&j->verifier, e);
+}
+
+static enum err_code
+sides(struct verify_job *j, const int *fds, size_t nfds, struct side_file *out, struct err *e)
+{
+	size_t i;
+
+	for (i = 0; i < j->n_with; i++) {
+		struct beside *w = &j->with[i];
+
+		out[i] = (struct side_file){.name = w->name};
+		if (w->digest.alg != DIGEST_NONE) {
+			out[i].digests = &w->digest;
+			out[i].n_digests = 1;
+			continue;
+		}
+		out[i].has_source = true;
+		if (w->slot < 0)
+			out[i].source = source_slice(&w->small_slice);
+		else if ((size_t)w->slot >= nfds || source_fd(&fds[w->slot], &out[i].source, e) != ERR_OK)
+			return err_set(e, ERR_BUG, "file %zu has no descriptor", i);
+	}
+	return ERR_OK;
+}
+
+static enum err_code
+answer(const struct report *r, bool text, struct buf *reply, struct err *e)
+{
+	json_t *header = NULL, *document = NULL;
+	AUTO(json) json_t *both = json_object();
+
+	if (text)
+		return report_text(r, reply, e);
+	if (report_header_json(r, &header, e) != ERR_OK || json_set(both, "header", header, e) != ERR_OK ||
+	    report_json(r, &document, e) != ERR_OK || json_set(both, "document", document, e) != ERR_OK)
+		return err_wrap(e, "report");
+	return json_canonical(both, reply, e);
+}
+
+/* body: one octet, 't' for text; the rest is the document's name. */
+static enum err_code
+handle(void *ctx, uint32_t type, struct slice body, const int *fds, size_t nfds, struct buf *reply, struct err *e)
+{
+	struct verify_job *j = ctx;
+	AUTO(mem) struct side_file *files = mem_new(j->n_with, sizeof(*files));
+	AUTO(mem) char *name = body.n > 1 ? mem_dup(body.p + 1, body.n - 1) : NULL;
+	AUTO(report) struct report *r = NULL;
+	AUTO(buf) struct buf doc = {0};
+	struct source s;
+	struct verify_input in = {.name = name, .files = files, .n_files = j->n_with, .material = j->material, .anchors = j->anchors,
+	    .policy = &j->policy, .time_utc = j->time_utc};
+
+	(void)type;
+	if (files == NULL || name == NULL || nfds == 0)
+		return err_nomem(e);
+	if (source_fd(&fds[0], &s, e) != ERR_OK || sides(j, fds, nfds, files, e) != ERR_OK)
+		return err_wrap(e, "verify");
+	if (source_read_all(&s, (size_t)j->cap_bytes, &doc, e) != ERR_OK)
+		return err_wrap(e, "verify");
+	in.doc = buf_slice(&doc);
+	if (verify_document(j->verifier, &in, &r, e) != ERR_OK)
+		return err_wrap(e, "verify");
+	return answer(r, body.p[0] == 't', reply, e);
+}
+
+/* ---- what lies beside ---- */
+
+static enum err_code
+with_digest(const char *text, struct beside *w, struct err *e)
+{
+	AUTO(buf) struct buf value = {0};
+	const char *colon = strchr(text, ':');
+	AUTO(mem) char *name = colon != NULL ? mem_dup(text, (size_t)(colon - text)) : NULL;
+	const struct digest_row *row = name != NULL ? digest_by_name(name) : NULL;
+
+	if (row == NULL)
+		return err_set(e, ERR_USAGE, "--with digest:%.80s: write digest:ALGORITHM:BASE64", text);
+	if (base64_to(slice_str(colon + 1), &value, e) != ERR_OK || value.n != row->size)
+		return err_set(e, ERR_USAGE, "--with digest:%.80s: %s has %zu octets in base64", text, row->name, row->size);
+	w->digest = (struct digest){.alg = row->alg, .n = row->size};
+	memcpy(w->digest.octets, value.p, value.n);
+	return ERR_OK;
+}
+
+static enum err_code
+with_file(const char *path, struct beside *w, int *slots, struct err *e)
+{
+	struct source s;
+
+	if (sys_open_read(AT_FDCWD, path, &w->fd, e) != ERR_OK || source_fd(&w->fd, &s, e) != ERR_OK)
+		return err_wrap(e, "--with %s", path);
+	if (s.size_bytes > SMALL_BYTES) {
+		if (*slots >= WORKER_FDS)
+			return err_set(e, ERR_USAGE, "--with: more than %d files above 1 MiB", WORKER_FDS - 1);
+		w->slot = (*slots)++;
+		return ERR_OK;
+	}
+	if (source_read_all(&s, (size_t)SMALL_BYTES, &w->small, e) != ERR_OK)
+		return err_wrap(e, "--with %s", path);
+	w->small_slice = buf_slice(&w->small);
+	return sys_close(&w->fd, e);
+}
+
+/* [NAME=]PATH, where NAME may be a URL. A path that exists as it stands wins. */
+static enum err_code
+with_one(const char *text, struct beside *w, int *slots, struct err *e)
+{
+	const char *eq = strrchr(text, '=');
+	const char *path = text, *base = NULL;
+
+	*w = (struct beside){.fd = -1, .slot = -1};
+	if (strncmp(text, "digest:", 7) == 0)
+		return with_digest(text + 7, w, e);
+	if (eq != NULL && access(text, F_OK) != 0) {
+		path = eq + 1;
+		w->name = mem_dup(text, (size_t)(eq - text));
+	} else {
+		base = strrchr(path, '/');
+		w->name = mem_dupstr(base != NULL ? base + 1 : path);
+	}
+	if (w->name == NULL)
+		return err_nomem(e);
+	return with_file(path, w, slots, e);
+}
+
+static enum err_code
+add_policies(struct verify_job *j, const char *const *paths, size_t n, struct err *e)
+{
+	size_t i;
+
+	if (material_new(&j->material, e) != ERR_OK)
+		return err_wrap(e, "verify");
+	for (i = 0; i < n; i++) {
+		AUTO(buf) struct buf raw = {0};
+
+		if (sys_read_file(AT_FDCWD, paths[i], POLICY_DOCUMENT_BYTES, &raw, e) != ERR_OK ||
+		    material_add(j->material, MAT_POLICY, buf_slice(&raw), e) != ERR_OK)
+			return err_wrap(e, "--signature-policy %s", paths[i]);
+	}
+	return ERR_OK;
+}
+
+/* ---- one document ---- */
+
+static enum err_code
+ask(struct worker *w, struct verify_job *j, const char *path, char mode, struct buf *reply, struct err *e)
+{
+	AUTO(fd) int fd = -1;
+	AUTO(buf) struct buf body = {0};
+	const char *base = strrchr(path, '/');
+	int fds[WORKER_FDS] = {-1};
+	size_t n = 1, i;
+
+	if (sys_open_read(AT_FDCWD, path, &fd, e) != ERR_OK)
+		return err_wrap(e, "%s", path);
+	fds[0] = fd;
+	for (i = 0; i < j->n_with; i++)
+		if (j->with[i].slot >= 0)
+			fds[n++] = j->with[i].fd;
+	buf_add8(&body, (unsigned char)mode);
+	buf_adds(&body, mode == 't' ? path : base != NULL ? base + 1 : path);
+	if (buf_ok(&body, e) != ERR_OK)
+		return err_wrap(e, "%s", path);
+	return worker_call(w, 1, buf_slice(&body), fds, n, 120000, reply, e);
+}
+
+/* What the cage could not finish is refused, with the reason; it is no verdict. */
+static json_t *
+unjudged_document(const char *path, const char *status, const char *why)
+{
+	const char *base = strrchr(path, '/');
+
+	return json_pack("{s:o, s:s, s:o, s:[], s:[]}", "file", json_text(base != NULL ? base + 1 : path), "status", status, "error",
+	    json_text(why), "signatures", "evidence_records");
+}
+
+static bool
+too_large(const struct verify_job *j, const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && (uint64_t)st.st_size > j->cap_bytes;
+}
+
+static int
+code_of(const json_t *document)
+{
+	const json_t *s = NULL, *sigs = json_object_get(document, "signatures");
+	const char *status = json_string_value(json_object_get(document, "status"));
+	int code = json_array_size(sigs) != 0 ? EXIT_POSITIVE : EXIT_INDETERMINATE;
+	size_t i;
+
+	if (status != NULL && (strcmp(status, "refused") == 0))
+		return EXIT_DATA;
+	json_array_foreach (sigs, i, s) {
+		const char *ind = json_string_value(json_object_get(s, "indication"));
+
+		if (ind == NULL || strcmp(ind, "TOTAL-FAILED") == 0)
+			return EXIT_NEGATIVE;
+		if (strcmp(ind, "TOTAL-PASSED") != 0)
+			code = EXIT_INDETERMINATE;
+	}
+	return code;
+}
+
+/* Worse of two: damage, refusal, indeterminate, positive. */
+static int
+worse(int a, int b)
+{
+	static const int order[] = {EXIT_NEGATIVE, EXIT_DATA, EXIT_INDETERMINATE, EXIT_POSITIVE};
+	size_t i;
+
+	for (i = 0; i < sizeof(order) / sizeof(order[0]); i++)
+		if (a == order[i] || b == order[i])
+			return order[i];
+	return a != 0 ? a : b;
+}
+
+static enum err_code
+verify_one(struct tool *t, struct worker *w, struct verify_job *j, const char *path, json_t **out, int *code, struct err *e)
+{
+	AUTO(buf) struct buf reply = {0}, text = {0};
+	AUTO(json) json_t *both = NULL;
+	AUTO(json) json_t *document = NULL;
+	struct err why = {0};
+	bool large = too_large(j, path);
+	enum err_code r = large ? err_set(&why, ERR_LIMIT, "%s is larger than %llu octets", path, (unsigned long long)j->cap_bytes)
+				: ask(w, j, path, 'j', &reply, &why);
+
+	if (r == ERR_NOTFOUND || r == ERR_IO || r == ERR_NOMEM)
+		return err_set(e, r, "%s", why.text);
+	if (r != ERR_OK) {
+		document = unjudged_document(path, large ? "too_large" : "refused", why.text);
+	} else if (json_read(buf_slice(&reply), NULL, &both, e) != ERR_OK) {
+		return err_wrap(e, "%s", path);
+	} else {
+		document = json_incref(json_object_get(both, "document"));
+		if (*out == NULL)
+			*out = json_deep_copy(json_object_get(both, "header"));
+	}
+	*code = worse(*code, code_of(document));
+	if (!t->json && r != ERR_OK)
+		printf("%s: refused: %s\n", path, why.text);
+	else if (!t->json && ask(w, j, path, 't', &text, e) != ERR_OK)
+		return err_wrap(e, "%s", path);
+	if (!t->json)
+		fputs(buf_str(&text), stdout);
+	if (*out == NULL)
+		*out = json_pack("{s:i, s:o, s:[]}", "schema", 1, "validation_time", json_time(j->time_utc), "documents");
+	return json_push(json_object_get(*out, "documents"), TAKE(document), e);
+}
+
+static int
+verify_files(struct tool *t, struct verify_job *j, int n, char **paths)
+{
+	AUTO(worker) struct worker *w = NULL;
+	AUTO(json) json_t *out = NULL;
+	struct worker_spec spec = {.name = "verify", .role = t->uncaged ? CAGE_NONE : CAGE_WORKER, .warm_up = warm_up, .handle = handle, .ctx = j};
+	struct err e = {0};
+	int code = EXIT_POSITIVE, i;
+
+	if (worker_start(&spec, &w, &e) != ERR_OK)
+		return tool_fail(t, &e);
+	for (i = 0; i < n; i++)
+		if (verify_one(t, w, j, paths[i], &out, &code, &e) != ERR_OK)
+			return tool_fail(t, &e);
+	return t->json && tool_print(t, out) != EXIT_POSITIVE ? EXIT_IO : code;
+}
+
+static enum err_code
+fill_job(struct tool *t, struct verify_job *j, const char *trust, const char *at, const char *policy, struct err *e)
+{
+	static const char *const names[] = {"default", "dss", "dss-lenient"};
+	bool file = true;
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		file = file && strcmp(policy, names[i]) != 0;
+	j->cap_bytes = (uint64_t)256 << 20;
+	if (tool_anchors(trust, &j->anchors, e) != ERR_OK || tool_time(t, at, &j->time_utc, e) != ERR_OK ||
+	    tool_policy(policy, file, NULL, NULL, &j->catalogue, &j->policy, e) != ERR_OK)
+		return err_wrap(e, "verify");
+	return ERR_OK;
+}
+
+static bool
+ends_with(const char *s, const char *suffix)
+{
+	size_t n = strlen(s), k = strlen(suffix);
+
+	return n >= k && strcmp(s + n - k, suffix) == 0;
+}
+
+/* A record of the archive: with -c, and a name that is no file. */
+static int
+verify_record(struct tool *t, const char *record, const char *at)
+{
+	AUTO(json) json_t *out = NULL;
+	const json_t *d = NULL;
+	struct err e = {0};
+	int code = EXIT_POSITIVE;
+	int64_t utc;
+	size_t i;
+
+	if (tool_open(t, ARCHIVE_READ, &e) != ERR_OK || tool_time(t, at, &utc, &e) != ERR_OK ||
+	    archive_verify(t->archive, record, utc, &out, &e) != ERR_OK)
+		return tool_fail(t, &e);
+	json_array_foreach (json_object_get(out, "documents"), i, d)
+		code = worse(code, code_of(d));
+	return tool_print(t, out) != EXIT_POSITIVE ? EXIT_IO : code;
+}
+
+static int
+verb_verify(struct tool *t, int argc, char **argv)
+{
+	const char *trust = NULL, *at = NULL, *policy = "default", *log_key = NULL;
+	const char *with[WITH_MAX], *policies[64];
+	size_t n_with = 0, n_policies = 0, i;
+	bool json = false;
+	const struct option_row rows[] = {{.name = "trust", .value = &trust}, {.name = "at", .value = &at}, {.name = "policy", .value = &policy},
+	    {.name = "log-key", .value = &log_key}, {.name = "with", .list = with, .list_n = &n_with, .list_max = WITH_MAX},
+	    {.name = "signature-policy", .list = policies, .list_n = &n_policies, .list_max = 64}, {.name = "json", .flag = &json}};
+	struct verify_job j = {0};
+	struct err e = {0};
+	int code, slots = 1;
+
+	if (tool_options(rows, sizeof(rows) / sizeof(rows[0]), &argc, argv, &e) != ERR_OK)
+		return tool_usage(tool_verb("verify"), e.text);
+	t->json = t->json || json;
+	if (argc < 2)
+		return tool_usage(tool_verb("verify"), "name a file, a receipt, or a record");
+	if (ends_with(argv[1], ".receipt.json"))
+		return verify_receipt(t, argv[1], log_key);
+	if (trust == NULL && t->config_path != NULL && access(argv[1], F_OK) != 0)
+		return verify_record(t, argv[1], at);
+	if (trust == NULL)
+		return tool_usage(tool_verb("verify"), "--trust DIR is missing (an empty folder trusts nobody)");
+	j.with = mem_new(n_with, sizeof(*j.with));
+	code = j.with == NULL ? (int)err_nomem(&e) : (int)fill_job(t, &j, trust, at, policy, &e);
+	for (i = 0; code == ERR_OK && i < n_with; i++) {
+		j.n_with = i + 1;
+		code = (int)with_one(with[i], &j.with[i], &slots, &e);
+	}
+	if (code == ERR_OK)
+		code = (int)add_policies(&j, policies, n_policies, &e);
+	code = code == ERR_OK ? verify_files(t, &j, argc - 1, argv + 1) : tool_fail(t, &e);
+	job_release(&j);
+	return code;
+}
+
+const struct verb verbs_verify[] = {
+    {"verify",
+	"FILE... --trust DIR [--at T] [--with [NAME=]PATH | --with digest:ALG:BASE64]... [--signature-policy FILE]\n"
+	"                [--policy default|dss|dss-lenient|FILE] [--json]\n"
+	"       everseal verify X.receipt.json --log-key FILE\n"
+	"       everseal -c FILE verify RECORD [--at T]",
+	"judge signed files, receipts, records", verb_verify},
+    {NULL, NULL, NULL, NULL},
+};

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: MIT */
+/* What verbs share: configuration, trust, policy, clock, options, output. */
+#include "tools/tools.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define CONFIG_BYTES ((size_t)1 << 20)
+#define CATALOGUE_BYTES ((size_t)4 << 20)
+#define ANCHOR_BYTES ((size_t)1 << 20)
+
+int
+tool_fail(struct tool *t, const struct err *e)
+{
+	if (t->json)
+		fprintf(stderr, "{\"error\":\"%s\"}\n", err_word(e->code));
+	fprintf(stderr, "everseal: %s\n", e->text);
+	return exit_of(e->code);
+}
+
+/* ---- output ---- */
+
+int
+tool_print(struct tool *t, const json_t *j)
+{
+	AUTO(mem) char *text = json_dumps(j, (t->json ? JSON_COMPACT : JSON_INDENT(2)) | JSON_SORT_KEYS);
+
+	if (text == NULL || puts(text) == EOF)
+		return EXIT_IO;
+	return EXIT_POSITIVE;
+}
+
+void
+tool_line(const struct tool *t, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (t->cfg != NULL && t->cfg->archive.clock_file != NULL)
+		fputs("SIMULATED ", stdout);
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	putchar('\n');
+}
+
+static void
+progress(void *ctx, const char *what, uint64_t done, uint64_t total)
+{
+	(void)ctx;
+	if (total != 0)
+		fprintf(stderr, "\r%s: %llu of %llu ", what, (unsigned long long)done, (unsigned long long)total);
+	else
+		fprintf(stderr, "\r%s: %llu ", what, (unsigned long long)done);
+	if (total != 0 && done == total)
+		fputc('\n', stderr);
+}
+
+/* ---- the clock: the machine's, or a simulated archive's file ---- */
+
+static int64_t
+simulated_now(void *ctx)
+{
+	struct tool *t = ctx;
+	AUTO(buf) struct buf text = {0};
+	int64_t utc;
+
+	/* A file that is being replaced reads as before; time never goes back inside one command. */
+	if (sys_read_file(AT_FDCWD, t->cfg->archive.clock_file, 256, &text, NULL) == ERR_OK && time_parse(buf_str(&text), &utc) &&
+	    utc > t->simulated_utc)
+		t->simulated_utc = utc;
+	return t->simulated_utc;
+}
+
+static volatile sig_atomic_t stopped;
+
+static void
+on_signal(int sig)
+{
+	(void)sig;
+	stopped = 1;
+}
+
+static bool
+is_stopped(void *ctx)
+{
+	(void)ctx;
+	return stopped != 0;
+}
+
+struct archive_seams
+tool_seams(struct tool *t)
+{
+	struct archive_seams s = {.clock = clock_real(), .entropy = entropy_openssl(), .log = &t->log, .uncaged = t->uncaged, .stop = is_stopped};
+
+	signal(SIGTERM, on_signal);
+	signal(SIGINT, on_signal);
+	if (t->cfg != NULL && t->cfg->archive.clock_file != NULL)
+		s.clock = (struct clock){simulated_now, t};
+	if (isatty(2) && !t->quiet && !t->json)
+		s.progress = progress;
+	return s;
+}
+
+enum err_code
+tool_time(struct tool *t, const char *text, int64_t *utc, struct err *e)
+{
+	struct archive_seams s = tool_seams(t);
+
+	if (text == NULL || strcmp(text, "now") == 0) {
+		*utc = clock_now(&s.clock);
+		return ERR_OK;
+	}
+	if (!time_parse(text, utc))
+		return err_set(e, ERR_USAGE, "\"%.60s\" is no instant; write 2031-05-01T00:00:00Z, or now", text);
+	return ERR_OK;
+}
+
+/* ---- trust ---- */
+
+static enum err_code
+add_folder(struct anchors *a, int dir, const char *shown, unsigned roles, struct err *e)
+{
+	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+	struct dirent *de = NULL;
+	enum err_code r = ERR_OK;
+
+	if (d == NULL)
+		return err_errno(e, ERR_IO, errno, "%s", shown);
+	while (r == ERR_OK && (de = readdir(d)) != NULL) {
+		AUTO(buf) struct buf raw = {0};
+		struct stat st;
+
+		if (de->d_name[0] == '.' || fstatat(dir, de->d_name, &st, 0) != 0 || !S_ISREG(st.st_mode))
+			continue;
+		r = sys_read_file(dir, de->d_name, ANCHOR_BYTES, &raw, e);
+		if (r == ERR_OK)
+			r = anchors_add(a, buf_slice(&raw), roles, TIME_MAX, de->d_name, e);
+		if (r != ERR_OK)
+			err_wrap(e, "%s/%s", shown, de->d_name);
+	}
+	closedir(d);
+	return r;
+}
+
+enum err_code
+tool_anchors(const char *dir, struct anchors **out, struct err *e)
+{
+	static const struct {
+		const char *name;
+		unsigned role;
+	} subs[] = {{"signer", ROLE_SIGNER}, {"tsa", ROLE_TSA}, {"ocsp", ROLE_OCSP}};
+	AUTO(anchors) struct anchors *a = NULL;
+	AUTO(fd) int fd = -1;
+	size_t i;
+
+	if (anchors_new(&a, e) != ERR_OK || sys_open_dir(AT_FDCWD, dir, &fd, e) != ERR_OK || add_folder(a, fd, dir, ROLE_ALL, e) != ERR_OK)
+		return err_wrap(e, "trust folder %s", dir);
+	for (i = 0; i < sizeof(subs) / sizeof(subs[0]); i++) {
+		AUTO(fd) int sub = -1;
+		enum err_code r = sys_open_dir(fd, subs[i].name, &sub, e);
+
+		if (r == ERR_NOTFOUND)
+			continue;
+		if (r != ERR_OK || add_folder(a, sub, subs[i].name, subs[i].role, e) != ERR_OK)
+			return err_wrap(e, "trust folder %s", dir);
+	}
+	*out = TAKE(a);
+	return ERR_OK;
+}
+
+/* ---- policy ---- */
+
+enum err_code
+tool_policy(const char *name, bool is_file, const char *catalogue_file, const char *overlay_file, struct catalogue **catalogue,
+    struct vpolicy *out, struct err *e)
+{
+	AUTO(buf) struct buf raw = {0}, text = {0}, remarks = {0};
+
+	*catalogue = NULL;
+	if (overlay_file != NULL)
+		return err_set(e, ERR_UNSUPPORTED, "overlay %s: put the lines into a catalogue file of your own", overlay_file);
+	if (catalogue_file != NULL && (sys_read_file(AT_FDCWD, catalogue_file, CATALOGUE_BYTES, &raw, e) != ERR_OK ||
+					  catalogue_read(buf_slice(&raw), catalogue, &remarks, e) != ERR_OK))
+		return err_wrap(e, "catalogue %s", catalogue_file);
+	if (!is_file)
+		return vpolicy_builtin(name, *catalogue, out, e);
+	if (sys_read_file(AT_FDCWD, name, CONFIG_BYTES, &text, e) != ERR_OK || vpolicy_read(buf_slice(&text), name, out, e) != ERR_OK)
+		return err_wrap(e, "policy %s", name);
+	if (*catalogue != NULL)
+		out->catalogue = *catalogue;
+	return ERR_OK;
+}
+
+/* ---- configuration ---- */
+
+enum err_code
+tool_config(struct tool *t, struct err *e)
+{
+	AUTO(buf) struct buf text = {0}, told = {0};
+	AUTO(faults) struct faults f = {0};
+	enum err_code r;
+
+	if (t->cfg != NULL)
+		return ERR_OK;
+	if (t->config_path == NULL)
+		return err_set(e, ERR_USAGE, "no configuration: give -c FILE before the verb, or set EVERSEAL_CONFIG");
+	if (sys_read_file(AT_FDCWD, t->config_path, CONFIG_BYTES, &text, e) != ERR_OK)
+		return err_wrap(e, "configuration %s", t->config_path);
+	r = config_parse(buf_slice(&text), t->config_path, &t->cfg, &f, e);
+	if (r != ERR_OK) {
+		faults_text(&f, &told);
+		if (f.n > 1)
+			fputs(buf_str(&told), stderr);
+		return err_wrap(e, "configuration");
+	}
+	if (tool_policy(t->cfg->verify.policy, t->cfg->verify.policy_is_file, t->cfg->verify.catalogue, t->cfg->verify.overlay,
+		&t->catalogue, &t->policy, e) != ERR_OK)
+		return err_wrap(e, "configuration %s", t->config_path);
+	if (t->cfg->verify.sliding_strict)
+		t->policy.sliding_strict = true;
+	if (t->cfg->archive.clock_file != NULL) {
+		AUTO(buf) struct buf now = {0};
+
+		if (sys_read_file(AT_FDCWD, t->cfg->archive.clock_file, 256, &now, e) != ERR_OK || !time_parse(buf_str(&now), &t->simulated_utc))
+			return err_set(e, ERR_USAGE, "clock file %s: it must hold one ISO instant", t->cfg->archive.clock_file);
+	}
+	return ERR_OK;
+}
+
+enum err_code
+tool_trust(struct tool *t, struct err *e)
+{
+	return t->anchors != NULL ? ERR_OK : tool_anchors(t->cfg->trust_dir, &t->anchors, e);
+}
+
+enum err_code
+tool_open(struct tool *t, enum archive_mode mode, struct err *e)
+{
+	struct archive_seams s;
+
+	if (tool_config(t, e) != ERR_OK || tool_trust(t, e) != ERR_OK)
+		return e->code;
+	s = tool_seams(t);
+	return archive_open(t->cfg, t->anchors, &t->policy, mode, &s, &t->archive, e);
+}
+
+/* ---- options ---- */
+
+static enum err_code
+set_option(const struct option_row *row, const char *value, struct err *e)
+{
+	if (row->flag != NULL) {
+		*row->flag = true;
+		return ERR_OK;
+	}
+	if (row->list != NULL) {
+		if (*row->list_n >= row->list_max)
+			return err_set(e, ERR_USAGE, "--%s: more than %zu times", row->name, row->list_max);
+		row->list[(*row->list_n)++] = value;
+		return ERR_OK;
+	}
+	*row->value = value;
+	return ERR_OK;
+}
+
+static enum err_code
+one_option(const struct option_row *rows, size_t n, int argc, char **argv, int *i, struct err *e)
+{
+	const char *name = argv[*i] + (strncmp(argv[*i], "--", 2) == 0 ? 2 : 1), *eq = strchr(name, '=');
+	size_t len = eq != NULL ? (size_t)(eq - name) : strlen(name), k;
+
+	for (k = 0; k < n; k++) {
+		if (strlen(rows[k].name) != len || strncmp(rows[k].name, name, len) != 0)
+			continue;
+		if (rows[k].flag != NULL)
+			return set_option(&rows[k], NULL, e);
+		if (eq != NULL)
+			return set_option(&rows[k], eq + 1, e);
+		if (*i + 1 >= argc)
+			return err_set(e, ERR_USAGE, "%s wants a value", argv[*i]);
+		return set_option(&rows[k], argv[++*i], e);
+	}
+	return err_set(e, ERR_USAGE, "unknown option %s", argv[*i]);
+}
+
+enum err_code
+tool_options(const struct option_row *rows, size_t n, int *argc, char **argv, struct err *e)
+{
+	bool end = false;
+	int i, rest = 1;
+
+	for (i = 1; i < *argc; i++) {
+		if (!end && strcmp(argv[i], "--") == 0) {
+			end = true;
+		} else if (!end && argv[i][0] == '-' && argv[i][1] != '\0') {
+			if (one_option(rows, n, *argc, argv, &i, e) != ERR_OK)
+				return e->code;
+		} else {
+			argv[rest++] = argv[i];
+		}
+	}
+	*argc = rest;
+	return ERR_OK;
+}

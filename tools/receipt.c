@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A receipt checked without the archive: the leaf is of this record and this
+ * manifest, the path leads from it to the checkpoint's root, and the log's key
+ * signed the checkpoint.
+ */
+#include "tools/tools.h"
+
+#include "store/store.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#define RECEIPT_BYTES ((size_t)4 << 20)
+
+struct claim {
+	const char *record, *salt, *manifest, *leaf, *checkpoint;
+	struct tlog_proof proof;
+	struct tlog_leaf l;
+	uint8_t leaf_hash[TLOG_HASH], manifest_sha256[32];
+};
+
+static enum err_code
+read_proof(const json_t *log, struct claim *c, struct err *e)
+{
+	const json_t *path = json_object_get(log, "path"), *h = NULL;
+	uint64_t index = 0, size = 0;
+	size_t i;
+
+	if (json_need_size(log, "index", &index, e) != ERR_OK || json_need_size(log, "size", &size, e) != ERR_OK)
+		return err_wrap(e, "log");
+	if (!json_is_array(path) || json_array_size(path) > TLOG_PATH_MAX)
+		return err_set(e, ERR_FORMAT, "log: no path of at most %d hashes", TLOG_PATH_MAX);
+	c->proof = (struct tlog_proof){.index = index, .size = size, .n = json_array_size(path)};
+	json_array_foreach (path, i, h)
+		if (json_string_length(h) != 64 || !hex_to(json_string_value(h), 64, c->proof.path[i]))
+			return err_set(e, ERR_FORMAT, "log: path entry %zu is no hash", i);
+	return ERR_OK;
+}
+
+static enum err_code
+read_claim(const json_t *receipt, struct claim *c, struct err *e)
+{
+	json_t *log = NULL, *manifest = NULL;
+	uint8_t octets[TLOG_LEAF_OCTETS];
+	struct slice leaf = {octets, sizeof(octets)};
+
+	if (json_need_str(receipt, "record", &c->record, e) != ERR_OK || json_need_str(receipt, "salt", &c->salt, e) != ERR_OK ||
+	    json_need_obj(receipt, "manifest", &manifest, e) != ERR_OK || json_need_str(manifest, "sha256", &c->manifest, e) != ERR_OK ||
+	    json_need_obj(receipt, "log", &log, e) != ERR_OK || json_need_str(log, "leaf", &c->leaf, e) != ERR_OK ||
+	    json_need_str(log, "checkpoint", &c->checkpoint, e) != ERR_OK || read_proof(log, c, e) != ERR_OK)
+		return err_wrap(e, "receipt");
+	if (strlen(c->leaf) != 2 * sizeof(octets) || !hex_to(c->leaf, strlen(c->leaf), octets) || strlen(c->manifest) != 64 ||
+	    !hex_to(c->manifest, 64, c->manifest_sha256))
+		return err_set(e, ERR_FORMAT, "receipt: leaf or manifest is no hexadecimal text of the right length");
+	if (tlog_leaf_decode(leaf, &c->l, e) != ERR_OK || tlog_leaf_hash(leaf, c->leaf_hash, e) != ERR_OK)
+		return err_wrap(e, "receipt");
+	return ERR_OK;
+}
+
+/* SHA-256(salt text, manifest's SHA-256): the event that the leaf carries (docs/format.md). */
+static enum err_code
+leaf_is_ours(const struct claim *c, struct err *e)
+{
+	AUTO(buf) struct buf in = {0};
+	uint8_t event[32], record[16];
+	char hex[33] = "";
+	size_t i, n = 0;
+
+	for (i = 0; c->record[i] != '\0' && n < 32; i++)
+		if (c->record[i] != '-')
+			hex[n++] = c->record[i];
+	buf_adds(&in, c->salt);
+	buf_add(&in, c->manifest_sha256, 32);
+	if (n != 32 || !hex_to(hex, 32, record) || buf_ok(&in, e) != ERR_OK || digest_sha256(buf_slice(&in), event, e) != ERR_OK)
+		return err_set(e, ERR_FORMAT, "receipt: \"%.40s\" is no record id", c->record);
+	if (memcmp(record, c->l.record, 16) != 0 || memcmp(event, c->l.event, 32) != 0)
+		return err_set(e, ERR_DAMAGED, "the leaf is not of this record and manifest");
+	return ERR_OK;
+}
+
+static enum err_code
+check(const struct claim *c, const char *log_key, struct tlog_checkpoint *cp, struct err *e)
+{
+	AUTO(buf) struct buf key = {0};
+
+	if (sys_read_file(AT_FDCWD, log_key, 65536, &key, e) != ERR_OK)
+		return err_wrap(e, "--log-key %s", log_key);
+	if (leaf_is_ours(c, e) != ERR_OK || tlog_checkpoint_verify(slice_str(c->checkpoint), buf_slice(&key), cp, e) != ERR_OK)
+		return e->code;
+	if (cp->size != c->proof.size)
+		return err_set(e, ERR_DAMAGED, "the proof is for %llu leaves, the checkpoint for %llu", (unsigned long long)c->proof.size, (unsigned long long)cp->size);
+	return tlog_verify_inclusion(c->leaf_hash, &c->proof, cp->root, e);
+}
+
+static int
+say(struct tool *t, const char *path, const char *indication, const char *why, const struct claim *c, int code)
+{
+	AUTO(json) json_t *out = json_pack("{s:i, s:s, s:s, s:s?, s:o}", "schema", 1, "file", path, "indication", indication, "record", c->record,
+	    "why", json_text(why));
+
+	if (t->json)
+		return tool_print(t, out) == EXIT_POSITIVE ? code : EXIT_IO;
+	printf("%s: %s%s%s\n", path, indication, why != NULL ? ": " : "", why != NULL ? why : "");
+	return code;
+}
+
+int
+verify_receipt(struct tool *t, const char *path, const char *log_key)
+{
+	AUTO(buf) struct buf raw = {0};
+	AUTO(json) json_t *receipt = NULL;
+	struct claim c = {0};
+	struct tlog_checkpoint cp;
+	struct err e = {0};
+	enum err_code r;
+
+	if (sys_read_file(AT_FDCWD, path, RECEIPT_BYTES, &raw, &e) != ERR_OK || json_read(buf_slice(&raw), NULL, &receipt, &e) != ERR_OK ||
+	    read_claim(receipt, &c, &e) != ERR_OK)
+		return tool_fail(t, &e);
+	if (log_key == NULL)
+		return say(t, path, "INDETERMINATE", "no --log-key: who signed the checkpoint is not known", &c, EXIT_INDETERMINATE);
+	r = check(&c, log_key, &cp, &e);
+	if (r == ERR_OK)
+		return say(t, path, "TOTAL-PASSED", NULL, &c, EXIT_POSITIVE);
+	if (r == ERR_REFUSED)
+		return say(t, path, "INDETERMINATE", e.text, &c, EXIT_INDETERMINATE);
+	if (r == ERR_DAMAGED || r == ERR_FORMAT)
+		return say(t, path, "TOTAL-FAILED", e.text, &c, EXIT_NEGATIVE);
+	return tool_fail(t, &e);
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The command: shared options, exit codes, what verbs have in common.
+ * stdout is the result, stderr the talk. docs/verbs.md lists every verb.
+ */
+#ifndef EVERSEAL_TOOLS_H
+#define EVERSEAL_TOOLS_H
+
+#include "archiver/archiver.h"
+
+enum exit_code {
+	EXIT_POSITIVE = 0,
+	EXIT_NEGATIVE = 1,	/* TOTAL-FAILED, damage, a proof that does not hold */
+	EXIT_INDETERMINATE = 3, /* none failed, but not all passed */
+	EXIT_USAGE = 64,
+	EXIT_DATA = 65,	   /* the input is refused */
+	EXIT_NOINPUT = 66, /* not there */
+	EXIT_SOFTWARE = 70,
+	EXIT_OSERR = 71,
+	EXIT_CANTCREAT = 73,
+	EXIT_IO = 74,
+	EXIT_TRYLATER = 75,
+	EXIT_CONFIG = 78
+};
+int exit_of(enum err_code code);
+
+/* What the options before the verb said, and what was made of the configuration. */
+struct tool {
+	const char *config_path; /* -c, EVERSEAL_CONFIG, or NULL */
+	bool json, uncaged, quiet;
+	struct log log;
+	struct config *cfg;
+	struct anchors *anchors;
+	struct catalogue *catalogue; /* owned, or NULL */
+	struct vpolicy policy;
+	struct archive *archive;
+	int64_t simulated_utc; /* last reading of the clock file */
+};
+
+struct verb {
+	const char *name, *usage, *help;
+	int (*run)(struct tool *t, int argc, char **argv); /* argv[0] is the verb; an exit code */
+};
+extern const struct verb verbs_verify[], verbs_record[], verbs_admin[], verbs_run[]; /* each ends with a NULL name */
+
+/* Print the error and give its exit code. */
+int tool_fail(struct tool *t, const struct err *e);
+int tool_usage(const struct verb *v, const char *why);
+/* The row of a verb, for its usage line. */
+const struct verb *tool_verb(const char *name);
+
+/* Configuration with every fault told; policy, catalogue; anchors of the trust folder. */
+MUST_USE enum err_code tool_config(struct tool *t, struct err *e);
+MUST_USE enum err_code tool_trust(struct tool *t, struct err *e);
+/* tool_config, tool_trust, then the archive. */
+MUST_USE enum err_code tool_open(struct tool *t, enum archive_mode mode, struct err *e);
+struct archive_seams tool_seams(struct tool *t);
+/* Certificates of a folder: directly in it for every role, in signer/ tsa/ ocsp/ for that one. */
+MUST_USE enum err_code tool_anchors(const char *dir, struct anchors **out, struct err *e);
+/* A policy by name or file; catalogue file or NULL. *catalogue is owned by the caller. */
+MUST_USE enum err_code tool_policy(const char *name, bool is_file, const char *catalogue_file, const char *overlay_file,
+    struct catalogue **catalogue, struct vpolicy *out, struct err *e);
+/* "now", an ISO instant. */
+MUST_USE enum err_code tool_time(struct tool *t, const char *text, int64_t *utc, struct err *e);
+
+/* A JSON answer on stdout: one canonical line with --json, indented otherwise. */
+int tool_print(struct tool *t, const json_t *j);
+void tool_line(const struct tool *t, const char *fmt, ...) PRINTF(2, 3); /* stdout; with SIMULATED in front where it applies */
+
+/* Options of a verb: "--name VALUE", "--name=VALUE", "--flag". */
+struct option_row {
+	const char *name; /* without the dashes */
+	const char **value; /* set to the value; NULL for a flag */
+	bool *flag;
+	const char **list; /* with value: appended here, at most list_max */
+	size_t *list_n, list_max;
+};
+/* Rest: argv without the options. ERR_USAGE names the unknown one. */
+MUST_USE enum err_code tool_options(const struct option_row *rows, size_t n, int *argc, char **argv, struct err *e);
+
+/* receipt.c: the log's proof in a receipt, offline. log_key NULL: indeterminate. */
+int verify_receipt(struct tool *t, const char *path, const char *log_key);
+
+#endif
