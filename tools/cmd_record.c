@@ -280,6 +280,127 @@ verb_history(struct tool *t, int argc, char **argv)
 	return EXIT_POSITIVE;
 }
 
+/* ---- list ---- */
+
+struct listing {
+	struct tool *t;
+	json_t *out;
+	bool judge;
+	int64_t now;
+};
+
+static const char *
+word(const json_t *j, const char *key, const char *otherwise)
+{
+	const char *s = json_string_value(json_object_get(j, key));
+
+	return s != NULL ? s : otherwise;
+}
+
+/* The verdict of today: of the signature that fares worst; -1 = none. */
+static long
+worst(const json_t *sigs)
+{
+	const json_t *s = NULL;
+	long found = -1;
+	int rank = -1;
+	size_t i;
+
+	json_array_foreach (sigs, i, s) {
+		const char *ind = word(s, "indication", "INDETERMINATE");
+		int r = strcmp(ind, "TOTAL-FAILED") == 0 ? 2 : strcmp(ind, "TOTAL-PASSED") != 0;
+
+		if (r > rank) {
+			rank = r;
+			found = (long)i;
+		}
+	}
+	return found;
+}
+
+static json_int_t
+archive_stamps(const json_t *m)
+{
+	const json_t *e = NULL;
+	json_int_t n = 0;
+	size_t i;
+
+	json_array_foreach (json_object_get(m, "evidence"), i, e)
+		n += strcmp(word(e, "kind", ""), "A") == 0;
+	return n;
+}
+
+/* Signatures judged now, or as the manifest last knew them. */
+static enum err_code
+signatures_now(struct listing *l, const json_t *m, json_t **out, struct err *e)
+{
+	AUTO(json) json_t *report = NULL;
+	const json_t *d = NULL;
+	size_t i;
+
+	if (!l->judge || json_array_size(json_object_get(m, "signatures")) == 0) {
+		*out = json_deep_copy(json_object_get(m, "signatures"));
+		return *out != NULL ? ERR_OK : err_nomem(e);
+	}
+	if (archive_verify(l->t->archive, word(m, "record", ""), l->now, &report, e) != ERR_OK)
+		return e->code;
+	*out = json_array();
+	json_array_foreach (json_object_get(report, "documents"), i, d)
+		json_array_extend(*out, json_object_get(d, "signatures"));
+	return ERR_OK;
+}
+
+static enum err_code
+list_one(void *ctx, const json_t *m, struct err *e)
+{
+	struct listing *l = ctx;
+	AUTO(json) json_t *sigs = NULL;
+	AUTO(json) json_t *deadline = NULL;
+	AUTO(json) json_t *row = json_object();
+	const json_t *s = NULL, *first = json_array_get(json_object_get(m, "originals"), 0);
+	long w;
+
+	if (signatures_now(l, m, &sigs, e) != ERR_OK || archive_deadline(l->t->archive, m, &deadline, e) != ERR_OK)
+		return e->code;
+	w = worst(sigs);
+	s = w >= 0 ? json_array_get(sigs, (size_t)w) : NULL;
+	if (json_set(row, "name", json_text(word(m, "spool_name", word(first, "name", "-"))), e) != ERR_OK ||
+	    json_set(row, "record", json_text(word(m, "record", "-")), e) != ERR_OK ||
+	    json_set(row, "level", json_text(s != NULL ? word(s, "level", "-") : word(first, "form", "data")), e) != ERR_OK ||
+	    json_set(row, "archive_timestamps", json_integer(archive_stamps(m)), e) != ERR_OK ||
+	    json_set(row, "indication", s != NULL ? json_text(word(s, "indication", "INDETERMINATE")) : json_null(), e) != ERR_OK ||
+	    json_set(row, "subindication", s != NULL && word(s, "subindication", "")[0] != '\0' ? json_text(word(s, "subindication", "")) : json_null(), e) != ERR_OK ||
+	    json_object_update(row, deadline) != 0)
+		return err_wrap(e, "list");
+	return json_push(l->out, TAKE(row), e);
+}
+
+static int
+verb_list(struct tool *t, int argc, char **argv)
+{
+	bool judge = false;
+	const struct option_row rows[] = {{.name = "judge", .flag = &judge}};
+	AUTO(json) json_t *out = json_array();
+	struct listing l = {.t = t, .out = out};
+	const json_t *r = NULL;
+	struct err e = {0};
+	size_t i;
+
+	if (tool_options(rows, 1, &argc, argv, &e) != ERR_OK || argc != 1)
+		return tool_usage(tool_verb("list"), e.code != ERR_OK ? e.text : NULL);
+	l.judge = judge;
+	if (tool_open(t, ARCHIVE_READ, &e) != ERR_OK || tool_time(t, "now", &l.now, &e) != ERR_OK || archive_records(t->archive, list_one, &l, &e) != ERR_OK)
+		return tool_fail(t, &e);
+	if (t->json)
+		return tool_print(t, out);
+	tool_line(t, "%-8s  %-28s %-14s %6s  %-14s %-34s %s", "RECORD", "NAME", "LEVEL", "STAMPS", "VERDICT", "", "NEXT DEADLINE");
+	json_array_foreach (out, i, r)
+		printf("%.8s  %-28.28s %-14.14s %6lld  %-14s %-34s %s\n", word(r, "record", ""), word(r, "name", ""), word(r, "level", ""),
+		    (long long)json_integer_value(json_object_get(r, "archive_timestamps")), word(r, "indication", "-"), word(r, "subindication", ""),
+		    json_is_string(json_object_get(r, "next_deadline")) ? word(r, "next_deadline", "-") : word(r, "waits_for", "-"));
+	return EXIT_POSITIVE;
+}
+
 /* ---- hold, release ---- */
 
 static int
@@ -322,6 +443,7 @@ verb_release(struct tool *t, int argc, char **argv)
 const struct verb verbs_record[] = {
     {"deposit", "PATH... [--with FILE]... [--profile NAME] [--id OWN-ID] [--title TEXT]", "take files or folders in; one receipt a line", verb_deposit},
     {"get", "RECORD -o DIR [--version N]", "take files out, rehashed; --version 0: as deposited", verb_get},
+    {"list", "[--judge]", "every record: level, archive stamps, verdict, next deadline; --judge: judged now", verb_list},
     {"history", "RECORD", "every state of a record", verb_history},
     {"hold", "RECORD --reason TEXT [--release]", "legal hold on a record", verb_hold},
     {"release", "RECORD|ISSUER", "end a quarantine or an issuer hold", verb_release},
