@@ -65,6 +65,11 @@ check:
 check-asan:
 	@$(MAKE) --no-print-directory BUILD=build/asan OPT='-O1 -g' SAN='-fsanitize=address,undefined -fno-omit-frame-pointer' check
 
+demo:
+	@sh tests/deps.sh
+	@$(MAKE) --no-print-directory all
+	@BUILD=$(BUILD) sh tests/demo/demo.sh
+
 layers:
 	@sh tests/layers.sh
 
