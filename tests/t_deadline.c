@@ -334,6 +334,49 @@ test_renew_by(void **state)
 	assert_time(deadline_renew_by(&d, &m), TIME_MAX, "nothing ends");
 }
 
+/* Fifty years of TSAs (crypto-policy 9): what each class is due by, and why. Margins 180 and 365 days. */
+static const struct {
+	const char *name, *tsa, *ca;
+	const struct alg_use *token, *cert;
+	enum digest_alg imprint;
+	const char *moved, *to; /* a later catalogue ends this digest */
+	const char *due, *why;
+} decades[] = {
+    {"2010, RSA 2048", "2016-01-01", "2020-01-01", &rsa4096, &rsa4096, DIGEST_SHA256, NULL, NULL, "2015-07-05T00:00:01Z", "TSA"},
+    {"2015, RSA, long CA", "2026-01-01", "2030-01-01", &rsa4096, &rsa4096, DIGEST_SHA256, NULL, NULL, "2025-07-05T00:00:01Z", "TSA"},
+    {"2025, ECDSA under an RSA CA", "2036-01-01", "2040-01-01", &p256, &rsa4096, DIGEST_SHA512, NULL, NULL, "2028-07-05",
+	"certificate signature RSA"},
+    {"2028, ECDSA throughout", "2036-01-01", "2040-01-01", &p256, &p256, DIGEST_SHA512, NULL, NULL, "2035-07-05T00:00:01Z", "TSA"},
+    {"2033, SHA-256 will end in 2034", "2036-01-01", "2040-01-01", &p256, &p256, DIGEST_SHA256, "2.16.840.1.101.3.4.2.1",
+	"2034-01-01", "2033-01-01", "imprint digest SHA256"},
+    {"the same, SHA-512", "2036-01-01", "2040-01-01", &p256, &p256, DIGEST_SHA512, "2.16.840.1.101.3.4.2.1", "2034-01-01",
+	"2035-07-05T00:00:01Z", "TSA"},
+};
+
+static void
+test_decades(void **state)
+{
+	struct margins m = {.token_seconds = 180 * 86400LL, .hash_seconds = 365 * 86400LL};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(decades) / sizeof(decades[0]); i++) {
+		AUTO(catalogue) struct catalogue *later = decades[i].moved != NULL ? moved(decades[i].moved, decades[i].to) : NULL;
+		struct class_facts f = facts();
+		struct deadline d;
+
+		f.tsa_not_after_utc = at(decades[i].tsa);
+		f.cas[0].not_after_utc = at(decades[i].ca);
+		f.token = *decades[i].token;
+		f.cert_algs[0] = f.cert_algs[1] = *decades[i].cert;
+		f.imprint = decades[i].imprint;
+		deadline_compute(&f, later != NULL ? later : &cat_default, TIME_MAX, NULL, &d);
+		assert_time(deadline_renew_by(&d, &m), at(decades[i].due), decades[i].name);
+		if (strncmp(d.why, decades[i].why, strlen(decades[i].why)) != 0)
+			fail_msg("%s: %s", decades[i].name, d.why);
+	}
+}
+
 static const struct {
 	const char *t;
 	enum deadline_alarm alarm;
@@ -520,6 +563,7 @@ main(void)
 	    cmocka_unit_test(test_json_faults),
 	    cmocka_unit_test(test_long_name),
 	    cmocka_unit_test(test_renew_by),
+	    cmocka_unit_test(test_decades),
 	    cmocka_unit_test(test_alarms),
 	    cmocka_unit_test(test_things),
 	    cmocka_unit_test(test_chains),
