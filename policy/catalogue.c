@@ -82,81 +82,96 @@ struct spans {
 	const char *reason;
 };
 
-static int
-span_cmp(const void *a, const void *b)
-{
-	const struct span *x = a, *y = b;
-
-	return x->start < y->start ? -1 : x->start > y->start;
-}
-
-/* Sort and join what overlaps or touches. */
+/* Sort by start (nearly always sorted already), then join what overlaps or touches. */
 static void
 spans_join(struct spans *s)
 {
-	size_t i, to = 0;
+	size_t i, k, to = 0;
 
-	qsort(s->v, s->n, sizeof(s->v[0]), span_cmp);
 	for (i = 1; i < s->n; i++) {
-		if (s->v[i].start <= s->v[to].end) {
-			if (s->v[i].end > s->v[to].end)
-				s->v[to].end = s->v[i].end;
-		} else {
+		struct span v = s->v[i];
+
+		for (k = i; k > 0 && s->v[k - 1].start > v.start; k--)
+			s->v[k] = s->v[k - 1];
+		s->v[k] = v;
+	}
+	for (i = 1; i < s->n; i++) {
+		if (s->v[i].start > s->v[to].end)
 			s->v[++to] = s->v[i];
-		}
+		else if (s->v[i].end > s->v[to].end)
+			s->v[to].end = s->v[i].end;
 	}
 	s->n = s->n == 0 ? 0 : to + 1;
 }
 
+/* An empty set. The array behind n is left as it is: a verdict asks hundreds of times. */
+static void
+spans_empty(struct spans *s)
+{
+	s->listed = s->applies = false;
+	s->n = 0;
+	s->reason = NULL;
+}
+
+static void
+spans_add(struct spans *s, const struct cat_row *r)
+{
+	s->applies = true;
+	if (s->reason == NULL && r->overlaid)
+		s->reason = r->note;
+	if (r->start_utc < r->end_utc && s->n < CAT_SPANS_MAX)
+		s->v[s->n++] = (struct span){r->start_utc, r->end_utc};
+}
+
+/* Of the rows of one algorithm those whose usage is named most closely; of these the ones that apply. */
 static void
 spans_of(const struct catalogue *c, enum cat_kind kind, enum key_kind key, enum digest_alg digest,
     const struct alg_use *use, struct spans *out)
 {
 	const struct cat_row like = {.kind = kind, .key = key, .digest = digest};
+	int best = 0;
 	size_t i;
-	int best = -1;
 
-	*out = (struct spans){0};
-	for (i = 0; i < c->n; i++)
-		if (cat_same(&c->rows[i], &like)) {
-			out->listed = true;
-			if (usage_match(&c->rows[i], use->usage) > best)
-				best = usage_match(&c->rows[i], use->usage);
-		}
-	for (i = 0; i < c->n && best >= 0; i++) {
+	spans_empty(out);
+	for (i = 0; i < c->n; i++) {
 		const struct cat_row *r = &c->rows[i];
+		int match;
 
-		if (!cat_same(r, &like) || usage_match(r, use->usage) != best || !applies(r, use))
+		if (!cat_same(r, &like))
 			continue;
-		out->applies = true;
-		if (out->reason == NULL && r->overlaid)
-			out->reason = r->note;
-		if (r->start_utc < r->end_utc && out->n < CAT_SPANS_MAX)
-			out->v[out->n++] = (struct span){r->start_utc, r->end_utc};
+		match = usage_match(r, use->usage);
+		if (match > best) {
+			spans_empty(out);
+			best = match;
+		}
+		out->listed = true;
+		if (match == best && applies(r, use))
+			spans_add(out, r);
 	}
 	spans_join(out);
 }
 
-/* Good iff both are good. The result has at most a->n + b->n intervals; what does not fit is left out, which refuses. */
+/* Good iff both are good. What does not fit is left out, which refuses. */
 static void
-spans_cut(struct spans *a, const struct spans *b)
+spans_cut(const struct spans *a, const struct spans *b, struct spans *out)
 {
-	struct spans r = {.listed = a->listed && b->listed, .applies = a->applies && b->applies};
 	size_t i = 0, j = 0;
 
-	r.reason = a->reason != NULL ? a->reason : b->reason;
+	out->listed = a->listed && b->listed;
+	out->applies = a->applies && b->applies;
+	out->reason = a->reason != NULL ? a->reason : b->reason;
+	out->n = 0;
 	while (i < a->n && j < b->n) {
 		int64_t start = a->v[i].start > b->v[j].start ? a->v[i].start : b->v[j].start;
 		int64_t end = a->v[i].end < b->v[j].end ? a->v[i].end : b->v[j].end;
 
-		if (start < end && r.n < CAT_SPANS_MAX)
-			r.v[r.n++] = (struct span){start, end};
+		if (start < end && out->n < CAT_SPANS_MAX)
+			out->v[out->n++] = (struct span){start, end};
 		if (a->v[i].end < b->v[j].end)
 			i++;
 		else
 			j++;
 	}
-	*a = r;
 }
 
 static bool
@@ -171,26 +186,37 @@ supported(const struct alg_use *use)
 
 /* The suite's own rows; without them, the key's rows and the digest's (crypto-policy 2.1 no 3). */
 static void
+spans_of_signature(const struct catalogue *c, const struct alg_use *use, struct spans *out)
+{
+	bool whole = use->key == KEY_ED25519 || use->key == KEY_ED448; /* no digest of its own */
+	struct spans key, digest;
+
+	spans_of(c, CAT_SUITE, use->key, use->digest, use, out);
+	if (out->listed)
+		return;
+	spans_of(c, CAT_KEY, use->key, DIGEST_NONE, use, whole ? out : &key);
+	if (whole)
+		return;
+	spans_of(c, CAT_DIGEST, KEY_UNKNOWN, use->digest, use, &digest);
+	spans_cut(&key, &digest, out);
+}
+
+static void
 spans_of_use(const struct catalogue *c, const struct alg_use *use, struct spans *out)
 {
-	struct spans other;
+	struct spans all, mgf;
 
 	if (!use->is_signature) {
 		spans_of(c, CAT_DIGEST, KEY_UNKNOWN, use->digest, use, out);
 		return;
 	}
-	spans_of(c, CAT_SUITE, use->key, use->digest, use, out);
-	if (!out->listed) {
-		spans_of(c, CAT_KEY, use->key, DIGEST_NONE, use, out);
-		if (use->key != KEY_ED25519 && use->key != KEY_ED448) {
-			spans_of(c, CAT_DIGEST, KEY_UNKNOWN, use->digest, use, &other);
-			spans_cut(out, &other);
-		}
+	if (use->key != KEY_RSA_PSS || use->mgf == DIGEST_NONE || use->mgf == use->digest) {
+		spans_of_signature(c, use, out);
+		return;
 	}
-	if (use->key == KEY_RSA_PSS && use->mgf != DIGEST_NONE && use->mgf != use->digest) {
-		spans_of(c, CAT_DIGEST, KEY_UNKNOWN, use->mgf, use, &other);
-		spans_cut(out, &other);
-	}
+	spans_of_signature(c, use, &all);
+	spans_of(c, CAT_DIGEST, KEY_UNKNOWN, use->mgf, use, &mgf);
+	spans_cut(&all, &mgf, out);
 }
 
 /* ---- questions ---- */
