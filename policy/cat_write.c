@@ -24,7 +24,7 @@ element(struct buf *out, const char *name, const char *text)
 	buf_addf(out, "</%s>", name);
 }
 
-/* xs:date of the second's day. Ends inside a day are moved to the start of that day: earlier, never later. */
+/* xs:date. What lies inside a day moves to its start for an End, to the next day's for a Start: never looser than it was. */
 static void
 date(struct buf *out, const char *name, int64_t utc)
 {
@@ -78,7 +78,7 @@ write_evaluation(const struct cat_row *r, struct buf *out)
 	write_sizes(r, out);
 	buf_adds(out, "<Validity>");
 	if (r->start_utc != TIME_NONE)
-		date(out, "Start", r->start_utc);
+		date(out, "Start", r->start_utc + 86399);
 	if (r->end_utc != TIME_MAX)
 		date(out, "End", r->end_utc);
 	buf_adds(out, "</Validity>");

@@ -567,6 +567,21 @@ test_write(void **state)
 	assert_string_equal(buf_str(&again), buf_str(&xml));
 }
 
+/* The schema has dates only: an instant inside a day becomes the stricter of its neighbours. */
+static void
+test_write_instants(void **state)
+{
+	static const char xml[] = HEAD ISSUE("2025-01-01") ALG(SHA256_OID, EVAL("", "<Start>2020-01-01T12:00:00Z</Start>"
+	    END("2028-12-31T23:59:59+01:00"), "")) ALG(SHA1_OID, EVAL("", "<Start>2000-01-01</Start>" END("2012-08-01"), "")) TAIL;
+	AUTO(catalogue) struct catalogue *c = read_catalogue(xml, NULL);
+	AUTO(buf) struct buf out = {0};
+
+	(void)state;
+	catalogue_write(c, &out);
+	assert_non_null(strstr(buf_str(&out), "<Start>2020-01-02Z</Start><End>2028-12-31Z</End>"));
+	assert_non_null(strstr(buf_str(&out), "<Start>2000-01-01Z</Start><End>2012-08-01Z</End>"));
+}
+
 static xmlParserInputPtr
 local_schema(const char *url, const char *id, xmlParserCtxtPtr ctx)
 {
@@ -744,6 +759,7 @@ main(void)
 	    cmocka_unit_test(test_dss_file),
 	    cmocka_unit_test(test_dss_table),
 	    cmocka_unit_test(test_write),
+	    cmocka_unit_test(test_write_instants),
 	    cmocka_unit_test(test_write_schema),
 	    cmocka_unit_test(test_effective),
 	    cmocka_unit_test(test_diff),
