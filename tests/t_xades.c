@@ -617,6 +617,33 @@ levels(void **state)
 	}
 }
 
+static void
+policy_hash(void **state)
+{
+	static const uint8_t asn1[] = {0x30, 0x07, 0x30, 0x00, 0x30, 0x03, 0x02, 0x01, 0x01};
+	AUTO(sigdoc) struct sigdoc *d = NULL;
+	struct err e = {0};
+	struct xsig *s;
+	enum tri t;
+
+	(void)state;
+	OK(sigdoc_open(vector_slice(), NULL, 0, NULL, &d, &e));
+	s = &d->sigs[0];
+	OK(sig_policy_hash(d, s, slice_str("abc"), &t, &e));
+	assert_int_equal(t, TRI_UNKNOWN); /* the signature names no policy */
+	OK(digest_once(DIGEST_SHA256, slice_str("abc"), &s->policy_hash, &e));
+	OK(sig_policy_hash(d, s, slice_str("abc"), &t, &e));
+	assert_int_equal(t, TRI_TRUE);
+	OK(sig_policy_hash(d, s, slice_str("abd"), &t, &e));
+	assert_int_equal(t, TRI_FALSE);
+	OK(digest_once(DIGEST_SHA256, slice_of(asn1 + 2, 7), &s->policy_hash, &e));
+	OK(sig_policy_hash(d, s, slice_of(asn1, 9), &t, &e));
+	assert_int_equal(t, TRI_TRUE);
+	s->policy_doc_spec = true; /* then the octets as they are, whatever they look like */
+	OK(sig_policy_hash(d, s, slice_of(asn1, 9), &t, &e));
+	assert_int_equal(t, TRI_FALSE);
+}
+
 /* ---- insertion ---- */
 
 static void
@@ -822,6 +849,7 @@ main(void)
 	    cmocka_unit_test(costly_xpath),
 	    cmocka_unit_test(counter_signatures_and_nested_ones),
 	    cmocka_unit_test(levels),
+	    cmocka_unit_test(policy_hash),
 	    cmocka_unit_test(places_in_every_encoding),
 	    cmocka_unit_test(insertion_leaves_the_signature_whole),
 	    cmocka_unit_test(every_prefix_and_bit),

@@ -233,6 +233,13 @@ MUST_USE enum err_code stamp_imprint_listed(struct sigdoc *d, struct xsig *s, co
 /* Level by xades.md 6; static text from the Names table. values_complete and t_in_time come from the judge. */
 const char *sig_level(const struct sigdoc *d, const struct xsig *s, bool values_complete, bool t_in_time);
 
+/*
+ * Is document the signature policy that s names: its octets, what the listed transforms leave of it, or the parts of an
+ * ASN.1 policy that ETSI TR 102 272 hashes? UNKNOWN: no usable hash stands there, or the transforms can't be done.
+ */
+MUST_USE enum err_code sig_policy_hash(
+    struct sigdoc *d, struct xsig *s, struct slice document, enum tri *match, struct err *e);
+
 /* XSW and structure remarks for the report: path of the element a reference covers, "/a/b[2]". Caller frees. */
 char *xref_covers(const struct sigdoc *d, const struct xref *r);
 
