@@ -116,6 +116,8 @@ archive_open(const struct config *cfg, const struct anchors *anchors, const stru
 	a->mode = mode;
 	a->alarms = json_array();
 	a->news = json_object();
+	if (pile_new(&a->tsa_issuers, e) != ERR_OK)
+		return err_wrap(e, "archive");
 	setup = cage_setup(a);
 	ss = store_seams_of(a);
 	/* The children are forked before the store is open: they must not hold its descriptors. */
@@ -150,6 +152,7 @@ archive_close(struct archive *a)
 	fetcher_free(a->fetcher);
 	store_close(a->store, NULL);
 	fetch_cache_free(a->cache);
+	pile_auto(&a->tsa_issuers);
 	json_decref(a->alarms);
 	json_decref(a->news);
 	free(a);

@@ -37,6 +37,8 @@ enum leaf_type {
 #define MANIFEST_MAX ((size_t)16 << 20)
 #define OBJECT_MAX ((size_t)256 << 20)
 
+struct pile;
+
 struct archive {
 	const struct config *cfg;
 	const struct anchors *anchors;
@@ -49,6 +51,7 @@ struct archive {
 	json_t *alarms; /* of this run */
 	json_t *news;	/* records whose state changed, for done/X.status.json */
 	struct fetch_cache *cache; /* answers of this process's life */
+	struct pile *tsa_issuers;  /* CA certificates above the TSAs, by AIA */
 };
 
 static inline int64_t
@@ -161,6 +164,9 @@ MUST_USE enum err_code gather(struct archive *a, const struct caged_doc *doc, st
 /* The same for a token by itself: data newer than newer_than for its whole closure. */
 MUST_USE enum err_code gather_token(struct archive *a, struct slice token, int64_t newer_than, struct pile *pile,
     struct gathered *out, struct err *e);
+/* Fetch what is wanted, all or one kind ("issuer"), into the pile. *added: something new came. */
+MUST_USE enum err_code serve_wants(struct archive *a, const json_t *wants, const char *only, struct pile *pile, struct gathered *g,
+    bool *added, struct err *e);
 void fetch_cache_free(struct fetch_cache *c);
 
 /* ---- tsajob.c: material per TSA certificate ---- */

@@ -361,7 +361,7 @@ plan_values(struct walk *w, const json_t *draft, const json_t *x_objects, json_t
 			return err_wrap(e, "values");
 		return ERR_OK;
 	}
-	if (add_do(add, "refs", "objects", json_incref(names), e) != ERR_OK)
+	if (add_do(add, "refs", "objects", json_deep_copy(names), e) != ERR_OK)
 		return err_wrap(e, "refs");
 	if (x != NULL && add_do(add, "X", "token", json_incref(json_object_get(x, "token")), e) != ERR_OK)
 		return err_wrap(e, "X stamp");

@@ -240,9 +240,20 @@ serve_want(struct asking *q, struct err *e)
 	return ERR_OK;
 }
 
-/* All wants of an answer. *added: something new came. Only chains that reach an anchor have their URLs fetched (7: no proxy for strangers). */
-static enum err_code
-serve_wants(struct archive *a, const json_t *wants, struct pile *pile, struct gathered *g, bool *added, struct err *e)
+/*
+ * Revocation data is fetched for chains that reach an anchor only (7: no proxy for strangers). A missing issuer is
+ * what may lead to the anchor, so it is asked for first.
+ */
+static bool
+may_fetch(const json_t *want)
+{
+	const char *kind = json_string_value(json_object_get(want, "kind"));
+
+	return json_is_true(json_object_get(want, "anchored")) || (kind != NULL && strcmp(kind, "issuer") == 0);
+}
+
+enum err_code
+serve_wants(struct archive *a, const json_t *wants, const char *only, struct pile *pile, struct gathered *g, bool *added, struct err *e)
 {
 	struct asking q = {.a = a, .pile = pile, .g = g};
 	const json_t *want = NULL;
@@ -250,7 +261,7 @@ serve_wants(struct archive *a, const json_t *wants, struct pile *pile, struct ga
 
 	*added = false;
 	json_array_foreach (wants, i, want) {
-		if (!json_is_true(json_object_get(want, "anchored")))
+		if (!may_fetch(want) || (only != NULL && strcmp(only, json_string_value(json_object_get(want, "kind"))) != 0))
 			continue;
 		q.want = want;
 		q.added = false;
@@ -307,7 +318,7 @@ gather(struct archive *a, const struct caged_doc *doc, struct pile *pile, int64_
 		out->complete = !still_wanted(json_object_get(out->judge, "wants"));
 		if (out->complete || !network || !added || archive_stopping(a))
 			return ERR_OK;
-		if (serve_wants(a, json_object_get(out->judge, "wants"), pile, out, &added, e) != ERR_OK)
+		if (serve_wants(a, json_object_get(out->judge, "wants"), NULL, pile, out, &added, e) != ERR_OK)
 			return err_wrap(e, "gather");
 	}
 	return ERR_OK;
@@ -335,7 +346,7 @@ gather_token(struct archive *a, struct slice token, int64_t newer_than, struct p
 		    json_is_true(json_object_get(json_object_get(out->judge, "closure"), "fresh"));
 		if (out->complete || !added || archive_stopping(a))
 			return ERR_OK;
-		if (serve_wants(a, json_object_get(out->judge, "wants"), pile, out, &added, e) != ERR_OK)
+		if (serve_wants(a, json_object_get(out->judge, "wants"), NULL, pile, out, &added, e) != ERR_OK)
 			return err_wrap(e, "material");
 	}
 	return ERR_OK;

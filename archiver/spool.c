@@ -484,7 +484,8 @@ work_cur(struct archive *a, struct spool *s, uint64_t *taken, uint64_t *refused,
 		bool meta = ends_with(names[i], META_SUFFIX);
 
 		if (!meta && entry_of(names[i], &entries[k])) {
-			(void)read_entry(s, names[i], &entries[k], &entries[k].why);
+			if (read_entry(s, names[i], &entries[k], &entries[k].why) == ERR_OK)
+				entries[k].why = (struct err){0};
 			bytes += entries[k++].bytes;
 		}
 		if (k != 0 && (k == BATCH_DEPOSITS || bytes >= BATCH_BYTES || i + 1 == n || archive_stopping(a))) {

@@ -55,6 +55,29 @@ class_of(const char *word)
 	return FETCH_REFUSED;
 }
 
+/* A token may carry the TSA's certificate alone: what stands above it is asked for by AIA, then the token is looked at again. */
+static enum err_code
+check_token(struct archive *a, struct slice response, const struct token_expect *want, json_t **out, struct err *e)
+{
+	struct gathered g = {.retry_utc = TIME_NONE};
+	struct slice packed;
+	bool added = true;
+	int round;
+
+	for (round = 0; round < 4 && added; round++) {
+		json_decref(*out);
+		*out = NULL;
+		if (pile_packed(a->tsa_issuers, &packed, e) != ERR_OK ||
+		    caged_token(a->caged, response, want, packed, archive_now(a), out, e) != ERR_OK)
+			return err_wrap(e, "token");
+		if (json_object_get(*out, "wants") == NULL)
+			return ERR_OK;
+		if (serve_wants(a, json_object_get(*out, "wants"), "issuer", a->tsa_issuers, &g, &added, e) != ERR_OK)
+			return err_wrap(e, "token");
+	}
+	return ERR_OK;
+}
+
 /* One TSA once. out->got, or out->why. ERR_BUSY: its clock is behind what the stamp must follow, ask once more. */
 static enum err_code
 ask(struct archive *a, const struct conf_tsa *tsa, const struct digest *imprint, int64_t not_before, struct stamp_got *out,
@@ -79,7 +102,7 @@ ask(struct archive *a, const struct conf_tsa *tsa, const struct digest *imprint,
 		return ERR_OK;
 	}
 	want.received_utc = archive_now(a);
-	if (caged_token(a->caged, buf_slice(&answer.body), &want, (struct slice){0}, archive_now(a), &checked, e) != ERR_OK)
+	if (check_token(a, buf_slice(&answer.body), &want, &checked, e) != ERR_OK)
 		return err_wrap(e, "TSA %s", tsa->name);
 	class = json_string_value(json_object_get(checked, "class"));
 	why = json_string_value(json_object_get(checked, "why"));
