@@ -656,6 +656,50 @@ test_ops(void **state)
 	OK(ops_get(x.s, "claim", slice_str("x"), &v, &e));
 }
 
+/* Every leaf has a path to every later root, and the last root is in the signed checkpoint. */
+static void
+test_log_proofs(void **state)
+{
+	AUTO(box) struct box x = {.s = NULL};
+	AUTO(buf) struct buf note = {0}, pub = {0};
+	struct tlog_checkpoint cp;
+	struct err e = {0};
+	uint64_t n, m;
+	int i;
+
+	(void)state;
+	box_make(&x, NULL);
+	FAILS(ERR_NOTFOUND, store_log_checkpoint(x.s, &note, &e));
+	for (i = 0; i < 7; i++)
+		fill(x.s, i * 5, 5);
+	box_again(&x, STORE_READ);
+	OK(store_log_checkpoint(x.s, &note, &e));
+	OK(store_log_pub(x.s, &pub, &e));
+	OK(tlog_checkpoint_verify(buf_slice(&note), buf_slice(&pub), &cp, &e));
+	assert_int_equal(cp.size, 35);
+	for (n = 1; n <= 35; n++) {
+		struct tlog_edge edge;
+		uint8_t root[TLOG_HASH];
+
+		OK(index_edge(&x.s->index, n, &edge, &e));
+		OK(tlog_root(&edge, root, &e));
+		for (m = 0; m < n; m++) {
+			struct tlog_leaf leaf;
+			struct tlog_proof p;
+			uint8_t octets[TLOG_LEAF_OCTETS], h[TLOG_HASH];
+
+			OK(store_log_leaf(x.s, m, &leaf, &e));
+			assert_int_equal(leaf.record[0], m);
+			tlog_leaf_encode(&leaf, octets);
+			OK(tlog_leaf_hash(slice_of(octets, sizeof(octets)), h, &e));
+			OK(store_log_proof(x.s, m, n, &p, &e));
+			OK(tlog_verify_inclusion(h, &p, n == 35 ? cp.root : root, &e));
+		}
+	}
+	FAILS(ERR_NOTFOUND, store_log_proof(x.s, 35, 0, &(struct tlog_proof){0}, &e));
+	FAILS(ERR_USAGE, store_log_proof(x.s, 0, 36, &(struct tlog_proof){0}, &e));
+}
+
 /* --- open --- */
 
 static void
@@ -1140,6 +1184,7 @@ main(void)
 	    cmocka_unit_test(test_rows),
 	    cmocka_unit_test(test_index_grows),
 	    cmocka_unit_test(test_ops),
+	    cmocka_unit_test(test_log_proofs),
 	    cmocka_unit_test(test_open_refusals),
 	    cmocka_unit_test(test_killed_writer),
 	    cmocka_unit_test(test_reader_beside_writer),

@@ -1,0 +1,933 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Power loss. A killed process loses nothing that it wrote, so killing proves
+ * nothing: instead one run's calls are recorded (recorder.c), and every disk
+ * that a crash could have left is built from the record and opened.
+ *
+ * The model: octets written to a file are certain after a sync of that file; a
+ * name is certain after a sync of its folder. All else may be there, not there,
+ * there in part (in pieces of 512), or there as zeros.
+ */
+#include "tests/kit.h"
+
+#include "store/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define T0 INT64_C(1767225600)
+#define GROUPS 14
+#define SECTOR 512
+#define STATES_MAX 2500 /* per record; more are sampled */
+#define FAILS_MAX 400	/* runs per error code; more calls are sampled */
+
+/* --- the run that is recorded --- */
+
+static const struct store_options OPTIONS = {.segment_bytes = 14000, .large_bytes = 6000, .segment_age_s = 1000000};
+static int64_t now_utc = T0;
+
+static struct store_seams
+seams(void)
+{
+	return (struct store_seams){.clock = clock_fixed(&now_utc)};
+}
+
+/* Deposit i of group g: its octets; every third group has a large one. */
+static void
+octets_of(int g, int i, struct buf *out)
+{
+	size_t n = g % 3 == 2 && i == 0 ? 9000 : 100 + (size_t)(g * 131 + i * 577) % 1500;
+
+	buf_clear(out);
+	while (out->n < n)
+		buf_addf(out, "deposit %d of group %d, octet %zu; ", i, g, out->n);
+}
+
+static int
+deposits_of(int g)
+{
+	return 1 + g % 4;
+}
+
+static void
+row_key(int g, int i, char out[32])
+{
+	snprintf(out, 32, "%d.%d", g, i);
+}
+
+static enum err_code
+add_deposit(struct batch *b, int g, int i, struct err *e)
+{
+	AUTO(buf) struct buf v = {0};
+	struct store_ref ref = {.size_bytes = 0};
+	struct slice value;
+	uint8_t record[16] = {(uint8_t)g, (uint8_t)i};
+	char key[32];
+	enum err_code r;
+
+	octets_of(g, i, &v);
+	row_key(g, i, key);
+	r = batch_put_bytes(b, i % 2 != 0 ? STORE_SHARED : STORE_DATA, 2030 + g % 2, buf_slice(&v), &ref, e);
+	value = slice_of(ref.sha256, 32);
+	if (r == ERR_OK)
+		r = batch_leaf(b, 1, record, ref.sha256, T0, NULL, e);
+	return r == ERR_OK ? batch_row(b, "deposit", slice_str(key), &value, e) : r;
+}
+
+static enum err_code
+one_group(struct store *s, int g, bool *at_commit, struct err *e)
+{
+	struct batch *b = NULL;
+	struct batch_mark mark;
+	enum err_code r = store_batch_begin(s, &b, e);
+	int i;
+
+	*at_commit = false;
+	if (r == ERR_OK && g % 5 == 3) { /* one that is given up */
+		r = add_deposit(b, 100 + g, 0, e);
+		batch_drop(b);
+		b = NULL;
+		if (r == ERR_OK)
+			r = store_batch_begin(s, &b, e);
+	}
+	for (i = 0; r == ERR_OK && i < deposits_of(g); i++)
+		r = add_deposit(b, g, i, e);
+	if (r == ERR_OK && g % 4 == 1) { /* a deposit that is taken back, large or not */
+		mark = batch_mark(b);
+		r = add_deposit(b, 200 + g, 0, e);
+		batch_undo(b, mark);
+	}
+	*at_commit = r == ERR_OK;
+	if (r == ERR_OK)
+		return store_commit(&b, NULL, e);
+	batch_drop(b);
+	return r;
+}
+
+static void
+say(int ack, int g)
+{
+	char line[16];
+	int n = snprintf(line, sizeof(line), "%d\n", g);
+
+	if (write(ack, line, (size_t)n) != n)
+		_exit(8);
+}
+
+static enum err_code
+copy_index(const char *dir, const char *ack, struct err *e)
+{
+	AUTO(buf) struct buf db = {0};
+	char from[300], to[300];
+	int fd;
+	enum err_code r;
+
+	snprintf(from, sizeof(from), "%s/index/data.mdb", dir);
+	snprintf(to, sizeof(to), "%s.index", ack);
+	r = sys_read_file(AT_FDCWD, from, 64 << 20, &db, e);
+	fd = open(to, O_CREAT | O_WRONLY | O_TRUNC, 0600);
+	if (r == ERR_OK)
+		r = sys_append(fd, buf_slice(&db), e);
+	close(fd);
+	return r;
+}
+
+/*
+ * Makes a store and GROUPS groups, tells each on the ack file; closed once on the way, not at the end. After a failure it
+ * does what a caller would: opens again, goes on with the next.
+ */
+static int
+work(const char *dir, const char *ack_path)
+{
+	const struct store_seams sm = seams();
+	struct store *s = NULL;
+	struct err e = {0};
+	int ack = open(ack_path, O_CREAT | O_WRONLY | O_APPEND, 0600), g, tries;
+
+	for (tries = 0; tries < 2; tries++)
+		if (store_create(dir, &OPTIONS, &sm, &e) == ERR_OK)
+			break;
+	for (g = 0; g < GROUPS; g++) {
+		enum err_code r = ERR_OK;
+		bool at_commit = false, again = false;
+
+		for (tries = 0; s == NULL && tries < 2; tries++)
+			if (store_open(dir, STORE_WRITE, &sm, &s, &e) != ERR_OK)
+				s = NULL;
+		if (s == NULL)
+			return 4;
+		r = one_group(s, g, &at_commit, &e);
+		if (r == ERR_OK)
+			say(ack, g);
+		if (r == ERR_IO && at_commit && one_group(s, g, &again, &e) == ERR_OK)
+			return 5; /* a handle whose commit failed went on */
+		if (r == ERR_IO || g == GROUPS / 2) {
+			store_close(s, &e);
+			s = NULL;
+			if (g == GROUPS / 2 && copy_index(dir, ack_path, &e) != ERR_OK)
+				return 6;
+		}
+	}
+	return 0;
+}
+
+/* --- the record --- */
+
+struct op {
+	char op;
+	const char *path, *path2;
+	uint64_t off;
+	struct slice data;
+};
+struct record {
+	struct buf raw, names;
+	struct op *v;
+	size_t n, cap;
+};
+
+static void
+record_auto(struct record *r)
+{
+	buf_release(&r->raw);
+	free(r->v);
+}
+
+static uint32_t
+host32(const uint8_t *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+static void
+record_read(struct record *r, const char *path)
+{
+	struct err e = {0};
+	size_t at = 0;
+
+	OK(sys_read_file(AT_FDCWD, path, 256 << 20, &r->raw, &e));
+	while (at < r->raw.n) {
+		const uint8_t *h = r->raw.p + at;
+		uint32_t a = host32(h + 4), b = host32(h + 8), n = host32(h + 12);
+		struct op o = {.op = (char)host32(h)};
+
+		memcpy(&o.off, h + 16, 8);
+		o.path = mem_dup(h + 24, a); /* kept to the end of the program */
+		o.path2 = mem_dup(h + 24 + a, b);
+		o.data = slice_of(h + 24 + a + b, n);
+		assert_true(mem_grow(&r->v, &r->cap, r->n, sizeof(*r->v)));
+		r->v[r->n++] = o;
+		at += 24 + a + b + n;
+	}
+}
+
+/* --- the disk --- */
+
+enum { FILES_MAX = 200, PEND_MAX = 4000 };
+struct inode {
+	struct buf sure;
+	const struct op *pend[PEND_MAX];
+	size_t n_pend;
+};
+struct name {
+	char path[200];
+	int inode; /* -1: a folder */
+};
+struct names {
+	struct name v[FILES_MAX];
+	size_t n;
+};
+struct disk {
+	struct inode inodes[FILES_MAX];
+	size_t n_inodes;
+	struct names now, sure;
+	struct {
+		const struct op *op;
+		int inode;
+	} pend[PEND_MAX]; /* changes of names */
+	size_t n_pend;
+};
+
+static int
+find_name(const struct names *l, const char *path)
+{
+	size_t i;
+
+	for (i = 0; i < l->n; i++)
+		if (strcmp(l->v[i].path, path) == 0)
+			return (int)i;
+	return -1;
+}
+
+static void
+set_name(struct names *l, const char *path, int inode)
+{
+	int at = find_name(l, path);
+
+	if (at < 0) {
+		assert_true(l->n < FILES_MAX);
+		at = (int)l->n++;
+		snprintf(l->v[at].path, sizeof(l->v[at].path), "%s", path);
+	}
+	l->v[at].inode = inode;
+}
+
+static void
+drop_name(struct names *l, const char *path)
+{
+	int at = find_name(l, path);
+
+	if (at >= 0)
+		l->v[at] = l->v[--l->n];
+}
+
+static void
+change_names(struct names *l, const struct op *o, int inode)
+{
+	if (o->op == 'R')
+		drop_name(l, o->path);
+	if (o->op == 'U')
+		drop_name(l, o->path);
+	else
+		set_name(l, o->op == 'R' || o->op == 'L' ? o->path2 : o->path, inode);
+}
+
+static bool
+in_folder(const char *path, const char *folder)
+{
+	const char *slash = strrchr(path, '/');
+	size_t n = slash != NULL ? (size_t)(slash - path) : 0;
+
+	return n == strlen(folder) && strncmp(path, folder, n) == 0;
+}
+
+static void
+apply(struct buf *content, const struct op *o, struct slice data)
+{
+	size_t end = (size_t)o->off + data.n;
+
+	if (o->op == 'T')
+		end = (size_t)o->off;
+	while (content->n < end)
+		buf_add(content, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", end - content->n < 15 ? end - content->n : 15);
+	if (o->op == 'T')
+		content->n = end;
+	else if (data.n != 0)
+		memcpy(content->p + o->off, data.p, data.n);
+}
+
+/* skip: a word; syncs of paths that hold it do not count (the controls). */
+static void
+sync_path(struct disk *d, const char *path, const char *skip)
+{
+	int at = find_name(&d->now, path);
+	struct inode *x = at >= 0 && d->now.v[at].inode >= 0 ? &d->inodes[d->now.v[at].inode] : NULL;
+	size_t i, kept = 0;
+
+	if (skip != NULL && (strcmp(skip, "folder") == 0 ? x == NULL : strstr(path, skip) != NULL))
+		return;
+	if (x != NULL) {
+		for (i = 0; i < x->n_pend; i++)
+			apply(&x->sure, x->pend[i], x->pend[i]->data);
+		x->n_pend = 0;
+		return;
+	}
+	for (i = 0; i < d->n_pend; i++) {
+		const struct op *o = d->pend[i].op;
+
+		if (in_folder(o->op == 'R' || o->op == 'L' ? o->path2 : o->path, path))
+			change_names(&d->sure, o, d->pend[i].inode);
+		else
+			d->pend[kept++] = d->pend[i];
+	}
+	d->n_pend = kept;
+}
+
+static void
+play(struct disk *d, const struct op *o, const char *skip)
+{
+	int at = find_name(&d->now, o->path), inode = at >= 0 ? d->now.v[at].inode : -1;
+
+	if (o->op == 'S') {
+		sync_path(d, o->path, skip);
+	} else if (o->op == 'W' || o->op == 'T') {
+		struct inode *x;
+
+		if (inode < 0)
+			return;
+		x = &d->inodes[inode];
+		assert_true(x->n_pend < PEND_MAX);
+		x->pend[x->n_pend++] = o;
+	} else if (o->op != 'A') {
+		if (o->op == 'C') {
+			assert_true(d->n_inodes < FILES_MAX);
+			inode = (int)d->n_inodes++;
+		}
+		assert_true(d->n_pend < PEND_MAX);
+		d->pend[d->n_pend].op = o;
+		d->pend[d->n_pend++].inode = inode;
+		change_names(&d->now, o, inode);
+	}
+}
+
+static void
+disk_free(struct disk *d)
+{
+	size_t i;
+
+	for (i = 0; i < d->n_inodes; i++)
+		buf_release(&d->inodes[i].sure);
+	free(d);
+}
+
+enum variant {
+	ALL_KEPT,     /* as after a kill */
+	ALL_LOST,     /* only what was synced */
+	DATA_LOST,    /* names are there, octets are not */
+	LAST_TORN,    /* the last write of each file only in part */
+	ZEROED,	      /* sizes are there, octets are zeros */
+	SECTORS,      /* any of the sectors not synced */
+	FILES,	      /* some files whole, others as at their last sync */
+	VARIANTS
+};
+
+static uint32_t
+coin(uint32_t *seed)
+{
+	*seed = *seed * 1664525 + 1013904223;
+	return *seed >> 16;
+}
+
+static void
+apply_sectors(struct buf *c, const struct op *o, uint32_t *seed)
+{
+	size_t i;
+
+	for (i = 0; i < o->data.n; i += SECTOR) {
+		struct op part = {.op = 'W', .off = o->off + i};
+		size_t n = o->data.n - i < SECTOR ? o->data.n - i : SECTOR;
+
+		if (coin(seed) % 2 != 0)
+			apply(c, &part, slice_of(o->data.p + i, n));
+	}
+}
+
+static void
+content_of(const struct inode *x, enum variant v, uint32_t *seed, struct buf *out)
+{
+	bool whole = v == ALL_KEPT || (v == FILES && coin(seed) % 2 != 0);
+	size_t i;
+
+	buf_addslice(out, buf_slice(&x->sure));
+	for (i = 0; i < x->n_pend; i++) {
+		const struct op *o = x->pend[i];
+		AUTO(buf) struct buf zeros = {0};
+
+		if (whole || (v == LAST_TORN && i + 1 < x->n_pend) || (o->op == 'T' && (v == ZEROED || v == SECTORS))) {
+			apply(out, o, o->data);
+		} else if (v == LAST_TORN && o->op == 'W') {
+			apply(out, o, slice_of(o->data.p, o->data.n / 2 / SECTOR * SECTOR));
+		} else if (v == ZEROED && o->op == 'W') {
+			while (zeros.n < o->data.n)
+				buf_add8(&zeros, 0);
+			apply(out, o, buf_slice(&zeros));
+		} else if (v == SECTORS && o->op == 'W') {
+			apply_sectors(out, o, seed);
+		}
+	}
+}
+
+static void
+put_file(const char *dir, const char *name, struct slice content)
+{
+	char path[400];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	fd = open(path, O_CREAT | O_WRONLY | O_TRUNC, 0600);
+	if (fd < 0)
+		return; /* its folder is not on this disk */
+	if (content.n != 0)
+		assert_int_equal(write(fd, content.p, content.n), content.n);
+	close(fd);
+}
+
+static int
+shorter_first(const void *a, const void *b)
+{
+	return strcmp(((const struct name *)a)->path, ((const struct name *)b)->path);
+}
+
+static void
+build(const struct disk *d, enum variant v, uint32_t seed, const char *dir)
+{
+	struct names names = v == ALL_LOST ? d->sure : d->now;
+	size_t i;
+
+	if (v == SECTORS || v == FILES) { /* names are journaled in order: some of them */
+		size_t n = d->n_pend != 0 ? coin(&seed) % (d->n_pend + 1) : 0;
+
+		names = d->sure;
+		for (i = 0; i < n; i++)
+			change_names(&names, d->pend[i].op, d->pend[i].inode);
+	}
+	qsort(names.v, names.n, sizeof(names.v[0]), shorter_first);
+	for (i = 0; i < names.n; i++) {
+		AUTO(buf) struct buf content = {0};
+		char path[400];
+
+		snprintf(path, sizeof(path), "%s/%s", dir, names.v[i].path);
+		if (names.v[i].inode < 0) {
+			mkdir(path, 0700);
+			continue;
+		}
+		content_of(&d->inodes[names.v[i].inode], v, &seed, &content);
+		put_file(dir, names.v[i].path, buf_slice(&content));
+	}
+}
+
+/* --- what must be true of it --- */
+
+struct verdict {
+	char why[300];
+};
+
+static bool
+wrong(struct verdict *v, const char *what, int g, const struct err *e)
+{
+	snprintf(v->why, sizeof(v->why), "%s (group %d): %.200s", what, g, e->text);
+	return false;
+}
+
+/* 1 all of it, 0 nothing, -1 something between. */
+static int
+group_there(struct store *s, int g, int n)
+{
+	int i, there = 0;
+
+	for (i = 0; i < n; i++) {
+		AUTO(buf) struct buf want = {0};
+		AUTO(buf) struct buf got = {0};
+		AUTO(buf) struct buf row = {0};
+		uint8_t sha[32];
+		char key[32];
+		bool object, has_row;
+
+		octets_of(g, i, &want);
+		row_key(g, i, key);
+		if (digest_sha256(buf_slice(&want), sha, NULL) != ERR_OK)
+			return -1;
+		object = store_get_bytes(s, sha, 100000, &got, NULL) == ERR_OK && slice_eq(buf_slice(&got), buf_slice(&want));
+		has_row = store_get_row(s, "deposit", slice_str(key), &row, NULL) == ERR_OK &&
+		    slice_eq(buf_slice(&row), slice_of(sha, 32));
+		if (object != has_row)
+			return -1;
+		there += object;
+	}
+	return there == n ? 1 : there == 0 ? 0 : -1;
+}
+
+static bool
+check_groups(struct store *s, const bool acked[GROUPS], struct verdict *v)
+{
+	const struct err none = {0};
+	uint64_t leaves = 0;
+	int g, there, missing = 0;
+
+	for (g = 0; g < GROUPS; g++) {
+		there = group_there(s, g, deposits_of(g));
+		if (there < 0)
+			return wrong(v, "half of a group is visible", g, &none);
+		if (acked[g] && there == 0)
+			return wrong(v, "an acknowledged group is gone", g, &none);
+		if (there == 0)
+			missing++;
+		else
+			leaves += (uint64_t)deposits_of(g);
+		if (group_there(s, 100 + g, 1) == 1 || group_there(s, 200 + g, 1) == 1)
+			return wrong(v, "what was given up is visible", g, &none);
+	}
+	if (leaves != store_log_size(s))
+		return wrong(v, "the log has other leaves", missing, &none);
+	return true;
+}
+
+static void
+note_damage(void *ctx, const struct store_damage *d)
+{
+	struct err *e = ctx;
+
+	err_set(e, ERR_DAMAGED, "%s at %llu %s: %s", d->segment, (unsigned long long)d->offset_bytes, d->name, d->what);
+}
+
+static bool
+check_open(struct store *s, const bool acked[GROUPS], struct verdict *v)
+{
+	struct store_report rep;
+	struct store_status st;
+	struct err e = {0};
+	const struct store_watch w = {.damage = note_damage, .ctx = &e};
+
+	if (!check_groups(s, acked, v))
+		return false;
+	if (store_scrub(s, true, &w, &rep, &e) != ERR_OK || rep.damaged != 0)
+		return wrong(v, "scrub", -1, &e);
+	if (store_log_verify(s, &w, &rep, &e) != ERR_OK || rep.damaged != 0)
+		return wrong(v, "log", -1, &e);
+	if (store_status(s, &st, &e) != ERR_OK || st.refused_groups != 0)
+		return wrong(v, "a group is whole, but not what it names", -1, &e);
+	return true;
+}
+
+/* Open it as any program would, look, and (deep) write on and look again. */
+static bool
+check_state(const char *dir, const bool acked[GROUPS], bool any_ack, bool deep, struct verdict *v)
+{
+	const struct store_seams sm = seams();
+	struct store *s = NULL;
+	struct err e = {0};
+	bool good, at_commit;
+	enum err_code r = store_open(dir, STORE_WRITE, &sm, &s, &e);
+
+	if (r == ERR_NOTFOUND && !any_ack)
+		return true; /* it was not there yet */
+	if (r != ERR_OK)
+		return wrong(v, "open", -1, &e);
+	good = check_open(s, acked, v);
+	if (good && deep) {
+		if (one_group(s, 50, &at_commit, &e) != ERR_OK)
+			good = wrong(v, "write on", -1, &e);
+		store_close(s, NULL);
+		s = NULL;
+		if (good && store_open(dir, STORE_WRITE, &sm, &s, &e) != ERR_OK)
+			return wrong(v, "open again", -1, &e);
+		if (good && group_there(s, 50, deposits_of(50)) != 1)
+			good = wrong(v, "what was written after is gone", -1, &e);
+	}
+	store_close(s, NULL);
+	return good;
+}
+
+/* --- running --- */
+
+struct lab {
+	char dir[200]; /* of all this; in memory if there is such a file system */
+	char work[260], ack[260], record[260], state[260], count[260];
+};
+
+static int
+remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
+{
+	(void)st;
+	(void)kind;
+	(void)at;
+	return remove(path);
+}
+
+static void
+clear(const char *path)
+{
+	if (access(path, F_OK) == 0)
+		assert_int_equal(nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+}
+
+static void
+lab_auto(struct lab *l)
+{
+	clear(l->dir);
+}
+
+static void
+lab_make(struct lab *l)
+{
+	snprintf(l->dir, sizeof(l->dir), "%s/everseal-crash-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+	assert_non_null(mkdtemp(l->dir));
+	snprintf(l->work, sizeof(l->work), "%s/work", l->dir);
+	snprintf(l->ack, sizeof(l->ack), "%s/ack", l->dir);
+	snprintf(l->record, sizeof(l->record), "%s/record", l->dir);
+	snprintf(l->state, sizeof(l->state), "%s/state", l->dir);
+	snprintf(l->count, sizeof(l->count), "%s/count", l->dir);
+}
+
+static const char *
+recorder_path(void)
+{
+	static char path[400];
+	char self[300] = "";
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char *slash;
+
+	self[n > 0 ? n : 0] = 0;
+	slash = strrchr(self, '/');
+	assert_non_null(slash);
+	snprintf(path, sizeof(path), "%.*s/recorder.so", (int)(slash - self), self);
+	return path;
+}
+
+/* The workload in a program of its own under the recorder; its exit code. */
+static int
+run(const struct lab *l, bool record, bool nosync, int fail_at, int fail_errno)
+{
+	char at[16], code[16];
+	int st = 0;
+	pid_t p;
+
+	clear(l->work);
+	unlink(l->ack);
+	unlink(l->record);
+	snprintf(at, sizeof(at), "%d", fail_at);
+	snprintf(code, sizeof(code), "%d", fail_errno);
+	p = fork();
+	assert_true(p >= 0);
+	if (p == 0) {
+		setenv("ASAN_OPTIONS", "verify_asan_link_order=0:detect_leaks=0", 1);
+		setenv("LD_PRELOAD", recorder_path(), 1);
+		setenv("RECORD_DIR", l->work, 1);
+		setenv("RECORD_ACK", l->ack, 1);
+		if (record)
+			setenv("RECORD_FILE", l->record, 1);
+		if (nosync)
+			setenv("RECORD_NOSYNC", "1", 1);
+		if (fail_at != 0) {
+			setenv("FAIL_COUNT", l->count, 1);
+			setenv("FAIL_AT", at, 1);
+			setenv("FAIL_ERRNO", code, 1);
+		}
+		execl("/proc/self/exe", "t_crash", "--work", l->work, l->ack, (char *)NULL);
+		_exit(99);
+	}
+	assert_int_equal(waitpid(p, &st, 0), p);
+	return WIFEXITED(st) ? WEXITSTATUS(st) : 1000;
+}
+
+static void
+hear(struct slice acks, bool acked[GROUPS], bool *any)
+{
+	const char *p = (const char *)acks.p, *end = p + acks.n;
+
+	while (p < end) {
+		int g = atoi(p);
+
+		assert_true(g >= 0 && g < GROUPS);
+		acked[g] = *any = true;
+		p = memchr(p, '\n', (size_t)(end - p));
+		assert_non_null(p);
+		p++;
+	}
+}
+
+struct outcome {
+	size_t states, bad;
+	size_t lost; /* bad, and something had been acknowledged */
+	char first[400];
+};
+
+/* Every disk after every call. Stops at the first bad one if it must be good. */
+static void
+all_states(const struct lab *l, const struct record *rec, const char *skip, bool lag, size_t every, struct outcome *out)
+{
+	struct disk *d = mem_new(1, sizeof(*d));
+	bool acked[GROUPS] = {false}, any = false;
+	size_t i, lag_from = SIZE_MAX, seen = 0;
+	AUTO(buf) struct buf index = {0};
+	char path[300];
+	int v;
+	struct err e = {0};
+
+	assert_non_null(d);
+	snprintf(path, sizeof(path), "%s.index", l->ack);
+	if (lag)
+		OK(sys_read_file(AT_FDCWD, path, 64 << 20, &index, &e));
+	for (i = 0; i < rec->n; i++) {
+		const struct op *o = &rec->v[i];
+
+		play(d, o, skip);
+		if (o->op == 'A')
+			hear(o->data, acked, &any);
+		if (lag && o->op == 'U' && strcmp(o->path, "dirty") == 0)
+			lag_from = i; /* closed here: the copy of the index is of this moment */
+		if (lag && (lag_from == SIZE_MAX || i <= lag_from + 1))
+			continue;
+		for (v = 0; v < VARIANTS; v++) {
+			struct verdict why = {""};
+			char dir[300];
+
+			if (seen++ % every != 0 && o->op != 'A')
+				continue;
+			clear(l->state);
+			mkdir(l->state, 0700);
+			build(d, (enum variant)v, (uint32_t)(i * 31 + (size_t)v), l->state);
+			if (lag) {
+				snprintf(dir, sizeof(dir), "%s/index", l->state);
+				mkdir(dir, 0700);
+				put_file(dir, "data.mdb", buf_slice(&index));
+			}
+			out->states++;
+			if (check_state(l->state, acked, any, out->states % 4 == 0, &why))
+				continue;
+			out->bad++;
+			out->lost += any;
+			if (out->bad == 1 || (any && out->lost == 1))
+				snprintf(out->first, sizeof(out->first), "after call %zu (%c %s), disk %d: %.300s", i, o->op, o->path, v,
+				    why.why);
+		}
+	}
+	disk_free(d);
+}
+
+static size_t
+stride(const struct record *rec)
+{
+	return 1 + rec->n * VARIANTS / STATES_MAX;
+}
+
+static void
+test_every_state_opens_whole(void **state)
+{
+	AUTO(lab) struct lab l;
+	AUTO(record) struct record rec = {.v = NULL};
+	struct outcome plain = {0}, lagging = {0};
+	bool acked[GROUPS] = {false}, any = false;
+	size_t i, syncs = 0, acks = 0;
+
+	(void)state;
+	lab_make(&l);
+	assert_int_equal(run(&l, true, false, 0, 0), 0);
+	record_read(&rec, l.record);
+	for (i = 0; i < rec.n; i++) {
+		syncs += rec.v[i].op == 'S';
+		if (rec.v[i].op == 'A')
+			hear(rec.v[i].data, acked, &any);
+	}
+	for (i = 0; i < GROUPS; i++)
+		acks += acked[i];
+	assert_int_equal(acks, GROUPS);
+	all_states(&l, &rec, NULL, false, stride(&rec), &plain);
+	all_states(&l, &rec, NULL, true, stride(&rec), &lagging);
+	print_message("%zu calls, %zu syncs, %zu + %zu disks\n", rec.n, syncs, plain.states, lagging.states);
+	if (plain.bad != 0 || lagging.bad != 0)
+		fail_msg("%zu and %zu disks are bad: %s %s", plain.bad, lagging.bad, plain.first, lagging.first);
+	assert_true(plain.states > 500 && lagging.states > 200);
+}
+
+/* The suite is worth nothing unless it sees what a missing sync does. */
+static void
+test_control_without_syncs(void **state)
+{
+	AUTO(lab) struct lab l;
+	AUTO(record) struct record rec = {.v = NULL};
+	struct outcome out = {0};
+	size_t i;
+
+	(void)state;
+	lab_make(&l);
+	assert_int_equal(run(&l, true, true, 0, 0), 0);
+	record_read(&rec, l.record);
+	for (i = 0; i < rec.n; i++)
+		assert_int_not_equal(rec.v[i].op, 'S');
+	all_states(&l, &rec, NULL, false, 3, &out);
+	print_message("%zu of %zu disks show a loss: %s\n", out.lost, out.states, out.first);
+	assert_true(out.lost > 50);
+}
+
+static void
+test_control_each_kind_of_sync(void **state)
+{
+	static const char *const kinds[] = {"segments/log", "segments/data", "segments/shared", "folder"};
+	AUTO(lab) struct lab l;
+	AUTO(record) struct record rec = {.v = NULL};
+	size_t i;
+
+	(void)state;
+	lab_make(&l);
+	assert_int_equal(run(&l, true, false, 0, 0), 0);
+	record_read(&rec, l.record);
+	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		struct outcome out = {0};
+
+		all_states(&l, &rec, kinds[i], false, 11, &out);
+		print_message("without syncs of %s: %zu of %zu disks show a loss\n", kinds[i], out.lost, out.states);
+		if (out.lost == 0)
+			fail_msg("syncs of %s are not missed", kinds[i]);
+	}
+}
+
+/* --- calls that fail --- */
+
+/* How many calls a run makes that could fail. */
+static int
+count_calls(const struct lab *l)
+{
+	AUTO(buf) struct buf text = {0};
+	struct err e = {0};
+
+	assert_int_equal(run(l, false, false, 1000000, EIO), 0);
+	OK(sys_read_file(AT_FDCWD, l->count, 64, &text, &e));
+	return atoi(buf_str(&text));
+}
+
+static int
+fail_once(const struct lab *l, int at, int code)
+{
+	bool acked[GROUPS] = {false}, any = false;
+	AUTO(buf) struct buf acks = {0};
+	struct verdict why = {""};
+	struct err e = {0};
+	int ended = run(l, false, false, at, code), g, n = 0;
+
+	if (ended != 0)
+		fail_msg("call %d fails with %s: the run ended with %d", at, strerror(code), ended);
+	OK(sys_read_file(AT_FDCWD, l->ack, 1 << 20, &acks, &e));
+	hear(buf_slice(&acks), acked, &any);
+	for (g = 0; g < GROUPS; g++)
+		n += acked[g];
+	if (!check_state(l->work, acked, any, at % 5 == 0, &why))
+		fail_msg("call %d failed with %s: %s", at, strerror(code), why.why);
+	if (n < GROUPS - 1)
+		fail_msg("call %d failed with %s: only %d of %d groups went in", at, strerror(code), n, GROUPS);
+	return GROUPS - n;
+}
+
+static void
+test_failing_calls(void **state)
+{
+	static const int codes[] = {ENOSPC, EIO};
+	AUTO(lab) struct lab l;
+	int calls, at, step, hurt = 0, runs = 0;
+	size_t i;
+
+	(void)state;
+	lab_make(&l);
+	calls = count_calls(&l);
+	assert_true(calls > 100);
+	step = 1 + calls / FAILS_MAX;
+	for (i = 0; i < 2; i++)
+		for (at = 1 + (int)i % step; at <= calls; at += step, runs++)
+			hurt += fail_once(&l, at, codes[i]);
+	print_message("%d calls, %d runs with one of them failing, %d cost a group, which was then not acknowledged\n", calls, runs, hurt);
+	assert_true(hurt > 20);
+}
+
+int
+main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_every_state_opens_whole),
+	    cmocka_unit_test(test_control_without_syncs),
+	    cmocka_unit_test(test_control_each_kind_of_sync),
+	    cmocka_unit_test(test_failing_calls),
+	};
+
+	if (argc == 4 && strcmp(argv[1], "--work") == 0)
+		return work(argv[2], argv[3]);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
