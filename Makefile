@@ -25,7 +25,7 @@ CORPUS_OBJS = $(call objs,tests/corpus)
 KIT_OBJS = $(BUILD)/tests/kit.o
 TESTS = $(patsubst tests/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/t_*.c)))
 
-.PHONY: all check check-asan clean corpus layers
+.PHONY: all check check-asan clean corpus layers splice
 all: $(if $(TOOL_OBJS),$(BUILD)/everseal) $(if $(PKI_OBJS),$(BUILD)/testpki)
 
 $(BUILD)/%.o: %.c
@@ -51,6 +51,14 @@ $(BUILD)/tests/t_%: $(BUILD)/tests/t_%.o $(KIT_OBJS) $(LIBS)
 $(BUILD)/corpus/run: $(CORPUS_OBJS) $(LIBS)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS_ALL) -o $@ $(CORPUS_OBJS) $(LIBS) $(PKG_LIBS)
+
+# Every signature of the corpus that may be upgraded gets an ArchiveTimeStamp; not part of check.
+$(BUILD)/splice/run: $(BUILD)/tests/splice/splice.o $(KIT_OBJS) $(LIBS)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) -o $@ $(BUILD)/tests/splice/splice.o $(KIT_OBJS) $(LIBS) $(PKG_LIBS) -lcmocka
+
+splice: all $(BUILD)/splice/run
+	$(BUILD)/splice/run
 
 corpus: $(BUILD)/corpus/run
 	$(BUILD)/corpus/run --out $(BUILD)/corpus/differences.tsv
