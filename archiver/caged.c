@@ -11,6 +11,8 @@
 #define DOCUMENT_BYTES_DEFAULT (256ull << 20)
 /* Small side files share one descriptor; together at most this much, since it is memory. */
 #define BUNDLE_BYTES_MAX (256ull << 20)
+/* What a time-stamp covers goes to a file of the caller's: data of any size that is taken in. */
+#define OCTETS_BYTES_MAX ((size_t)1 << 42)
 
 struct caged {
 	struct caged_state *state; /* what the child inherits; stays where it is for the worker's life */
@@ -27,7 +29,7 @@ worker_new(struct caged *c, struct err *e)
 		.warm_up = caged_warm_up,
 		.handle = caged_handle,
 		.ctx = c->state,
-		.limits = {.memory_bytes = s->memory_bytes, .frame_bytes = 512u << 20},
+		.limits = {.memory_bytes = s->memory_bytes, .frame_bytes = 512u << 20, .file_bytes = OCTETS_BYTES_MAX},
 	};
 	spec.limits.cpu_s = (unsigned)(s->timeout_ms / 1000 + 60);
 	return worker_start(&spec, &c->w, e) == ERR_OK ? ERR_OK : err_wrap(e, "judge");
@@ -171,10 +173,11 @@ own_descriptor(const struct caged_doc *doc, const uint64_t *sizes, size_t i, siz
 	return larger < room;
 }
 
+/* taken: descriptors of the request that are not the document's. */
 static enum err_code
-doc_pass(const struct caged_doc *doc, struct passed *p, json_t *head, struct err *e)
+doc_pass(const struct caged_doc *doc, size_t taken, struct passed *p, json_t *head, struct err *e)
 {
-	size_t room = doc->n_side <= WORKER_FDS - 1 ? WORKER_FDS - 1 : WORKER_FDS - 2;
+	size_t most = WORKER_FDS - 1 - taken, room = doc->n_side <= most ? most : most - 1;
 	AUTO(mem) uint64_t *sizes = mem_new(doc->n_side + 1, sizeof(*sizes));
 	json_t *rows = json_array();
 	if (json_set(head, "side", rows, e) != ERR_OK || json_set(head, "name", json_text(doc->main.name), e) != ERR_OK)
@@ -198,7 +201,7 @@ ask_about(struct caged *c, enum caged_request type, const struct caged_doc *doc,
     size_t n_parts, json_t **out, struct err *e)
 {
 	__attribute__((cleanup(passed_auto))) struct passed p = {.bundle = -1};
-	if (doc_pass(doc, &p, head, e) != ERR_OK)
+	if (doc_pass(doc, 0, &p, head, e) != ERR_OK)
 		return e != NULL ? e->code : ERR_BUG;
 	return ask(c, type, head, parts, n_parts, p.fds, p.n, out, e);
 }
@@ -283,4 +286,28 @@ caged_extend(struct caged *c, const struct caged_doc *doc, const json_t *request
 	    json_set(head, "time", json_integer(time_utc), e) != ERR_OK)
 		return err_wrap(e, "extend");
 	return ask_about(c, CAGED_EXTEND, doc, head, &material, 1, out, e);
+}
+
+enum err_code
+caged_inventory(
+    struct caged *c, const struct caged_doc *doc, struct slice material, int64_t time_utc, json_t **out, struct err *e)
+{
+	AUTO(json) json_t *head = json_object();
+	if (json_set(head, "time", json_integer(time_utc), e) != ERR_OK)
+		return err_wrap(e, "inventory");
+	return ask_about(c, CAGED_INVENTORY, doc, head, &material, 1, out, e);
+}
+
+enum err_code
+caged_octets(
+    struct caged *c, const struct caged_doc *doc, size_t signature, size_t stamp, int out_fd, json_t **out, struct err *e)
+{
+	__attribute__((cleanup(passed_auto))) struct passed p = {.bundle = -1};
+	AUTO(json) json_t *head = json_object();
+	struct slice none = {0};
+	if (json_set(head, "signature", json_integer((json_int_t)signature), e) != ERR_OK ||
+	    json_set(head, "stamp", json_integer((json_int_t)stamp), e) != ERR_OK || doc_pass(doc, 1, &p, head, e) != ERR_OK)
+		return err_wrap(e, "octets");
+	p.fds[p.n++] = out_fd;
+	return ask(c, CAGED_OCTETS, head, &none, 1, p.fds, p.n, out, e);
 }

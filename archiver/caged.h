@@ -127,4 +127,24 @@ MUST_USE enum err_code caged_tsa_material(struct caged *c, struct slice token, s
 MUST_USE enum err_code caged_extend(struct caged *c, const struct caged_doc *doc, const json_t *request, struct slice material,
     int64_t time_utc, json_t **out, struct err *e);
 
+/*
+ * What other people's tools need to know of a document's signatures, those of the report in its order. Answer:
+ * { "signatures": [ { "number": its place among all ds:Signature of the document, from 1; "id", "method": URI, "level",
+ *     "signer_subject", "signer": base64|null, "beyond_xmlsec": why xmlsec1 can't check it|null,
+ *     "ids": [ { "attribute", "name", "ns": text|null } ]  elements that references name,
+ *     "stamps": [ { "index", "type", "element": place among all stamp properties of XAdES 1.3.2 and 1.4.1 from 1, 0 = none of these,
+ *         "part": which of the property's tokens from 0, "id", "time", "digest": name, "imprint": hex, "policy", "serial": hex,
+ *         "imprint_intact": bool|null, "indication", "tsa_subject", "tsa_sha256", "token": base64|null,
+ *         "chain": [base64]  from the TSA's certificate to below the anchor; without a known chain whatever lies beside } ] } ] }
+ */
+MUST_USE enum err_code caged_inventory(
+    struct caged *c, const struct caged_doc *doc, struct slice material, int64_t time_utc, json_t **out, struct err *e);
+/*
+ * The octets that a time-stamp covers, appended to out_fd (a file open for writing, or a memfd). stamp: "index" of the
+ * inventory. Answer: { "size", "intact": bool  (the token's imprint is theirs) }. ERR_NOTFOUND: covered data is not at hand.
+ * ERR_FORMAT: the recipe can't be followed. What is in out_fd after an error is useless.
+ */
+MUST_USE enum err_code caged_octets(struct caged *c, const struct caged_doc *doc, size_t signature, size_t stamp, int out_fd,
+    json_t **out, struct err *e);
+
 #endif

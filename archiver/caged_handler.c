@@ -203,6 +203,34 @@ extend(struct caged_state *st, const struct request *q, const int *fds, size_t n
 	return caged_extend_run(st, &in, q->head, q->material, out, e);
 }
 
+static enum err_code
+inventory(struct caged_state *st, const struct request *q, const int *fds, size_t nfds, json_t **out, struct err *e)
+{
+	AUTO(caged_input) struct caged_input in = {0};
+	int64_t time_utc;
+	if (json_need_int(q->head, "time", &time_utc, e) != ERR_OK || caged_input_open(st, q->head, fds, nfds, &in, e) != ERR_OK)
+		return err_wrap(e, "inventory");
+	if (in.too_large)
+		return err_set(e, ERR_UNSUPPORTED, "the document is larger than %llu octets",
+		    (unsigned long long)st->setup.max_document_bytes);
+	return caged_inventory_run(st, &in, q->material, time_utc, out, e);
+}
+
+/* The last descriptor is not the document's. */
+static enum err_code
+octets(struct caged_state *st, const struct request *q, const int *fds, size_t nfds, json_t **out, struct err *e)
+{
+	AUTO(caged_input) struct caged_input in = {0};
+	if (nfds < 2)
+		return err_set(e, ERR_BUG, "octets: nothing to write to");
+	if (caged_input_open(st, q->head, fds, nfds - 1, &in, e) != ERR_OK)
+		return err_wrap(e, "octets");
+	if (in.too_large)
+		return err_set(e, ERR_UNSUPPORTED, "the document is larger than %llu octets",
+		    (unsigned long long)st->setup.max_document_bytes);
+	return caged_octets_run(st, &in, q->head, fds[nfds - 1], out, e);
+}
+
 static size_t
 parts_of(uint32_t type)
 {
@@ -211,6 +239,8 @@ parts_of(uint32_t type)
 	case CAGED_TSA_MATERIAL:
 		return 3;
 	case CAGED_EXTEND:
+	case CAGED_INVENTORY:
+	case CAGED_OCTETS:
 		return 1;
 	default:
 		return 2;
@@ -226,6 +256,10 @@ dispatch(struct caged_state *st, uint32_t type, const struct request *q, const i
 		return judge(st, q, fds, nfds, out, e);
 	case CAGED_EXTEND:
 		return extend(st, q, fds, nfds, out, e);
+	case CAGED_INVENTORY:
+		return inventory(st, q, fds, nfds, out, e);
+	case CAGED_OCTETS:
+		return octets(st, q, fds, nfds, out, e);
 	case CAGED_ANSWER:
 		return caged_answer_run(st, q->head, q->parts[1], q->material, out, e);
 	case CAGED_TOKEN:

@@ -20,7 +20,9 @@ enum caged_request {
 	CAGED_ANSWER,	    /* material, body */
 	CAGED_TOKEN,	    /* material, response, nonce */
 	CAGED_TSA_MATERIAL, /* material, token, entropy */
-	CAGED_EXTEND	    /* material */
+	CAGED_EXTEND,	    /* material */
+	CAGED_INVENTORY,    /* material */
+	CAGED_OCTETS	    /* none; the last descriptor is written to */
 };
 
 /* The child's memory. setup is what main had when it forked. */
@@ -82,5 +84,9 @@ enum err_code caged_tsa_material_run(struct caged_state *st, const json_t *head,
     const struct material *material, json_t **out, struct err *e);
 enum err_code caged_extend_run(struct caged_state *st, const struct caged_input *in, const json_t *head,
     const struct material *material, json_t **out, struct err *e);
+enum err_code caged_inventory_run(struct caged_state *st, const struct caged_input *in, const struct material *material,
+    int64_t time_utc, json_t **out, struct err *e);
+enum err_code caged_octets_run(struct caged_state *st, const struct caged_input *in, const json_t *head, int fd, json_t **out,
+    struct err *e);
 
 #endif
