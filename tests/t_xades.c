@@ -550,6 +550,22 @@ costly_xpath(void **state)
 	assert_int_equal(d->sigs[0].refs[0].intact, TRI_UNKNOWN);
 }
 
+/* Many references to one large part: stopped by what is written, not by the clock. */
+static void
+much_canonical_form(void **state)
+{
+	AUTO(sigdoc) struct sigdoc *d = NULL;
+	struct xades_limits limits = {.canonical_bytes = 60};
+	struct err e = {0};
+
+	(void)state;
+	OK(sigdoc_open(slice_str(REFERENCE(" URI=\"#o\"", "") "<s:Object Id=\"o\">123456789012345678901234567890</s:Object>" END), NULL, 0, &limits,
+	    &d, &e));
+	OK(sig_check_references(d, &d->sigs[0], &e));
+	assert_int_equal(d->sigs[0].refs[0].fault, REF_LIMIT);
+	assert_int_equal(d->sigs[0].refs[0].intact, TRI_UNKNOWN);
+}
+
 /* ---- structure ---- */
 
 static void
@@ -847,6 +863,7 @@ main(void)
 	    cmocka_unit_test(digest_only_data),
 	    cmocka_unit_test(too_many_references),
 	    cmocka_unit_test(costly_xpath),
+	    cmocka_unit_test(much_canonical_form),
 	    cmocka_unit_test(counter_signatures_and_nested_ones),
 	    cmocka_unit_test(levels),
 	    cmocka_unit_test(policy_hash),

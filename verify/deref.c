@@ -183,10 +183,14 @@ side_digest(struct sigdoc *d, size_t i, enum digest_alg alg, struct digest *out,
 static bool
 same_decoded(const char *uri, const char *name, bool *out)
 {
-	AUTO(mem) char *a = mem_dupstr(uri);
-	AUTO(mem) char *b = mem_dupstr(name);
+	AUTO(mem) char *a = NULL;
+	AUTO(mem) char *b = NULL;
 
 	*out = false;
+	if (strchr(uri, '%') == NULL && strchr(name, '%') == NULL)
+		return true; /* compared as they are already */
+	a = mem_dupstr(uri);
+	b = mem_dupstr(name);
 	if (a == NULL || b == NULL)
 		return false;
 	*out = percent_decode(a) && (strcmp(a, name) == 0 || (percent_decode(b) && strcmp(a, b) == 0));

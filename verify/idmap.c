@@ -7,7 +7,7 @@
 static size_t
 slot(const struct idmap *m, const char *value)
 {
-	uint64_t h = 0xcbf29ce484222325u;
+	uint64_t h = 0xcbf29ce484222325u ^ m->seed;
 	const char *p;
 	size_t i;
 
@@ -26,6 +26,8 @@ grow(struct idmap *m, struct err *e)
 	size_t i;
 
 	m->cap = old.cap == 0 ? 64 : old.cap * 2;
+	if (m->seed == 0)
+		m->seed = (uint64_t)(uintptr_t)m * 0x9e3779b97f4a7c15u | 1;
 	m->v = mem_new(m->cap, sizeof(*m->v));
 	if (m->v == NULL) {
 		*m = old;

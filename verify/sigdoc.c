@@ -10,6 +10,7 @@ const struct xades_limits xades_limits_default = {
     .signatures = 1000,
     .stamps = 1000,
     .xpath_steps = 50 * 1000 * 1000, /* about two seconds */
+    .canonical_bytes = (uint64_t)16 << 30, /* 10,000 references to a large document would take hours */
 };
 
 static struct xades_limits
@@ -27,6 +28,8 @@ with_defaults(const struct xades_limits *in)
 		l.stamps = xades_limits_default.stamps;
 	if (l.xpath_steps == 0)
 		l.xpath_steps = xades_limits_default.xpath_steps;
+	if (l.canonical_bytes == 0)
+		l.canonical_bytes = xades_limits_default.canonical_bytes;
 	return l;
 }
 
@@ -60,24 +63,83 @@ text_read(struct sigdoc *d, const xmlNode *node, char **out, struct err *e)
 	return *out != NULL ? ERR_OK : err_nomem(e);
 }
 
+/* Digit + 1; 0 = none. */
+static const uint8_t digits64[256] = {
+    ['A'] = 1, ['B'] = 2, ['C'] = 3, ['D'] = 4, ['E'] = 5, ['F'] = 6, ['G'] = 7, ['H'] = 8, ['I'] = 9, ['J'] = 10,
+    ['K'] = 11, ['L'] = 12, ['M'] = 13, ['N'] = 14, ['O'] = 15, ['P'] = 16, ['Q'] = 17, ['R'] = 18, ['S'] = 19,
+    ['T'] = 20, ['U'] = 21, ['V'] = 22, ['W'] = 23, ['X'] = 24, ['Y'] = 25, ['Z'] = 26, ['a'] = 27, ['b'] = 28,
+    ['c'] = 29, ['d'] = 30, ['e'] = 31, ['f'] = 32, ['g'] = 33, ['h'] = 34, ['i'] = 35, ['j'] = 36, ['k'] = 37,
+    ['l'] = 38, ['m'] = 39, ['n'] = 40, ['o'] = 41, ['p'] = 42, ['q'] = 43, ['r'] = 44, ['s'] = 45, ['t'] = 46,
+    ['u'] = 47, ['v'] = 48, ['w'] = 49, ['x'] = 50, ['y'] = 51, ['z'] = 52, ['0'] = 53, ['1'] = 54, ['2'] = 55,
+    ['3'] = 56, ['4'] = 57, ['5'] = 58, ['6'] = 59, ['7'] = 60, ['8'] = 61, ['9'] = 62, ['+'] = 63, ['/'] = 64,
+};
+
+/*
+ * Whole groups of four digits, white space between groups skipped: nearly all of what signatures hold. Returns octets
+ * written; *used: how far it came. What is left begins at a group and is for base64_to.
+ */
+static size_t
+base64_groups(const uint8_t *p, size_t n, uint8_t *out, size_t *used)
+{
+	size_t i = 0, o = 0;
+
+	while (i + 4 <= n) {
+		uint32_t a = digits64[p[i]], b = digits64[p[i + 1]], c = digits64[p[i + 2]], d = digits64[p[i + 3]];
+
+		if (a != 0 && b != 0 && c != 0 && d != 0) {
+			uint32_t v = (a - 1) << 18 | (b - 1) << 12 | (c - 1) << 6 | (d - 1);
+
+			out[o++] = (uint8_t)(v >> 16);
+			out[o++] = (uint8_t)(v >> 8);
+			out[o++] = (uint8_t)v;
+			i += 4;
+		} else if (p[i] == '\n' || p[i] == '\r' || p[i] == ' ' || p[i] == '\t') {
+			i++;
+		} else {
+			break;
+		}
+	}
+	*used = i;
+	return o;
+}
+
+static enum err_code
+base64_text(struct sigdoc *d, struct slice text, struct slice *out, struct err *e)
+{
+	uint8_t *to = arena_new(&state_of(d)->arena, text.n / 4 * 3 + 8);
+	AUTO(buf) struct buf rest = {0};
+	size_t used, n;
+
+	if (to == NULL)
+		return err_nomem(e);
+	n = base64_groups(text.p, text.n, to, &used);
+	if (base64_to(slice_of(text.p + used, text.n - used), &rest, e) != ERR_OK)
+		return err_wrap(e, "base64");
+	if (rest.n != 0)
+		memcpy(to + n, rest.p, rest.n);
+	*out = slice_of(to, n + rest.n);
+	return ERR_OK;
+}
+
 enum err_code
 base64_read(struct sigdoc *d, const xmlNode *node, struct slice *out, struct err *e)
 {
 	AUTO(buf) struct buf b = {0};
+	const xmlNode *c = node != NULL ? node->children : NULL;
+	enum err_code rc;
 
 	*out = slice_of(NULL, 0);
-	if (node == NULL)
+	if (c == NULL)
 		return ERR_OK;
-	switch (xml_base64(node, &b, e)) {
-	case ERR_OK:
-		break;
-	case ERR_NOMEM:
-		return err_wrap(e, "%s", (const char *)node->name);
-	default:
-		return ERR_OK;
+	if (c->next == NULL && c->type == XML_TEXT_NODE) {
+		rc = base64_text(d, slice_str((const char *)c->content), out, e);
+	} else {
+		xml_text(node, &b);
+		rc = buf_ok(&b, e);
+		if (rc == ERR_OK)
+			rc = base64_text(d, buf_slice(&b), out, e);
 	}
-	*out = arena_slice(&state_of(d)->arena, buf_slice(&b));
-	return out->n == b.n ? ERR_OK : err_nomem(e);
+	return rc == ERR_FORMAT ? ERR_OK : rc;
 }
 
 enum err_code
@@ -85,7 +147,33 @@ node_write(struct sigdoc *d, const xmlNode *node, const struct c14n *how, const 
 {
 	struct nodes what = {.doc = d->dom, .apex = node, .comments = true};
 
-	return c14n_write(how, &what, &state_of(d)->numbers, to, e);
+	return canonical_write(d, how, &what, &state_of(d)->numbers, to, e);
+}
+
+struct metered {
+	const struct sink *to;
+	uint64_t *left;
+};
+
+static enum err_code
+metered_write(void *ctx, struct slice s, struct err *e)
+{
+	struct metered *m = ctx;
+
+	if (s.n > *m->left)
+		return err_set(e, ERR_LIMIT, "more canonical form than the cap for one file");
+	*m->left -= s.n;
+	return sink_write(m->to, s, e);
+}
+
+enum err_code
+canonical_write(struct sigdoc *d, const struct c14n *how, const struct nodes *what, struct numbering *numbers, const struct sink *to,
+    struct err *e)
+{
+	struct metered m = {to, &state_of(d)->canonical_left};
+	struct sink counted = {metered_write, &m};
+
+	return c14n_write(how, what, numbers, &counted, e);
 }
 
 /* ---- the one walk: IDs and signatures ---- */
@@ -270,6 +358,7 @@ sigdoc_open(struct slice raw, const struct side_file *files, size_t n_files, con
 	d->n_files = n_files;
 	st->limits = with_defaults(limits);
 	st->xpath_left = st->limits.xpath_steps;
+	st->canonical_left = st->limits.canonical_bytes;
 	r = open_parts(d, e);
 	if (r != ERR_OK)
 		return r;

@@ -25,11 +25,16 @@ as_fault(struct run *r, enum err_code code, const struct err *why, const char *w
 }
 
 enum err_code
-data_marks(struct data *io, struct err *e)
+data_marks(struct run *r, struct data *io, struct err *e)
 {
-	if (io->nodes.marks != NULL)
-		return ERR_OK;
-	return nodes_marks(&io->nodes, io->numbers, &io->nodes.marks, e);
+	struct docstate *st = state_of(r->d);
+
+	if (numbering_make(io->nodes.doc, io->numbers, e) != ERR_OK)
+		return err_wrap(e, "node-set");
+	if (io->numbers->count > st->xpath_left)
+		return run_fault(r, REF_LIMIT, "XPath needs more than %llu steps", (unsigned long long)st->limits.xpath_steps);
+	st->xpath_left -= io->numbers->count;
+	return io->nodes.marks != NULL ? ERR_OK : nodes_marks(&io->nodes, io->numbers, &io->nodes.marks, e);
 }
 
 static enum err_code
@@ -79,7 +84,7 @@ static enum err_code
 canonical(struct run *r, const struct c14n *how, const struct data *io, const struct sink *to, struct err *e)
 {
 	struct err why = {0};
-	enum err_code rc = c14n_write(how, &io->nodes, io->numbers, to, &why);
+	enum err_code rc = canonical_write(r->d, how, &io->nodes, io->numbers, to, &why);
 
 	return rc == ERR_OK ? ERR_OK : as_fault(r, rc, &why, "canonical form", e);
 }

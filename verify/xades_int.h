@@ -34,6 +34,7 @@ void arena_release(struct arena *a);
 /* ---- IDs: Id, ID, id without a namespace, and xml:id (xades.md 1.4) ---- */
 
 struct idmap {
+	uint64_t seed; /* not known outside: a file can't be made of names that all hash alike */
 	struct id_entry {
 		const char *value; /* borrowed from the tree */
 		xmlNode *node;
@@ -60,7 +61,7 @@ struct docstate {
 	struct idmap ids;
 	struct numbering numbers; /* made on first need */
 	struct xades_limits limits;
-	uint64_t xpath_left;
+	uint64_t xpath_left, canonical_left;
 	struct file_digests *files; /* [n_files] */
 	unsigned digest_set;	    /* bit for each algorithm that any reference names */
 	EVP_MD_CTX *md;		    /* reused for every digest */
@@ -120,8 +121,11 @@ MUST_USE enum err_code ref_write(
 /* XPath 1.0 filter and XPath Filter 2.0. */
 MUST_USE enum err_code xpath_filter(struct run *r, const xmlNode *transform, struct data *io, struct err *e);
 MUST_USE enum err_code xpath_filter2(struct run *r, const xmlNode *transform, struct data *io, struct err *e);
-/* io's nodes as marks, owned by io from then on. */
-MUST_USE enum err_code data_marks(struct data *io, struct err *e);
+/* io's nodes as marks, owned by io from then on; costs a step for each node of the document. */
+MUST_USE enum err_code data_marks(struct run *r, struct data *io, struct err *e);
+/* c14n_write under the cap on all that is written for this file. */
+MUST_USE enum err_code canonical_write(struct sigdoc *d, const struct c14n *how, const struct nodes *what,
+    struct numbering *numbers, const struct sink *to, struct err *e);
 
 /* ---- reading ---- */
 
@@ -146,7 +150,7 @@ const char *xades_ns(enum xades_version v);
 /* Is a inside b's subtree, b itself included? */
 bool is_within(const xmlNode *a, const xmlNode *b);
 
-/* First octet of memory for C14N(node) into to. */
+/* C14N(node), in its place, into to. */
 MUST_USE enum err_code node_write(
     struct sigdoc *d, const xmlNode *node, const struct c14n *how, const struct sink *to, struct err *e);
 

@@ -8,6 +8,7 @@
 
 #define TYPE_MANIFEST NS_DS "Manifest"
 #define TYPE_PROPERTIES NS_DS "SignatureProperties"
+#define TRANSFORMED_TRIES 16 /* files that are parsed in search of one whose transformed digest fits */
 #define TYPE_OBJECT NS_DS "Object"
 #define TYPE_COUNTERSIGNED "http://uri.etsi.org/01903#CountersignedSignature"
 
@@ -298,7 +299,7 @@ check_external(struct run *r, struct xref *x, size_t externals, struct err *e)
 		return take_file(r, x, (size_t)(named - r->d->files), false, e);
 	if (r->d->n_files == 1 && externals == 1)
 		return take_file(r, x, 0, x->uri != NULL && r->d->files[0].name != NULL, e);
-	for (i = 0; i < r->d->n_files; i++) {
+	for (i = 0; i < r->d->n_files && (i < TRANSFORMED_TRIES || !has_transforms(x)); i++) {
 		enum tri match;
 
 		r->fault = REF_FINE;

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define EXPRESSION_MAX 16384
 #define UNION_NODES 100000 /* libxml2 joins node-sets by comparing each with each */
 
 struct evaluator {
@@ -107,6 +108,8 @@ register_namespaces(struct evaluator *v)
 static enum err_code
 evaluator_open(struct evaluator *v, const char *text, struct err *e)
 {
+	if (strlen(text) > EXPRESSION_MAX)
+		return run_fault(v->r, REF_LIMIT, "XPath of more than %d octets", EXPRESSION_MAX);
 	v->ctx = xmlXPathNewContext(v->doc);
 	if (v->ctx == NULL)
 		return err_nomem(e);
@@ -289,9 +292,10 @@ xpath_filter(struct run *r, const xmlNode *transform, struct data *io, struct er
 	squeeze(buf_str(&text), squeezed, sizeof(squeezed));
 	if (names_signature(v.here, squeezed, "not(ancestor-or-self::", ")") && hide_all(io))
 		return ERR_OK;
-	rc = data_marks(io, e);
-	if (rc == ERR_OK)
-		rc = marks_new(io->numbers, &out, e);
+	rc = data_marks(r, io, e);
+	if (rc != ERR_OK || r->fault != REF_FINE)
+		return rc;
+	rc = marks_new(io->numbers, &out, e);
 	if (rc == ERR_OK)
 		rc = evaluator_open(&v, buf_str(&text), e);
 	if (rc == ERR_OK && r->fault == REF_FINE)
@@ -426,7 +430,10 @@ xpath_filter2(struct run *r, const xmlNode *transform, struct data *io, struct e
 		return run_fault(r, REF_TRANSFORM_FAILED, "XPath Filter 2.0 transform without an XPath element");
 	if (filter2_short(transform, io))
 		return ERR_OK;
-	if (data_marks(io, e) != ERR_OK || marks_new(io->numbers, &z, e) != ERR_OK)
+	rc = data_marks(r, io, e);
+	if (rc != ERR_OK || r->fault != REF_FINE)
+		return rc;
+	if (marks_new(io->numbers, &z, e) != ERR_OK)
 		return err_wrap(e, "XPath Filter 2.0");
 	marks_put_range(z, 0, io->numbers->count - 1, true);
 	rc = ERR_OK;
