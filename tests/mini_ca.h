@@ -58,6 +58,14 @@ mini_key(const char *kind)
 	EVP_PKEY_CTX *ctx;
 	EVP_PKEY *key = NULL, *params = NULL;
 
+	if (kind != NULL && strcmp(kind, "rsapss") == 0) {
+		ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA-PSS", NULL);
+		assert_int_equal(EVP_PKEY_keygen_init(ctx), 1);
+		assert_int_equal(EVP_PKEY_keygen(ctx, &key), 1);
+		EVP_PKEY_CTX_free(ctx);
+		return key;
+	}
+
 	if (kind == NULL || strcmp(kind, "rsa") == 0)
 		return EVP_RSA_gen(2048);
 	if (strcmp(kind, "rsa1024") == 0)

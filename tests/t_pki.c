@@ -224,6 +224,7 @@ every_scheme_verifies(void **state)
 	    {"rsa", "SHA3-384", false, KEY_RSA, DIGEST_SHA3_384, 2048},
 	    {"rsa", "SHA512", true, KEY_RSA_PSS, DIGEST_SHA512, 2048},
 	    {"rsa", "SHA1", true, KEY_RSA_PSS, DIGEST_SHA1, 2048},
+	    {"rsapss", "SHA256", true, KEY_RSA_PSS, DIGEST_SHA256, 2048},
 	    {"p256", "SHA256", false, KEY_ECDSA, DIGEST_SHA256, 256},
 	    {"p521", "SHA512", false, KEY_ECDSA, DIGEST_SHA512, 521},
 	    {"brainpool", "SHA384", false, KEY_ECDSA, DIGEST_SHA384, 384},

@@ -229,6 +229,22 @@ put_attributes(struct buf *out, const struct token_spec *s, struct slice content
 		put_attribute(out, "1.2.840.113549.1.9.3", &type, 1);
 }
 
+/* DER to r || s for a curve of 256 bits. */
+static size_t
+to_plain(uint8_t *sig, size_t n)
+{
+	const uint8_t *p = sig;
+	ECDSA_SIG *pair = d2i_ECDSA_SIG(NULL, &p, (long)n);
+	uint8_t plain[64];
+
+	assert_non_null(pair);
+	BN_bn2binpad(ECDSA_SIG_get0_r(pair), plain, 32);
+	BN_bn2binpad(ECDSA_SIG_get0_s(pair), plain + 32, 32);
+	memcpy(sig, plain, sizeof(plain));
+	ECDSA_SIG_free(pair);
+	return sizeof(plain);
+}
+
 static void
 put_signature(struct buf *out, const struct token_spec *s, struct slice attributes)
 {
@@ -241,6 +257,8 @@ put_signature(struct buf *out, const struct token_spec *s, struct slice attribut
 	ber_put(&data, BER_SET, attributes);
 	assert_int_equal(EVP_DigestSign(md, sig, &n, data.p, data.n), 1);
 	EVP_MD_CTX_free(md);
+	if (s->suite != NULL && strncmp(s->suite, "0.4.0.127", 9) == 0)
+		n = to_plain(sig, n);
 	if (s->flaw == SIGNATURE_WRONG)
 		sig[n - 1] ^= 1;
 	ber_put(out, BER_OCTET_STRING, slice_of(sig, n));
@@ -552,6 +570,7 @@ every_scheme_signs(void **state)
 	    {"Brainpool", "brainpool", "1.2.840.10045.4.3.3", DIGEST_SHA384, false, false, true, KEY_ECDSA},
 	    {"Ed25519", "ed25519", "1.3.101.112", DIGEST_SHA512, false, false, false, KEY_ED25519},
 	    {"Ed448", "ed448", "1.3.101.113", DIGEST_SHA512, false, true, false, KEY_ED448},
+	    {"PLAIN-ECDSA", "p256", "0.4.0.127.0.7.1.1.4.1.3", DIGEST_SHA256, false, false, false, KEY_PLAIN_ECDSA},
 	    {"DSA", "dsa", "2.16.840.1.101.3.4.3.2", DIGEST_SHA256, false, false, true, KEY_DSA},
 	};
 	size_t i;

@@ -52,6 +52,20 @@ struct rev_priv {
 	uint8_t *joined;       /* octets of a BasicOCSPResponse that came in pieces (BER) */
 };
 
+/* A token's private half. */
+struct token_priv {
+	struct token t; /* first: the public half */
+	uint32_t id;
+	size_t cap_certs, cap_revs;
+	struct slice content;	    /* TSTInfo octets */
+	uint8_t *joined;	    /* the content, when it came in pieces (BER) */
+	struct slice issuer, serial, ski; /* SID: one of both kinds */
+	struct ber digest_alg, sig_alg;
+	struct slice attributes, signature; /* attributes: body of the SET */
+	struct slice content_type, message_digest, ess_v1, ess_v2, protection;
+	bool malformed; /* the SignerInfo is not what RFC 3161 2.4.2 and RFC 5652 5.3 ask for */
+};
+
 struct pki {
 	struct slot {
 		enum obj_kind kind;
@@ -83,6 +97,12 @@ rev_priv(const struct revocation *r)
 	return (struct rev_priv *)r;
 }
 
+static inline struct token_priv *
+token_priv(const struct token *t)
+{
+	return (struct token_priv *)t;
+}
+
 void *pki_find(const struct pki *p, enum obj_kind kind, const uint8_t key[32]);
 /* Owned by p from here on, found again by key. On failure the caller still owns obj. */
 MUST_USE enum err_code pki_keep(
@@ -111,6 +131,8 @@ struct extension {
 	struct slice value; /* content of the OCTET STRING */
 };
 bool extensions_walk(struct slice list, bool (*f)(void *ctx, const struct extension *x), void *ctx);
+/* A certificate's extensions (content of its [3]) into p. False if the list itself is malformed; a single one only counts as unknown. */
+bool cert_read_extensions(struct cert_priv *p, struct slice body);
 /* KeyIdentifier of an AuthorityKeyIdentifier value. */
 bool read_aki(struct slice value, struct slice *out);
 

@@ -11,10 +11,22 @@ struct question {
 	struct digest name[DIGEST_ALGS], key[DIGEST_ALGS]; /* of the issuer, for CertIDs; made when asked */
 	struct rev_answer *answers;
 	size_t n, cap;
+	unsigned tries; /* signatures tried for the object at hand */
 	struct err *e;
 };
 
 /* ---- who signed ---- */
+
+/* Certificates of one name or key that are tried on an object; more is an attack on our time. */
+enum { TRIES_MAX = 256 };
+
+static bool
+verifies(struct question *q, const struct rev_priv *r, const struct cert *c)
+{
+	if (pki_recall(q->pool->pki, r->id, cert_priv(c)->id) == 0 && q->tries++ >= TRIES_MAX)
+		return false;
+	return pki_object_signed_by(q->pool->pki, r->id, &r->scheme, r->tbs, r->signature, c);
+}
 
 static bool
 covers(const struct cert *c, int64_t t)
@@ -65,22 +77,21 @@ crl_rank(const struct question *q, const struct rev_priv *r, const struct cert *
 }
 
 static void
-try_crl_signer(const struct question *q, const struct rev_priv *r, const struct cert *c, const struct cert **best, unsigned *rank)
+try_crl_signer(struct question *q, const struct rev_priv *r, const struct cert *c, const struct cert **best, unsigned *rank)
 {
 	unsigned one;
 
 	if (c == NULL || cert_priv(c)->subject_hash != r->issuer_hash || !pki_name_eq(c->subject, r->r.issuer))
 		return;
 	one = crl_rank(q, r, c);
-	if (better(c, one, *best, *rank) &&
-	    pki_object_signed_by(q->pool->pki, r->id, &r->scheme, r->tbs, r->signature, c)) {
+	if (better(c, one, *best, *rank) && verifies(q, r, c)) {
 		*best = c;
 		*rank = one;
 	}
 }
 
 static void
-find_crl_signer(const struct question *q, const struct rev_priv *r, struct rev_answer *a)
+find_crl_signer(struct question *q, const struct rev_priv *r, struct rev_answer *a)
 {
 	const struct cert *best = NULL;
 	unsigned rank = 0;
@@ -97,21 +108,6 @@ find_crl_signer(const struct question *q, const struct rev_priv *r, struct rev_a
 }
 
 /* ---- CRL scope ---- */
-
-bool
-general_name_in(const struct ber *name, struct slice list)
-{
-	struct cur c = cur_from(list);
-	struct ber one;
-
-	while (!cur_at_end(&c) && ber_next(&c, &one)) {
-		if (one.tag != name->tag)
-			continue;
-		if (slice_eq(one.body, name->body) || (one.tag == BER_CTXC(4) && pki_name_eq(one.body, name->body)))
-			return true;
-	}
-	return false;
-}
 
 static bool
 general_names_meet(struct slice a, struct slice b)
@@ -420,12 +416,11 @@ ocsp_rank(const struct question *q, const struct rev_priv *r, const struct cert 
 
 static void
 try_responder(
-    const struct question *q, const struct rev_priv *r, const struct cert *c, const struct cert **best, unsigned *rank)
+    struct question *q, const struct rev_priv *r, const struct cert *c, const struct cert **best, unsigned *rank)
 {
 	unsigned one;
 
-	if (c == NULL || !is_responder(r, c) ||
-	    !pki_object_signed_by(q->pool->pki, r->id, &r->scheme, r->tbs, r->signature, c))
+	if (c == NULL || !is_responder(r, c) || !verifies(q, r, c))
 		return;
 	one = ocsp_rank(q, r, c);
 	if (better(c, one, *best, *rank)) {
@@ -449,7 +444,7 @@ signed_by_other_key_of(const struct question *q, const struct cert *c)
 }
 
 static void
-find_responder(const struct question *q, const struct rev_priv *r, struct rev_answer *a)
+find_responder(struct question *q, const struct rev_priv *r, struct rev_answer *a)
 {
 	const struct cert *best = NULL;
 	unsigned rank = 0;
@@ -463,7 +458,7 @@ find_responder(const struct question *q, const struct rev_priv *r, struct rev_an
 	a->responder_id_match = best != NULL;
 	/* A key that fits, under a certificate that the ResponderID does not name, is worth saying. */
 	for (i = 0; best == NULL && i < r->r.n_certs; i++)
-		if (pki_object_signed_by(q->pool->pki, r->id, &r->scheme, r->tbs, r->signature, r->r.certs[i]))
+		if (verifies(q, r, r->r.certs[i]))
 			best = r->r.certs[i];
 	set_signer(a, r, best, q);
 	if (best == NULL) {
@@ -552,6 +547,7 @@ ask(struct question *q, const struct revocation *r)
 	    .next_update = TIME_NONE,
 	};
 
+	q->tries = 0;
 	if (r->kind == REV_CRL ? !ask_crl(q, rev_priv(r), &a) : !ask_ocsp(q, rev_priv(r), &a))
 		return ERR_OK;
 	if (!mem_grow(&q->answers, &q->cap, q->n, sizeof(*q->answers)))
