@@ -74,6 +74,7 @@ buf_reserve(struct buf *b, size_t more)
 		return false;
 	}
 	b->p = grown;
+	b->p[b->n] = 0; /* also for a caller who then adds nothing */
 	b->cap = want;
 	return true;
 }
@@ -432,16 +433,14 @@ base64_digit(uint8_t c)
 	return c == '/' ? 63 : -1;
 }
 
-enum err_code
-base64_to(struct slice text, struct buf *out, struct err *e)
+static enum err_code
+decode_base64(struct slice text, struct buf *out, struct err *e)
 {
 	unsigned digits = 0, pads = 0;
 	uint32_t v = 0;
 	size_t i;
 	int d;
 
-	if (!buf_reserve(out, text.n / 4 * 3 + 3))
-		return buf_ok(out, e);
 	for (i = 0; i < text.n; i++) {
 		uint8_t c = text.p[i];
 
@@ -471,6 +470,22 @@ base64_to(struct slice text, struct buf *out, struct err *e)
 		out->p[out->n++] = (uint8_t)(v >> 2);
 	out->p[out->n] = 0;
 	return ERR_OK;
+}
+
+enum err_code
+base64_to(struct slice text, struct buf *out, struct err *e)
+{
+	size_t before = out->n;
+	enum err_code code;
+
+	if (!buf_reserve(out, text.n / 4 * 3 + 3))
+		return buf_ok(out, e);
+	code = decode_base64(text, out, e);
+	if (code != ERR_OK) {
+		out->n = before;
+		out->p[before] = 0;
+	}
+	return code;
 }
 
 static enum err_code

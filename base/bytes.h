@@ -96,7 +96,7 @@ bool der_next(struct cur *c, struct der *out);
 void hex_of(struct slice in, char *out);
 /* False on odd length or a foreign character; out gets n/2 octets. */
 bool hex_to(const char *hex, size_t n, uint8_t *out);
-/* Strict apart from XML white space, which is skipped (xs:base64Binary). ERR_FORMAT otherwise. Appends to out. */
+/* Strict apart from XML white space, which is skipped (xs:base64Binary). ERR_FORMAT otherwise. Appends to out, which stays as it was on failure. */
 MUST_USE enum err_code base64_to(struct slice text, struct buf *out, struct err *e);
 
 /*
