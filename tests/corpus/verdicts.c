@@ -110,7 +110,7 @@ difference(struct corpus *c, const struct table *t, size_t row, const struct rep
 }
 
 static void
-compare_aside(const struct table *t, size_t row, const struct report_signature *s, struct score *k)
+compare_aside(struct corpus *c, const struct table *t, size_t row, const struct report_signature *s, struct score *k)
 {
 	static char mine[16384], theirs[16384];
 	char best[TIME_TEXT];
@@ -122,6 +122,9 @@ compare_aside(const struct table *t, size_t row, const struct report_signature *
 	if (strcmp(theirs, "-") != 0 || strcmp(mine, "-") != 0) {
 		k->stamp_all++;
 		k->stamp_same += strcmp(mine, theirs) == 0;
+		if (strcmp(mine, theirs) != 0)
+			fprintf(c->differences, "stamps\t%s\t%s\t%s\t%s\t%s\n", cell(t, row, "row"), cell(t, row, "file"),
+			    cell(t, row, "id"), theirs, mine);
 	}
 	time_text(s->best_signature_time, best);
 	k->best_all++;
@@ -147,7 +150,7 @@ score_line(struct corpus *c, const struct table *t, size_t row, const struct rep
 	if (have != want || !same_sub)
 		difference(c, t, row, s, r);
 	if (s != NULL)
-		compare_aside(t, row, s, k);
+		compare_aside(c, t, row, s, k);
 }
 
 static bool
