@@ -471,7 +471,7 @@ values_complete(struct judge *j, struct jsig *g)
 	const struct jstamp *last = last_archive(g);
 	bool self = true;
 
-	if (g->sub.x == NULL || !chain_has_values(j, g->sub.x, &self))
+	if (g->sub.x != NULL && !chain_has_values(j, g->sub.x, &self))
 		return false;
 	for (size_t i = 0; i < g->n_stamps; i++)
 		if (&g->stamps[i] != last && g->stamps[i].sub.x != NULL && !chain_has_values(j, g->stamps[i].sub.x, &self))

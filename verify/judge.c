@@ -274,6 +274,11 @@ report_refs(struct judge *j, struct jsig *g)
 		manifest = manifest || x->kind == REF_MANIFEST;
 	}
 	r->manifest_only_data = manifest && !data;
+	if (g->lacks == NULL)
+		return;
+	/* what ought to be signed and is not named: a reference that leads nowhere */
+	r->refs[r->n_refs].found = r->refs[r->n_refs].intact = TRI_FALSE;
+	r->refs[r->n_refs++].note = text_or(j, g->lacks, "");
 }
 
 static void

@@ -97,6 +97,7 @@ struct jsig {
 	struct verdict isc;
 	struct subject sub;
 	struct verdict cv, sav; /* sav: without cryptography */
+	const char *lacks;	/* a reference that ought to be there: static text */
 	struct jstamp *stamps;
 	size_t n_stamps;
 	struct poe poe;
@@ -214,6 +215,9 @@ void judge_closure(struct judge *j, struct jsig *g);
 void stamp_closure(struct judge *j, struct jstamp *t, size_t signature, int64_t newer_than);
 bool values_complete(struct judge *j, struct jsig *g);
 void closure_release(struct closure *c);
+
+/* ---- keyvalue.c ---- */
+EVP_PKEY *key_value(const xmlNode *key_info); /* NULL: none, or not readable. The caller frees it. */
 
 /* ---- material.c ---- */
 struct material_item {

@@ -50,6 +50,24 @@ value_with(struct judge *j, struct jsig *g, const struct cert *c)
 	return t;
 }
 
+/* Without a certificate: is the value that of the bare key in KeyInfo? Nobody is named by it. */
+static enum tri
+value_with_bare_key(struct judge *j, struct jsig *g)
+{
+	struct err e = {0};
+	enum tri t = TRI_UNKNOWN;
+	EVP_PKEY *key = key_value(g->s->key_info);
+
+	if (key == NULL)
+		return TRI_UNKNOWN;
+	if (sig_check_value(j->doc, g->s, key, &t, &e) == ERR_NOMEM)
+		judge_broke(j, &e);
+	EVP_PKEY_free(key);
+	find(j, 1, FIND_WARN, "SignatureIntact", "XMLDSig 4.5.2", g->r->id, "give the certificate",
+	    "checked with a bare key that names nobody");
+	return t;
+}
+
 /* The certificate of KeyInfo whose key verifies; else the first there. */
 static const struct cert *
 by_key_info(struct judge *j, struct jsig *g)
@@ -242,7 +260,8 @@ signs_something(struct judge *j, struct jsig *g)
 	}
 	if (data)
 		return passed();
-	find(j, 1, FIND_FAIL, "ReferenceDataExistence", CV, g->r->id, NULL, "no reference to data");
+	g->lacks = "no reference to data";
+	find(j, 1, FIND_FAIL, "ReferenceDataExistence", CV, g->r->id, NULL, "%s", g->lacks);
 	return open_verdict(SUB_SIGNED_DATA_NOT_FOUND);
 }
 
@@ -255,8 +274,8 @@ signs_master(struct judge *j, struct jsig *g)
 	for (size_t i = 0; j->peer && i < g->s->n_refs; i++)
 		if (g->s->refs[i].target != NULL && g->s->refs[i].target == j->doc->sigs[g->s->parent].signature_value)
 			return passed();
-	find(j, 1, FIND_FAIL, "CounterSignatureReference", "EN 319 132-1 5.2.7.2", g->r->id, NULL,
-	    "no reference to the SignatureValue that it countersigns");
+	g->lacks = "no reference to the SignatureValue that it countersigns";
+	find(j, 1, FIND_FAIL, "CounterSignatureReference", "EN 319 132-1 5.2.7.2", g->r->id, NULL, "%s", g->lacks);
 	return failed(SUB_HASH_FAILURE);
 }
 
@@ -280,7 +299,7 @@ judge_cv(struct judge *j, struct jsig *g)
 {
 	struct verdict v = refs_verdict(j, g);
 
-	g->r->value_intact = g->cert == NULL ? TRI_UNKNOWN : value_with(j, g, g->cert);
+	g->r->value_intact = g->cert == NULL ? value_with_bare_key(j, g) : value_with(j, g, g->cert);
 	find(j, 1, g->r->value_intact == TRI_TRUE ? FIND_OK : g->r->value_intact == TRI_FALSE ? FIND_FAIL : FIND_NOT_CHECKED,
 	    "SignatureIntact", CV, g->r->id, NULL, "%s",
 	    g->r->value_intact == TRI_TRUE ? "SignatureValue is right" :

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A bare key in KeyInfo (XMLDSig 4.5.2). It names nobody and no verdict rests
+ * on it: it only tells whether a SignatureValue without a certificate is intact.
+ */
+#include "verify/judge.h"
+
+#include <openssl/core_names.h>
+#include <openssl/param_build.h>
+#include <string.h>
+
+static void
+bld_auto(OSSL_PARAM_BLD **b)
+{
+	OSSL_PARAM_BLD_free(*b);
+}
+
+static void
+params_auto(OSSL_PARAM **p)
+{
+	OSSL_PARAM_free(*p);
+}
+
+static void
+bn_auto(BIGNUM **n)
+{
+	BN_free(*n);
+}
+
+static void
+key_ctx_auto(EVP_PKEY_CTX **c)
+{
+	EVP_PKEY_CTX_free(*c);
+}
+
+static EVP_PKEY *
+from_params(const char *type, OSSL_PARAM_BLD *b)
+{
+	AUTO(params) OSSL_PARAM *p = OSSL_PARAM_BLD_to_param(b);
+	AUTO(key_ctx) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
+	EVP_PKEY *key = NULL;
+
+	if (p == NULL || ctx == NULL || EVP_PKEY_fromdata_init(ctx) != 1 || EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_PUBLIC_KEY, p) != 1)
+		return NULL;
+	return key;
+}
+
+static BIGNUM *
+number(const xmlNode *parent, const char *name)
+{
+	AUTO(buf) struct buf b = {.max_bytes = 4096};
+	const xmlNode *n = xml_first(parent, NS_DS, name);
+
+	if (n == NULL || xml_base64(n, &b, NULL) != ERR_OK || b.n == 0)
+		return NULL;
+	return BN_bin2bn(b.p, (int)b.n, NULL);
+}
+
+static EVP_PKEY *
+rsa(const xmlNode *v)
+{
+	AUTO(bn) BIGNUM *n = number(v, "Modulus");
+	AUTO(bn) BIGNUM *e = number(v, "Exponent");
+	AUTO(bld) OSSL_PARAM_BLD *b = OSSL_PARAM_BLD_new();
+
+	if (n == NULL || e == NULL || b == NULL || OSSL_PARAM_BLD_push_BN(b, OSSL_PKEY_PARAM_RSA_N, n) != 1 ||
+	    OSSL_PARAM_BLD_push_BN(b, OSSL_PKEY_PARAM_RSA_E, e) != 1)
+		return NULL;
+	return from_params("RSA", b);
+}
+
+static EVP_PKEY *
+dsa(const xmlNode *v)
+{
+	AUTO(bn) BIGNUM *p = number(v, "P");
+	AUTO(bn) BIGNUM *q = number(v, "Q");
+	AUTO(bn) BIGNUM *g = number(v, "G");
+	AUTO(bn) BIGNUM *y = number(v, "Y");
+	AUTO(bld) OSSL_PARAM_BLD *b = OSSL_PARAM_BLD_new();
+
+	if (p == NULL || q == NULL || g == NULL || y == NULL || b == NULL ||
+	    OSSL_PARAM_BLD_push_BN(b, OSSL_PKEY_PARAM_FFC_P, p) != 1 ||
+	    OSSL_PARAM_BLD_push_BN(b, OSSL_PKEY_PARAM_FFC_Q, q) != 1 ||
+	    OSSL_PARAM_BLD_push_BN(b, OSSL_PKEY_PARAM_FFC_G, g) != 1 ||
+	    OSSL_PARAM_BLD_push_BN(b, OSSL_PKEY_PARAM_PUB_KEY, y) != 1)
+		return NULL;
+	return from_params("DSA", b);
+}
+
+#define NS_DS11 "http://www.w3.org/2009/xmldsig11#"
+
+static EVP_PKEY *
+ec(const xmlNode *v)
+{
+	const char *curve = xml_attr(xml_first(v, NS_DS11, "NamedCurve"), "URI");
+	const xmlNode *point = xml_first(v, NS_DS11, "PublicKey");
+	AUTO(buf) struct buf q = {.max_bytes = 1024};
+	AUTO(bld) OSSL_PARAM_BLD *b = OSSL_PARAM_BLD_new();
+	int nid;
+
+	if (curve == NULL || strncmp(curve, "urn:oid:", 8) != 0 || point == NULL || xml_base64(point, &q, NULL) != ERR_OK || b == NULL)
+		return NULL;
+	nid = OBJ_txt2nid(curve + 8);
+	if (nid == NID_undef || OSSL_PARAM_BLD_push_utf8_string(b, OSSL_PKEY_PARAM_GROUP_NAME, OBJ_nid2sn(nid), 0) != 1 ||
+	    OSSL_PARAM_BLD_push_octet_string(b, OSSL_PKEY_PARAM_PUB_KEY, q.p, q.n) != 1)
+		return NULL;
+	return from_params("EC", b);
+}
+
+EVP_PKEY *
+key_value(const xmlNode *key_info)
+{
+	const xmlNode *box = xml_first(key_info, NS_DS, "KeyValue"), *v;
+
+	if ((v = xml_first(box, NS_DS, "RSAKeyValue")) != NULL)
+		return rsa(v);
+	if ((v = xml_first(box, NS_DS, "DSAKeyValue")) != NULL)
+		return dsa(v);
+	if ((v = xml_first(box, NS_DS11, "ECKeyValue")) != NULL)
+		return ec(v);
+	return NULL;
+}
