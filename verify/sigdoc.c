@@ -207,8 +207,11 @@ struct walk {
 	size_t cap;
 };
 
-/* The signature that n stands in, and whether n is its counter-signature: child of a CounterSignature property. */
-static void
+/*
+ * The signature that n stands in, and whether n is its counter-signature: child of a CounterSignature property.
+ * False for one whose master is not here: a fragment of another file's properties signs nothing of this one.
+ */
+static bool
 place_signature(struct sigdoc *d, struct xsig *s)
 {
 	const xmlNode *up;
@@ -226,6 +229,7 @@ place_signature(struct sigdoc *d, struct xsig *s)
 			s->parent = (long)i;
 		s->nested = !counter || d->sigs[i].nested;
 	}
+	return !counter || s->parent >= 0;
 }
 
 static enum err_code
@@ -244,8 +248,8 @@ add_signature(struct walk *w, xmlNode *node, struct err *e)
 	s->index = d->n_sigs;
 	s->pss_salt = -1;
 	s->signing_time = TIME_NONE;
-	place_signature(d, s);
-	d->n_sigs++;
+	if (place_signature(d, s))
+		d->n_sigs++;
 	return ERR_OK;
 }
 
