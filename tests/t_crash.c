@@ -187,7 +187,7 @@ struct op {
 	struct slice data;
 };
 struct record {
-	struct buf raw, names;
+	struct buf raw;
 	struct op *v;
 	size_t n, cap;
 };
@@ -195,6 +195,12 @@ struct record {
 static void
 record_auto(struct record *r)
 {
+	size_t i;
+
+	for (i = 0; i < r->n; i++) {
+		free((void *)(uintptr_t)r->v[i].path);
+		free((void *)(uintptr_t)r->v[i].path2);
+	}
 	buf_release(&r->raw);
 	free(r->v);
 }
@@ -221,7 +227,7 @@ record_read(struct record *r, const char *path)
 		struct op o = {.op = (char)host32(h)};
 
 		memcpy(&o.off, h + 16, 8);
-		o.path = mem_dup(h + 24, a); /* kept to the end of the program */
+		o.path = mem_dup(h + 24, a);
 		o.path2 = mem_dup(h + 24 + a, b);
 		o.data = slice_of(h + 24 + a + b, n);
 		assert_true(mem_grow(&r->v, &r->cap, r->n, sizeof(*r->v)));
