@@ -105,23 +105,52 @@ selects_props(struct sigdoc *d, struct xsig *s, const struct xref *x, bool *out,
 	return ERR_OK;
 }
 
-/* A counter-signature's reference to the SignatureValue of its master, by C14N alone (EN 319 132-1 5.2.7.2). */
-static void
-find_master_ref(struct sigdoc *d, struct xsig *s)
+/* Do the transforms of x leave all of the element, canonicalised? C14N alone does; others are tried. */
+static enum err_code
+leaves_whole(struct sigdoc *d, struct xsig *s, const struct xref *x, bool *out, struct err *e)
 {
-	const xmlNode *master = s->parent >= 0 ? d->sigs[s->parent].signature_value : NULL, *t;
-	struct c14n how;
+	const xmlNode *t = xml_first(xml_first(x->node, NS_DS, "Transforms"), NS_DS, "Transform");
+	struct run r = {.d = d, .s = s};
+	AUTO(buf) struct buf have = {0};
+	AUTO(buf) struct buf want = {0};
+	struct sink to_have = sink_buf(&have), to_want = sink_buf(&want);
+	struct c14n how = {0}, next = {0};
+	bool only_c14n = true;
+
+	for (; t != NULL; t = xml_next(t, NS_DS, "Transform")) {
+		only_c14n = only_c14n && c14n_of(t, &next);
+		how = next;
+	}
+	*out = only_c14n;
+	if (only_c14n)
+		return ERR_OK;
+	if (ref_write(&r, x, &how, &to_have, e) != ERR_OK || buf_ok(&have, e) != ERR_OK)
+		return err_wrap(e, "counter-signature");
+	if (r.fault != REF_FINE)
+		return ERR_OK;
+	if (node_write(d, x->target, &how, &to_want, e) != ERR_OK || buf_ok(&want, e) != ERR_OK)
+		return err_wrap(e, "counter-signature");
+	*out = slice_eq(buf_slice(&have), buf_slice(&want));
+	return ERR_OK;
+}
+
+/* A counter-signature's reference to the whole SignatureValue of its master (EN 319 132-1 5.2.7.2). */
+static enum err_code
+find_master_ref(struct sigdoc *d, struct xsig *s, struct err *e)
+{
+	const xmlNode *master = s->parent >= 0 ? d->sigs[s->parent].signature_value : NULL;
 	size_t i;
+	bool whole;
 
 	for (i = 0; master != NULL && i < s->n_refs && s->master_ref == NULL; i++) {
 		if (s->refs[i].target != master)
 			continue;
-		for (t = xml_first(xml_first(s->refs[i].node, NS_DS, "Transforms"), NS_DS, "Transform"); t != NULL && c14n_of(t, &how);
-		     t = xml_next(t, NS_DS, "Transform"))
-			;
-		if (t == NULL)
+		if (leaves_whole(d, s, &s->refs[i], &whole, e) != ERR_OK)
+			return err_wrap(e, "reference %zu", i + 1);
+		if (whole)
 			s->master_ref = &s->refs[i];
 	}
+	return ERR_OK;
 }
 
 /* The one reference that counts: Type right, and it leads to the SignedProperties of this very signature (xades.md 1.4). */
@@ -525,8 +554,7 @@ xades_read(struct sigdoc *d, struct xsig *s, struct err *e)
 	const char *ns;
 
 	find_container(s);
-	find_master_ref(d, s);
-	if (find_props_ref(d, s, e) != ERR_OK)
+	if (find_master_ref(d, s, e) != ERR_OK || find_props_ref(d, s, e) != ERR_OK)
 		return err_wrap(e, "SignedInfo");
 	if (key_info_read(&g, e) != ERR_OK)
 		return err_wrap(e, "KeyInfo");

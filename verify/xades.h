@@ -148,7 +148,7 @@ struct xsig {
 	size_t n_embedded;
 	struct xref_object *ref_objects;
 	size_t n_ref_objects;
-	const struct xref *master_ref; /* counter-signature: the reference to its master's SignatureValue by C14N alone; NULL = none */
+	const struct xref *master_ref; /* counter-signature: the reference to the whole SignatureValue of its master; NULL = none */
 	struct xstamp *stamps; /* document order, content stamps first */
 	size_t n_stamps;
 	/* What level detection counts (xades.md 6). */

@@ -213,6 +213,13 @@ false_claim(const struct xsig *s, const struct xref *x)
 	return NULL;
 }
 
+/* A counter-signature's reference that says it signs the master's value and does not (EN 319 132-1 5.2.7.2). */
+static bool
+misses_master(const struct run *r, const struct xref *x)
+{
+	return x->kind == REF_COUNTERSIGNED && r->s->parent >= 0 && x->target != r->d->sigs[r->s->parent].signature_value;
+}
+
 static enum err_code
 check_local(struct run *r, struct xref *x, struct err *e)
 {
@@ -228,6 +235,11 @@ check_local(struct run *r, struct xref *x, struct err *e)
 		return ERR_OK;
 	}
 	x->found = TRI_TRUE;
+	if (misses_master(r, x)) {
+		x->intact = TRI_FALSE;
+		x->note = arena_dup(&state_of(r->d)->arena, "it claims the countersigned SignatureValue, but leads to something else");
+		return ERR_OK;
+	}
 	if (digest_data(r, x, &io, &got, e) != ERR_OK)
 		return err_wrap(e, "reference");
 	if (r->fault == REF_FINE)
@@ -327,12 +339,14 @@ check_list(struct sigdoc *d, struct xsig *s, struct xref *v, size_t n, struct er
 		struct xref *x = &v[i];
 
 		x->found = x->intact = TRI_UNKNOWN;
+		x->note = NULL;
 		x->file = NULL;
 		x->name_differs = x->by_digest_only = false;
 		if ((uri_is_local(x->uri) ? check_local(&r, x, e) : check_external(&r, x, externals, e)) != ERR_OK)
 			return err_wrap(e, "reference %zu", i + 1);
 		x->fault = r.fault;
-		x->note = r.fault != REF_FINE ? arena_dup(&state_of(d)->arena, r.note) : NULL;
+		if (r.fault != REF_FINE)
+			x->note = arena_dup(&state_of(d)->arena, r.note);
 		if (x->name_differs)
 			x->note = arena_printf(&state_of(d)->arena, "the file is named \"%.100s\", the reference \"%.100s\"",
 			    x->file->name != NULL ? x->file->name : "", x->uri != NULL ? x->uri : "");
