@@ -51,6 +51,7 @@ struct archive {
 	json_t *alarms; /* of this run */
 	json_t *news;	/* records whose state changed, for done/X.status.json */
 	struct fetch_cache *cache; /* answers of this process's life */
+	bool crl_first;		   /* the profile under way wants CRLs before OCSP */
 	struct pile *tsa_issuers;  /* CA certificates above the TSAs, by AIA */
 };
 
@@ -123,11 +124,11 @@ struct stamp_got {
 void stamp_got_auto(struct stamp_got *s);
 /*
  * Ask the TSAs of the profile in order (skipping those whose circuit is open or whose budget is used up) until one
- * gives a token that passes. not_before: genTime of what it follows. avoid: digest (hex) of a TSA certificate not to
- * be used, or NULL. A failure outside is ERR_OK with got == false.
+ * gives a token that passes. not_before: genTime of what it follows. avoid: names of TSAs
+ * not to be asked (a quorum wants different ones), or NULL. A failure outside is ERR_OK with got == false.
  */
 MUST_USE enum err_code stamp_get(struct archive *a, const struct conf_profile *profile, const struct digest *imprint,
-    int64_t not_before_utc, struct stamp_got *out, struct err *e);
+    int64_t not_before_utc, const json_t *avoid, struct stamp_got *out, struct err *e);
 
 /* ---- material.c ---- */
 

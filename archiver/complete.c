@@ -415,10 +415,45 @@ arrow_archive(struct walk *w, struct err *e)
 	json_object_del(w->s, "trying_since");
 	if (stop)
 		return sig_go(w->s, "kept", TIME_MAX, "the profile's target level", e);
-	if (json_set(w->s, "newest", json_incref(json_object_get(got.token, "gen_time")), e) != ERR_OK ||
-	    json_set(w->s, "newest_tsa", json_incref(json_object_get(got.token, "tsa_sha256")), e) != ERR_OK)
+	return walk_archived(w, got.token, true, e);
+}
+
+/*
+ * A new archive stamp is the newest of its chain. first: of a round; a quorum wants the others of the round at once,
+ * each by another TSA and covering the one before (design 9: successive stamps, one chain).
+ */
+enum err_code
+walk_archived(struct walk *w, const json_t *token, bool first, struct err *e)
+{
+	json_t *round = first ? json_array() : json_incref(json_object_get(w->s, "quorum"));
+	int64_t time = sig_time(token, "gen_time");
+	bool more;
+
+	if (json_push(round, json_incref(json_object_get(token, "tsa")), e) != ERR_OK || json_set(w->s, "quorum", round, e) != ERR_OK ||
+	    json_set(w->s, "newest", json_time(time), e) != ERR_OK ||
+	    json_set(w->s, "newest_tsa", json_incref(json_object_get(token, "tsa_sha256")), e) != ERR_OK)
 		return err_wrap(e, "archive");
-	return sig_go(w->s, "archived", sig_time(got.token, "gen_time") + DAY, "the newest stamp's own material comes next", e);
+	more = json_array_size(round) < w->profile->quorum;
+	return sig_go(w->s, "archived", more ? archive_now(w->a) : time + DAY,
+	    more ? "the quorum's next archive time-stamp" : "the newest stamp's own material comes next", e);
+}
+
+enum err_code
+arrow_quorum(struct walk *w, struct err *e)
+{
+	AUTO(stamp_got) struct stamp_got got = {0};
+	AUTO(json) json_t *add = json_array();
+
+	w->avoid = json_object_get(w->s, "quorum");
+	if (walk_stamp(w, add, "A", NULL, sig_time(w->s, "newest"), &got, e) != ERR_OK)
+		return err_wrap(e, "quorum");
+	if (!got.got)
+		return walk_later(w, got.retry_utc, got.why, e);
+	if (add_do(add, "A", "token", json_incref(json_object_get(got.token, "token")), e) != ERR_OK ||
+	    walk_insert(w, add, NULL, e) != ERR_OK || walk_token(w, "A", got.token, e) != ERR_OK ||
+	    tsa_covered(w->a, w->b, sig_str(w->s, "newest_tsa"), e) != ERR_OK)
+		return err_wrap(e, "quorum");
+	return walk_archived(w, got.token, false, e);
 }
 
 /* ---- archived -> closed: what is given out proves alone, with anchors only ---- */

@@ -230,12 +230,22 @@ serve_want(struct asking *q, struct err *e)
 	const json_t *request = NULL;
 	size_t i;
 
+	bool crl, first;
+	int pass;
+
 	q->fresh = false;
-	json_array_foreach (json_object_get(q->want, "requests"), i, request) {
-		if (ask_url(q, request, e) != ERR_OK)
-			return err_wrap(e, "want");
-		if (q->fresh || archive_stopping(q->a))
-			break;
+	/* OCSP before CRLs, or the other way round where the profile says so. */
+	for (pass = 0; pass < 2; pass++) {
+		json_array_foreach (json_object_get(q->want, "requests"), i, request) {
+			crl = strcmp(json_string_value(json_object_get(request, "type")) != NULL ? json_string_value(json_object_get(request, "type")) : "", "crl") == 0;
+			first = crl == q->a->crl_first;
+			if (first != (pass == 0))
+				continue;
+			if (ask_url(q, request, e) != ERR_OK)
+				return err_wrap(e, "want");
+			if (q->fresh || archive_stopping(q->a))
+				return ERR_OK;
+		}
 	}
 	return ERR_OK;
 }

@@ -69,14 +69,12 @@ renew(struct walk *w, bool late, bool *renewed, char why[300], struct err *e)
 	}
 	if (add_do(add, "A", "token", json_incref(json_object_get(got.token, "token")), e) != ERR_OK ||
 	    walk_insert(w, add, pile, e) != ERR_OK || tsa_covered(w->a, w->b, sig_str(w->s, "newest_tsa"), e) != ERR_OK ||
-	    walk_token(w, "A", got.token, e) != ERR_OK ||
-	    json_set(w->s, "newest", json_incref(json_object_get(got.token, "gen_time")), e) != ERR_OK ||
-	    json_set(w->s, "newest_tsa", json_incref(json_object_get(got.token, "tsa_sha256")), e) != ERR_OK)
+	    walk_token(w, "A", got.token, e) != ERR_OK)
 		return err_wrap(e, "renewal");
 	if (late && json_set(json_array_get(evidence, json_array_size(evidence) - 1), "late", json_true(), e) != ERR_OK)
 		return err_wrap(e, "renewal");
 	*renewed = true;
-	return sig_go(w->s, "archived", sig_time(got.token, "gen_time") + INT64_C(86400), "the newest stamp's own material comes next", e);
+	return walk_archived(w, got.token, true, e);
 }
 
 enum err_code

@@ -119,9 +119,21 @@ ask(struct archive *a, const struct conf_tsa *tsa, const struct digest *imprint,
 	return json_set(out->token, "tsa", json_text(tsa->name), e);
 }
 
+static bool
+avoided(const json_t *avoid, const char *name)
+{
+	const json_t *n = NULL;
+	size_t i;
+
+	json_array_foreach (avoid, i, n)
+		if (strcmp(json_string_value(n), name) == 0)
+			return true;
+	return false;
+}
+
 enum err_code
 stamp_get(struct archive *a, const struct conf_profile *profile, const struct digest *imprint, int64_t not_before_utc,
-    struct stamp_got *out, struct err *e)
+    const json_t *avoid, struct stamp_got *out, struct err *e)
 {
 	enum err_code r;
 	size_t i;
@@ -131,7 +143,7 @@ stamp_get(struct archive *a, const struct conf_profile *profile, const struct di
 	for (i = 0; i < profile->tsa.n && !out->got; i++) {
 		const struct conf_tsa *tsa = config_tsa(a->cfg, profile->tsa.v[i]);
 
-		if (tsa == NULL || !service_open(a, tsa->name, &out->retry_utc))
+		if (tsa == NULL || avoided(avoid, tsa->name) || !service_open(a, tsa->name, &out->retry_utc))
 			continue;
 		if (!service_budget(a, tsa->name, tsa->budget_per_day)) {
 			snprintf(out->why, sizeof(out->why), "TSA %s: today's budget is used up", tsa->name);

@@ -123,8 +123,13 @@ signatures_of(struct archive *a, const struct conf_profile *profile, size_t file
 	json_array_foreach (json_object_get(judge, "signatures"), i, flow) {
 		AUTO(json) json_t *s = json_object();
 		const json_t *parent = json_object_get(json_array_get(reported, i), "parent");
-		const char *path = sig_str(flow, "path"), *target = target_of(profile, path, json_is_integer(parent));
-		bool work = target != NULL;
+		const char *path = sig_str(flow, "path"), *target = NULL;
+		bool work;
+
+		if (strcmp(path, "stamp") == 0 && !profile->t_without_anchor)
+			path = "none";
+		target = target_of(profile, path, json_is_integer(parent));
+		work = target != NULL;
 
 		if (json_set(s, "file", json_integer((json_int_t)file), e) != ERR_OK ||
 		    json_set(s, "index", json_integer((json_int_t)i), e) != ERR_OK ||
@@ -180,7 +185,7 @@ walk_stamp(struct walk *w, const json_t *add, const char *kind, struct pile *pil
 		return err_wrap(e, "imprint of %s", kind);
 	if (!digest_parse(text, &imprint))
 		return err_set(e, ERR_BUG, "imprint \"%.40s\"", text);
-	return stamp_get(w->a, w->profile, &imprint, not_before, out, e);
+	return stamp_get(w->a, w->profile, &imprint, not_before, w->avoid, out, e);
 }
 
 /* Insert what add says for good: a version of its own; the verdict is that of the new file. */
@@ -314,7 +319,7 @@ sig_step(struct walk *w, struct err *e)
 	if (sig_is(w->s, "state", "completing"))
 		return arrow_archive(w, e);
 	if (sig_is(w->s, "state", "archived"))
-		return arrow_close(w, e);
+		return json_array_size(json_object_get(w->s, "quorum")) < w->profile->quorum ? arrow_quorum(w, e) : arrow_close(w, e);
 	return sig_go(w->s, sig_str(w->s, "state"), TIME_MAX, sig_str(w->s, "reason"), e);
 }
 
@@ -374,6 +379,7 @@ walk_open(struct archive *a, struct batch *b, json_t *m, size_t number, struct w
 	w->profile = config_profile(a->cfg, profile);
 	if (w->profile == NULL)
 		return err_set(e, ERR_USAGE, "record %s: its profile \"%s\" is not in the configuration any more", manifest_record(m), profile);
+	a->crl_first = w->profile->revocation == REVOCATION_CRL;
 	if (record_doc_open(a, m, w->file, -1, &w->doc, e) != ERR_OK)
 		return err_wrap(e, "record %s", manifest_record(m));
 	return ERR_OK;

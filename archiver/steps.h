@@ -13,6 +13,7 @@ struct walk {
 	size_t number, file, index; /* of the signature in the record; its file; its index in that file */
 	const struct conf_profile *profile;
 	struct record_doc doc; /* newest version */
+	const json_t *avoid;   /* names of TSAs not to be asked now */
 };
 MUST_USE enum err_code walk_open(struct archive *a, struct batch *b, json_t *m, size_t number, struct walk *w, struct err *e);
 void walk_auto(struct walk *w);
@@ -22,6 +23,8 @@ MUST_USE enum err_code walk_stamp(struct walk *w, const json_t *add, const char 
     struct stamp_got *out, struct err *e);
 MUST_USE enum err_code walk_insert(struct walk *w, const json_t *add, struct pile *pile, struct err *e);
 MUST_USE enum err_code walk_token(struct walk *w, const char *kind, const json_t *token, struct err *e);
+/* An archive stamp stands: state, quorum round, what comes next. */
+MUST_USE enum err_code walk_archived(struct walk *w, const json_t *token, bool first, struct err *e);
 MUST_USE enum err_code walk_later(struct walk *w, int64_t retry, const char *why, struct err *e);
 /* { "do": what, key: value }; value is stolen. */
 MUST_USE enum err_code add_do(json_t *add, const char *what, const char *key, json_t *value, struct err *e);
@@ -36,6 +39,7 @@ MUST_USE enum err_code sig_step(struct walk *w, struct err *e);
 /* complete.c */
 MUST_USE enum err_code arrow_complete(struct walk *w, struct err *e); /* waiting, quarantined -> completing */
 MUST_USE enum err_code arrow_archive(struct walk *w, struct err *e);  /* completing -> archived */
+MUST_USE enum err_code arrow_quorum(struct walk *w, struct err *e);   /* one more archive stamp, by a TSA not asked yet */
 MUST_USE enum err_code arrow_close(struct walk *w, struct err *e);    /* archived -> closed */
 
 #endif
