@@ -471,6 +471,7 @@ ocsp_rows(void **state)
 	    {"newer good, older revoked", {.status = V_OCSP_CERTSTATUS_REVOKED, .reason = -1, .revoked_at = NOW - DAY, .older_good = NOW + 30}, REV_GOOD, TIME_NONE, -1, NULL},
 	    {"critical unknown", {.status = V_OCSP_CERTSTATUS_GOOD, .reason = -1, .ext = "1.3.6.1.4.1.99999.1=critical,DER:0500"}, REV_NONE, TIME_NONE, -1, "critical"},
 	    {"critical unknown in the single", {.status = V_OCSP_CERTSTATUS_GOOD, .reason = -1, .single_ext = "1.3.6.1.4.1.99999.1=critical,DER:0500"}, REV_NONE, TIME_NONE, -1, "critical"},
+	    {"critical nonce in the single", {.status = V_OCSP_CERTSTATUS_GOOD, .reason = -1, .single_ext = "1.3.6.1.5.5.7.48.1.2=critical,DER:0102"}, REV_GOOD, TIME_NONE, -1, NULL},
 	    {"CertHash of another", {.status = V_OCSP_CERTSTATUS_GOOD, .reason = -1, .single_ext = "1.3.36.8.3.13=DER:300d300906052b0e03021a0500040000"}, REV_NONE, TIME_NONE, -1, "CertHash"},
 	    {"SHA-1", {.status = V_OCSP_CERTSTATUS_GOOD, .reason = -1, .digest = "SHA1"}, REV_GOOD, TIME_NONE, -1, NULL},
 	};

@@ -316,7 +316,8 @@ single_extension(void *ctx, const struct extension *x)
 			f->a->archive_cutoff = ber_time(v.tag, v.body, NULL, NULL);
 	} else if (strcmp(x->oid, "1.3.36.8.3.13") == 0) {
 		read_cert_hash(f, x->value);
-	} else if (x->critical && strcmp(x->oid, "1.3.6.1.5.5.7.48.1.3") != 0) {
+	} else if (x->critical && strcmp(x->oid, "1.3.6.1.5.5.7.48.1.3") != 0 && strcmp(x->oid, "1.3.6.1.5.5.7.48.1.2") != 0) {
+		/* crlRef changes nothing; a nonce is met here, critical too, instead of in the response's extensions */
 		f->unknown_critical = true;
 	}
 	return true;
