@@ -22,6 +22,8 @@
 #define START_MS 60000
 #define HARD_FRAME ((size_t)1 << 30)
 #define SOCK_FD 3
+/* A buffer that grew beyond it is given back after the request: one large answer must not stay in memory for years. */
+#define KEEP_BYTES ((size_t)1 << 20)
 
 struct worker {
 	struct worker_spec spec; /* limits filled in */
@@ -130,15 +132,24 @@ set_cpu_timer(unsigned seconds)
 	setitimer(ITIMER_PROF, &t, NULL);
 }
 
+static void
+shrink(struct buf *b)
+{
+	if (b->cap > KEEP_BYTES)
+		buf_release(b);
+}
+
 /* False when the child should end. */
 static bool
 serve_one(const struct worker_spec *spec, struct frame *in, struct buf *reply)
 {
 	struct err err = {0}, ignored = {0};
 	enum err_code code;
+	uint32_t type;
 
 	if (frame_recv(SOCK_FD, spec->limits.frame_bytes, true, NO_DEADLINE, in, &err) != ERR_OK)
 		return false;
+	type = in->type;
 	buf_clear(reply);
 	reply->max_bytes = spec->limits.frame_bytes;
 	set_cpu_timer(spec->limits.cpu_s);
@@ -146,12 +157,14 @@ serve_one(const struct worker_spec *spec, struct frame *in, struct buf *reply)
 	if (code == ERR_OK)
 		code = buf_ok(reply, &err);
 	set_cpu_timer(0);
+	frame_clear(in);
+	shrink(&in->body);
 	if (code != ERR_OK) {
 		err.code = code;
 		return tell_error(&err, &ignored) == ERR_OK && code != ERR_NOMEM && code != ERR_BUG;
 	}
-	code = frame_send(SOCK_FD, in->type, buf_slice(reply), NULL, 0, NO_DEADLINE, &err);
-	frame_clear(in);
+	code = frame_send(SOCK_FD, type, buf_slice(reply), NULL, 0, NO_DEADLINE, &err);
+	shrink(reply);
 	return code == ERR_OK;
 }
 
@@ -454,6 +467,7 @@ worker_recv(struct worker *w, struct buf *reply, struct err *e)
 	}
 	buf_clear(reply);
 	buf_addslice(reply, buf_slice(&w->in.body));
+	shrink(&w->in.body);
 	return buf_ok(reply, e);
 }
 

@@ -244,7 +244,7 @@ only_its_descriptors(void **state)
 	for (int i = 0; i < 3; i++) {
 		OK(worker_call(w, LIST_FDS, slice_str(""), NULL, 0, 10000, &reply, &e));
 		assert_string_equal(buf_str(&reply), "0 1 2 3 ");
-		/* Passed ones are closed after each request, also one that fails. */
+		/* Passed ones are closed after each request, also after one that fails. */
 		OK(worker_call(w, ECHO, slice_str(""), &other, 1, 10000, &reply, &e));
 		FAILS(ERR_BUSY, worker_call(w, FAIL, slice_str("11"), &other, 1, 10000, &reply, &e));
 	}
