@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "base/xml.h"
+#include "base/xml_int.h"
 
 #include <libxml/SAX2.h>
 #include <libxml/parser.h>
@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #define HARD_BYTES ((size_t)1 << 30)
 #define HARD_DEPTH 1024
@@ -27,206 +26,6 @@ struct guard {
 	bool in_text; /* the last event was text too: libxml2 hands a long one over in pieces */
 	struct err err;
 };
-
-/* --- octets before the parser ------------------------------------------- */
-
-enum bom { BOM_NONE, BOM_UTF8, BOM_UTF16LE, BOM_UTF16BE };
-
-static enum bom
-bom_of(struct slice raw)
-{
-	if (raw.n >= 3 && memcmp(raw.p, "\xef\xbb\xbf", 3) == 0)
-		return BOM_UTF8;
-	if (raw.n >= 2 && memcmp(raw.p, "\xff\xfe", 2) == 0)
-		return BOM_UTF16LE;
-	if (raw.n >= 2 && memcmp(raw.p, "\xfe\xff", 2) == 0)
-		return BOM_UTF16BE;
-	return BOM_NONE;
-}
-
-/* Characters below U+0100 read through one function in all encodings; others give 0xff. */
-struct units {
-	struct slice raw;
-	size_t n;    /* how many units */
-	size_t base; /* octets of the byte order mark */
-	int width;   /* octets a unit */
-	int low, high;
-};
-
-static struct units
-units_of(struct slice raw)
-{
-	enum bom bom = bom_of(raw);
-	struct units u = {.raw = raw, .width = 1};
-
-	u.base = bom == BOM_NONE ? 0 : bom == BOM_UTF8 ? 3 : 2;
-	if (bom == BOM_UTF16LE || bom == BOM_UTF16BE) {
-		u.width = 2;
-		u.low = bom == BOM_UTF16BE;
-		u.high = !u.low;
-	}
-	u.n = (raw.n - u.base) / (size_t)u.width;
-	return u;
-}
-
-static inline unsigned char
-unit(const struct units *u, size_t i)
-{
-	const uint8_t *p = u->raw.p + u->base + i * (size_t)u->width;
-
-	if (u->width == 1)
-		return *p;
-	return p[u->high] == 0 ? p[u->low] : 0xff;
-}
-
-static bool
-unit_is(const struct units *u, size_t at, const char *s)
-{
-	size_t n = strlen(s);
-
-	if (at > u->n || n > u->n - at)
-		return false;
-	for (size_t i = 0; i < n; i++)
-		if (unit(u, at + i) != (unsigned char)s[i])
-			return false;
-	return true;
-}
-
-/* Position of s at or after at; the end when it is not there. */
-static size_t
-unit_find(const struct units *u, size_t at, const char *s)
-{
-	if (u->width == 1 && at < u->n) {
-		const uint8_t *from = u->raw.p + u->base;
-		const uint8_t *hit = memmem(from + at, u->n - at, s, strlen(s));
-
-		return hit != NULL ? (size_t)(hit - from) : u->n;
-	}
-	while (at < u->n && !unit_is(u, at, s))
-		at++;
-	return at < u->n ? at : u->n;
-}
-
-/* The declared encoding, or "" when there is none. */
-static void
-declared(const struct units *u, char *out, size_t size)
-{
-	size_t end = unit_find(u, 0, "?>"), at, n = 0;
-	unsigned char quote;
-
-	out[0] = '\0';
-	if (!unit_is(u, 0, "<?xml") || end > 512)
-		return;
-	at = unit_find(u, 0, "encoding");
-	while (at < end && unit(u, at) != '"' && unit(u, at) != '\'')
-		at++;
-	if (at >= end)
-		return;
-	quote = unit(u, at++);
-	while (at < end && unit(u, at) != quote && n + 1 < size)
-		out[n++] = (char)unit(u, at++);
-	out[n] = '\0';
-}
-
-static bool
-single_byte_name(const char *name)
-{
-	static const char *const heads[] = {"ISO-8859-", "ISO_8859-", "ISO8859-"};
-	char *end;
-
-	if (strncasecmp(name, "windows-125", 11) == 0)
-		return name[11] >= '0' && name[11] <= '8' && name[12] == '\0';
-	if (strncasecmp(name, "cp125", 5) == 0)
-		return name[5] >= '0' && name[5] <= '8' && name[6] == '\0';
-	for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
-		size_t n = strlen(heads[i]);
-
-		if (strncasecmp(name, heads[i], n) == 0 && name[n] >= '1' && name[n] <= '9') {
-			long part = strtol(name + n, &end, 10);
-
-			return part <= 16 && *end == '\0';
-		}
-	}
-	return strcasecmp(name, "US-ASCII") == 0 || strcasecmp(name, "ASCII") == 0;
-}
-
-/* The list is closed: what else iconv knows (UTF-7, EBCDIC, stateful sets) hides markup from every other reader. */
-static enum err_code
-check_encoding(const struct units *u, struct err *e)
-{
-	enum bom bom = bom_of(u->raw);
-	char name[64];
-	bool fits;
-
-	if (bom == BOM_NONE && u->raw.n >= 2 && (u->raw.p[0] == 0 || u->raw.p[1] == 0))
-		return err_set(e, ERR_REFUSED, "encoding: UTF-16 or UTF-32 without a byte order mark");
-	if (u->raw.n >= 4 && bom == BOM_UTF16LE && u->raw.p[2] == 0 && u->raw.p[3] == 0)
-		return err_set(e, ERR_REFUSED, "encoding: UTF-32");
-	declared(u, name, sizeof(name));
-	for (char *p = name; *p != '\0'; p++)
-		if ((unsigned char)*p < 0x21 || (unsigned char)*p > 0x7e)
-			*p = '?';
-	if (name[0] == '\0')
-		return ERR_OK;
-	fits = bom == BOM_NONE	      ? strcasecmp(name, "UTF-8") == 0 || single_byte_name(name)
-	       : bom == BOM_UTF8      ? strcasecmp(name, "UTF-8") == 0
-	       : bom == BOM_UTF16LE   ? strcasecmp(name, "UTF-16") == 0 || strcasecmp(name, "UTF-16LE") == 0
-				      : strcasecmp(name, "UTF-16") == 0 || strcasecmp(name, "UTF-16BE") == 0;
-	if (!fits)
-		return err_set(e, ERR_REFUSED, "encoding: %s%s", name,
-		    bom == BOM_NONE ? " is not in the list" : " contradicts the byte order mark");
-	return ERR_OK;
-}
-
-/*
- * The end of one start tag whose '<' is at *at. libxml2 compares each attribute with all before it
- * while still reading the tag, so their number has to be known earlier. A '<' inside a tag ends
- * the matter: no well-formed document has one, and the two readers would part there.
- */
-static enum err_code
-scan_tag(const struct units *u, size_t *at, const struct xml_limits *max, struct err *e)
-{
-	size_t attrs = 0, i;
-	unsigned char quote = 0;
-
-	for (i = *at + 1; i < u->n; i++) {
-		unsigned char c = unit(u, i);
-
-		if (c == '<')
-			return err_set(e, ERR_FORMAT, "not well-formed: '<' inside a tag, at character %zu", i);
-		if (quote != 0) {
-			quote = c == quote ? 0 : quote;
-		} else if (c == '"' || c == '\'') {
-			quote = c;
-			if (++attrs > max->max_attrs)
-				return err_set(e, ERR_LIMIT, "an element has more than %zu attributes", max->max_attrs);
-		} else if (c == '>') {
-			break;
-		}
-	}
-	*at = i;
-	return ERR_OK;
-}
-
-static enum err_code
-scan_tags(const struct units *u, const struct xml_limits *max, struct err *e)
-{
-	enum err_code code = ERR_OK;
-
-	for (size_t at = unit_find(u, 0, "<"); code == ERR_OK && at < u->n; at = unit_find(u, at, "<")) {
-		if (unit_is(u, at, "<!--"))
-			at = unit_find(u, at + 4, "-->");
-		else if (unit_is(u, at, "<![CDATA["))
-			at = unit_find(u, at + 9, "]]>");
-		else if (unit_is(u, at, "<?"))
-			at = unit_find(u, at + 2, "?>");
-		else if (unit_is(u, at, "<!"))
-			return ERR_OK; /* a DOCTYPE, which the parser refuses, or nothing well-formed */
-		else
-			code = scan_tag(u, &at, max, e);
-	}
-	return code;
-}
 
 /* --- events -------------------------------------------------------------- */
 
@@ -611,14 +410,13 @@ enum err_code
 xml_load(struct slice raw, const struct xml_limits *limits, xmlDocPtr *out, struct err *e)
 {
 	struct guard g = {.raw = raw, .max = caps_of(limits)};
-	struct units u = units_of(raw);
 
 	if (raw.n > g.max.max_bytes)
 		return err_set(
 		    e, ERR_LIMIT, "XML: a document of %zu octets, at most %zu", raw.n, g.max.max_bytes);
 	if (raw.n == 0)
 		return err_set(e, ERR_FORMAT, "XML: not well-formed: empty");
-	if (check_encoding(&u, &g.err) != ERR_OK || scan_tags(&u, &g.max, &g.err) != ERR_OK)
+	if (xml_check_raw(raw, &g.max, &g.err) != ERR_OK)
 		return err_set(e, g.err.code, "XML: %s", g.err.text);
 	return parse(&g, out, e);
 }
