@@ -32,6 +32,9 @@ $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
+# What every bundle carries is part of the program.
+$(BUILD)/archiver/carried.o: tools/imprint.py tools/check.sh tools/README.bundle
+
 define library
 $(BUILD)/lib$(1).a: $(call objs,$(1))
 	rm -f $$@ && ar rcs $$@ $$^

@@ -253,6 +253,21 @@ verb_get(struct tool *t, int argc, char **argv)
 }
 
 static int
+verb_export(struct tool *t, int argc, char **argv)
+{
+	const char *dir = NULL;
+	const struct option_row rows[] = {{.name = "o", .value = &dir}};
+	AUTO(json) json_t *out = NULL;
+	struct err e = {0};
+
+	if (tool_options(rows, 1, &argc, argv, &e) != ERR_OK || argc != 2 || dir == NULL)
+		return tool_usage(tool_verb("export"), e.code != ERR_OK ? e.text : "name a record, and -o DIR");
+	if (tool_open(t, ARCHIVE_READ, &e) != ERR_OK || archive_export(t->archive, argv[1], dir, &out, &e) != ERR_OK)
+		return tool_fail(t, &e);
+	return tool_print(t, out);
+}
+
+static int
 verb_history(struct tool *t, int argc, char **argv)
 {
 	AUTO(json) json_t *out = NULL;
@@ -444,6 +459,7 @@ const struct verb verbs_record[] = {
     {"deposit", "PATH... [--with FILE]... [--profile NAME] [--id OWN-ID] [--title TEXT]", "take files or folders in; one receipt a line", verb_deposit},
     {"get", "RECORD -o DIR [--version N]", "take files out, rehashed; --version 0: as deposited", verb_get},
     {"list", "[--judge]", "every record: level, archive stamps, verdict, next deadline; --judge: judged now", verb_list},
+    {"export", "RECORD -o DIR", "a bundle that proves without the archive and the network", verb_export},
     {"history", "RECORD", "every state of a record", verb_history},
     {"hold", "RECORD --reason TEXT [--release]", "legal hold on a record", verb_hold},
     {"release", "RECORD|ISSUER", "end a quarantine or an issuer hold", verb_release},
