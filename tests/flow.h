@@ -15,7 +15,7 @@ struct flow {
 	struct pki_client *pki;
 	struct caged *caged;
 	struct buf file;
-	struct caged_file side[4];
+	struct caged_file side[24];
 	size_t n_side;
 	struct material *material;
 	int64_t now_utc;

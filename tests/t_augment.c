@@ -145,7 +145,7 @@ schema_valid(const struct flow *f)
 	    "done",
 	    kit_shared(), w.dir.path, python());
 	if (system(line) != 0) {
-		snprintf(line, sizeof(line), "tail -3 '%s/schema.log' | cut -c1-600 >&2; cp '%s/now.xml' /tmp/bad.xml", w.dir.path, w.dir.path);
+		snprintf(line, sizeof(line), "tail -3 '%s/schema.log' | cut -c1-600 >&2", w.dir.path);
 		(void)!system(line);
 		fail_msg("the schemas refuse it");
 	}
@@ -173,25 +173,36 @@ gathered(struct flow *f, size_t sig, const char *instant)
 	is_passed(f, sig);
 }
 
-/* From T on: refs; X over them; values; A. Each by itself, so that every level is seen. */
+/* The closures of a signature and, where also is one, of another with it. */
+static json_t *
+both(const struct flow *f, size_t sig, long also)
+{
+	json_t *names = flow_objects(f, sig, true, true, false);
+	AUTO(json) json_t *more = also >= 0 ? flow_objects(f, (size_t)also, true, true, false) : NULL;
+	json_array_extend(names, more);
+	return names;
+}
+
+/*
+ * From T on: refs; X over them; values; A. Each by itself, so that every level is seen. also: a counter-signature whose material
+ * goes in with its master's, -1 none.
+ */
 static void
-extended_rest(struct flow *f, size_t sig, bool whole)
+extended_rest(struct flow *f, size_t sig, long also)
 {
 	AUTO(json) json_t *refs = json_array(), *x = json_array(), *values = json_array(), *a = json_array();
 	struct err e = {0};
 	char level[40];
-	flow_add(refs, "refs", flow_objects(f, sig, true, true, false));
+	flow_add(refs, "refs", both(f, sig, also));
 	OK(flow_apply(f, sig, refs, level, &e));
 	assert_string_equal(level, "XAdES-C");
 	OK(flow_stamp(f, sig, x, "X", "tsa2", &e));
 	OK(flow_apply(f, sig, x, level, &e));
 	assert_string_equal(level, "XAdES-X");
 	OK(flow_gather(f, 0, &e));
-	flow_add(values, "values", flow_objects(f, sig, true, true, false));
+	flow_add(values, "values", both(f, sig, also));
 	OK(flow_apply(f, sig, values, level, &e));
 	assert_string_equal(level, "XAdES-X-L");
-	if (!whole)
-		return;
 	OK(flow_stamp(f, sig, a, "A", "tsa1", &e));
 	OK(flow_apply(f, sig, a, level, &e));
 	assert_string_equal(level, "XAdES-A");
@@ -213,6 +224,22 @@ renew(struct flow *f, size_t sig, const char *tsa, const char *level)
 
 /* ---- tests ---- */
 
+/* Text in place of what in the file; counted once. */
+static void
+replace(struct flow *f, const char *what, const char *with)
+{
+	AUTO(buf) struct buf b = {0};
+	const char *at_p = memmem(f->file.p, f->file.n, what, strlen(what));
+	assert_non_null(at_p);
+	size_t before = (size_t)((const uint8_t *)at_p - f->file.p);
+	buf_add(&b, f->file.p, before);
+	buf_adds(&b, with);
+	buf_add(&b, at_p + strlen(what), f->file.n - before - strlen(what));
+	buf_release(&f->file);
+	f->file = b;
+	b = (struct buf){0};
+}
+
 static void
 extended_form(void **state)
 {
@@ -228,7 +255,7 @@ extended_form(void **state)
 	assert_true(json_is_true(json_object_get(s, "stamp_needed")));
 	step_t(&f, 0, "tsa1", "XAdES-B-T");
 	gathered(&f, 0, "2026-01-03T00:00:00Z");
-	extended_rest(&f, 0, true);
+	extended_rest(&f, 0, -1);
 	imprints_right(&f, 3);
 	schema_valid(&f);
 	at(&f, "2027-03-01T00:00:00Z");
@@ -285,7 +312,7 @@ in_one_go(void **state)
 		print_message("%s\n", options[i]);
 		step_t(&f, 0, "tsa1", "XAdES-B-T");
 		gathered(&f, 0, "2026-01-03T00:00:00Z");
-		extended_rest(&f, 0, true);
+		extended_rest(&f, 0, -1);
 		imprints_right(&f, 3);
 		schema_valid(&f);
 	}
@@ -304,12 +331,15 @@ detached(void **state)
 	const char *uri = flow_str(ref, "uri");
 	assert_string_equal(flow_str(json_array_get(json_object_get(f.judge, "signatures"), 0), "row"), "indeterminate");
 	AUTO(mem) char *name = mem_dupstr(uri);
-	f.side[0].name = name;
-	OK(sys_open_read(w.dir.fd, name, &f.side[0].fd, &e));
-	f.n_side = 1;
+	/* More files than one request carries descriptors; the one that counts is small and comes in the shared one. */
+	OK(sys_write_durably(w.dir.fd, "large.dat", slice_str(START START START START START START START START START), 0600, &e));
+	for (f.n_side = 0; f.n_side < 20; f.n_side++) {
+		f.side[f.n_side].name = f.n_side == 7 ? name : "large.dat";
+		OK(sys_open_read(w.dir.fd, f.side[f.n_side].name, &f.side[f.n_side].fd, &e));
+	}
 	step_t(&f, 0, "tsa1", "XAdES-B-T");
 	gathered(&f, 0, "2026-01-03T00:00:00Z");
-	extended_rest(&f, 0, true);
+	extended_rest(&f, 0, -1);
 	schema_valid(&f);
 }
 
@@ -328,7 +358,7 @@ several(void **state)
 		at(&p, START);
 		step_t(&p, i, "tsa1", "XAdES-B-T");
 		gathered(&p, i, "2026-01-03T00:00:00Z");
-		extended_rest(&p, i, true);
+		extended_rest(&p, i, -1);
 	}
 	imprints_right(&p, 6);
 	schema_valid(&p);
@@ -336,7 +366,7 @@ several(void **state)
 	step_t(&c, 1, "tsa1", "XAdES-B-T");
 	step_t(&c, 0, "tsa2", "XAdES-B-T");
 	gathered(&c, 0, "2026-01-03T00:00:00Z");
-	extended_rest(&c, 0, true);
+	extended_rest(&c, 0, 1);
 	imprints_right(&c, 4);
 	schema_valid(&c);
 	OK(flow_judge(&c, 0, &e));
@@ -345,20 +375,116 @@ several(void **state)
 	FAILS(ERR_UNSUPPORTED, flow_stamp(&c, 1, late, "A", "tsa1", &e));
 }
 
-/* Text in place of what in the file; counted once. */
+/* A signature over a signature: only the outer one may grow, and a trial to grow the inner one is noticed. */
 static void
-replace(struct flow *f, const char *what, const char *with)
+covered(void **state)
 {
+	AUTO(flow) struct flow inner = signed_by("inner", "--shape enveloped --key ecdsa --transform xpath");
+	AUTO(flow) struct flow f = signed_by("outer", "--shape enveloped --key ecdsa --in inner.xml");
+	AUTO(json) json_t *add = json_array();
+	struct err e = {0};
+	(void)state;
+	OK(flow_gather(&f, 0, &e));
+	const json_t *sigs = json_object_get(f.judge, "signatures");
+	assert_int_equal(json_array_size(sigs), 2);
+	size_t in = json_is_integer(json_object_get(json_array_get(sigs, 0), "covered_by")) ? 0 : 1;
+	assert_string_equal(flow_str(json_array_get(sigs, in), "row"), "covered");
+	assert_int_equal(json_integer_value(json_object_get(json_array_get(sigs, in), "covered_by")), 1 - in);
+	assert_string_equal(flow_str(json_array_get(sigs, 1 - in), "path"), "extended");
+	OK(flow_stamp(&f, in, add, "T", "tsa1", &e));
+	FAILS(ERR_REFUSED, flow_apply(&f, in, add, NULL, &e));
+	step_t(&f, 1 - in, "tsa1", "XAdES-B-T");
+	gathered(&f, 1 - in, "2026-01-03T00:00:00Z");
+	is_passed(&f, in);
+	extended_rest(&f, 1 - in, -1);
+	imprints_right(&f, 3);
+}
+
+/* Prefixes of ours rebound around the signature, comments and PIs between properties, and a new envelope around all. */
+static void
+surroundings(void **state)
+{
+	static const char rebound[] = "<ds:data xmlns:ds='urn:a' xmlns:xades='urn:b' xmlns:xades141='urn:c' xmlns='urn:d'>text</ds:data>";
+	struct err e = {0};
+	(void)state;
+	OK(sys_write_durably(w.dir.fd, "rebound.xml", slice_str(rebound), 0600, &e));
+	AUTO(flow) struct flow f = signed_by("reb", "--shape enveloped --key ecdsa --in rebound.xml");
+	AUTO(flow) struct flow moved = signed_by("moved", "--shape enveloping --key ecdsa --c14n exc");
+	step_t(&f, 0, "tsa1", "XAdES-B-T");
+	replace(&f, "</xades:SignatureTimeStamp>", "</xades:SignatureTimeStamp><!-- c --> <?p i?>\n");
+	gathered(&f, 0, "2026-01-03T00:00:00Z");
+	extended_rest(&f, 0, -1);
+	imprints_right(&f, 3);
+	schema_valid(&f);
+	at(&moved, START);
+	step_t(&moved, 0, "tsa1", "XAdES-B-T");
+	gathered(&moved, 0, "2026-01-03T00:00:00Z");
+	extended_rest(&moved, 0, -1);
 	AUTO(buf) struct buf b = {0};
-	const char *at_p = memmem(f->file.p, f->file.n, what, strlen(what));
-	assert_non_null(at_p);
-	size_t before = (size_t)((const uint8_t *)at_p - f->file.p);
-	buf_add(&b, f->file.p, before);
-	buf_adds(&b, with);
-	buf_add(&b, at_p + strlen(what), f->file.n - before - strlen(what));
-	buf_release(&f->file);
-	f->file = b;
+	const char *root = memmem(moved.file.p, moved.file.n, "<ds:Signature", 13);
+	assert_non_null(root);
+	buf_adds(&b, "<e xmlns='urn:e' xmlns:z='urn:z' xmlns:xades='urn:other' xml:lang='hu'>");
+	buf_adds(&b, root);
+	buf_adds(&b, "</e>");
+	buf_release(&moved.file);
+	moved.file = b;
 	b = (struct buf){0};
+	OK(flow_judge(&moved, 0, &e));
+	is_passed(&moved, 0);
+	imprints_right(&moved, 3);
+}
+
+/* Where references of version 1 stand, the stamp over them is of version 1 and they are not written again. */
+static void
+version_one(void **state)
+{
+	static const char refs[] =
+	    "<xades:CompleteCertificateRefs xmlns:xades='" NS_X132 "' xmlns:ds='" NS_DS "'><xades:CertRefs><xades:Cert><xades:CertDigest>"
+	    "<ds:DigestMethod Algorithm='http://www.w3.org/2001/04/xmlenc#sha256'/><ds:DigestValue>AA==</ds:DigestValue>"
+	    "</xades:CertDigest><xades:IssuerSerial><ds:X509IssuerName>CN=x</ds:X509IssuerName><ds:X509SerialNumber>1"
+	    "</ds:X509SerialNumber></xades:IssuerSerial></xades:Cert></xades:CertRefs></xades:CompleteCertificateRefs>";
+	AUTO(flow) struct flow f = signed_by("v1", "--shape enveloped --key ecdsa");
+	AUTO(json) json_t *x = json_array(), *again = json_array();
+	AUTO(buf) struct buf text = {0};
+	struct err e = {0};
+	(void)state;
+	FAILS(ERR_UNSUPPORTED, flow_stamp(&f, 0, x, "X", "tsa1", &e));
+	SAYS("there are none");
+	step_t(&f, 0, "tsa1", "XAdES-B-T");
+	buf_adds(&text, "</xades:SignatureTimeStamp>");
+	buf_adds(&text, refs);
+	replace(&f, "</xades:SignatureTimeStamp>", buf_str(&text));
+	gathered(&f, 0, "2026-01-03T00:00:00Z");
+	assert_string_equal(flow_str(json_array_get(json_object_get(f.judge, "signatures"), 0), "path"), "continue");
+	flow_add(again, "refs", flow_objects(&f, 0, true, true, false));
+	FAILS(ERR_UNSUPPORTED, flow_apply(&f, 0, again, NULL, &e));
+	OK(flow_stamp(&f, 0, x, "X", "tsa1", &e));
+	OK(flow_apply(&f, 0, x, NULL, &e));
+	assert_non_null(memmem(f.file.p, f.file.n, "<xades:SigAndRefsTimeStamp ", 27));
+	imprints_right(&f, 2);
+	schema_valid(&f);
+}
+
+/* Above the configured size nothing is parsed; what it is, is still told. */
+static void
+too_large(void **state)
+{
+	AUTO(flow) struct flow f = signed_by("big", "--shape enveloped --key ecdsa");
+	AUTO(caged) struct caged *c = NULL;
+	AUTO(json) json_t *add = json_array(), *out = NULL;
+	struct caged_setup setup = {.anchors = w.anchors, .policy = &w.policy, .max_document_bytes = 1000};
+	struct err e = {0};
+	(void)state;
+	OK(caged_start(&setup, &c, &e));
+	f.caged = c;
+	OK(flow_judge(&f, 0, &e));
+	assert_string_equal(flow_str(json_object_get(f.judge, "report"), "status"), "too_large");
+	assert_string_equal(flow_str(f.judge, "form"), "xml");
+	FAILS(ERR_UNSUPPORTED, flow_extend(&f, 0, add, "T", &out, &e));
+	setup.max_document_bytes = 0;
+	OK(caged_restart(c, &setup, &e));
+	OK(flow_judge(&f, 0, &e));
+	assert_string_equal(flow_str(f.judge, "form"), "xades");
 }
 
 static void
@@ -532,6 +658,10 @@ main(void)
 	    cmocka_unit_test(in_one_go),
 	    cmocka_unit_test(detached),
 	    cmocka_unit_test(several),
+	    cmocka_unit_test(covered),
+	    cmocka_unit_test(surroundings),
+	    cmocka_unit_test(version_one),
+	    cmocka_unit_test(too_large),
 	    cmocka_unit_test(refused),
 	    cmocka_unit_test(bad_tokens),
 	    cmocka_unit_test(bad_answers),

@@ -153,7 +153,7 @@ add_side(struct flow *f, const char *detached)
 				fatal(path, &e);
 			continue;
 		}
-		if (f->n_side == 4 || sys_open_read(AT_FDCWD, path, &f->side[f->n_side].fd, &e) != ERR_OK)
+		if (f->n_side == sizeof(f->side) / sizeof(f->side[0]) || sys_open_read(AT_FDCWD, path, &f->side[f->n_side].fd, &e) != ERR_OK)
 			fatal(path, &e);
 		f->side[f->n_side++].name = eq != NULL ? s : base_name(file);
 		snprintf(line, sizeof(line), "cp '%s' '%s/side/%s'", path, w.dir.path, base_name(eq != NULL ? s : file));
