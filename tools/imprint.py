@@ -98,7 +98,8 @@ class Canon:
             shown = self.open(el, shown, apex)
             self.out.append(escape(el.text or "", False))
         for child in el:
-            self.node(child, shown, apex and not visible)
+            if visible or isinstance(child.tag, str):  # comments and PIs go with their element
+                self.node(child, shown, apex and not visible)
             if visible:
                 self.out.append(escape(child.tail or "", False))
         if visible:
