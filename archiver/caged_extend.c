@@ -247,6 +247,8 @@ imprint(struct caged_state *st, const struct caged_input *in, const struct exten
 	enum augment_kind kind = augment_kind_of(kind_text);
 	if (kind != ADD_T && kind != ADD_X && kind != ADD_A)
 		return err_set(e, ERR_USAGE, "imprint of %s", kind_text);
+	if (kind == ADD_X && !x->have.refs_v1 && !x->have.refs_v2)
+		return err_set(e, ERR_UNSUPPORTED, "a stamp over references, but there are none");
 	if (sigdoc_open(buf_slice(&sp->file), in->files, in->n_files, limits_of(st), &d, e) != ERR_OK)
 		return err_wrap(e, "new file");
 	if (d->n_sigs != x->d->n_sigs)
