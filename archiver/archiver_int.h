@@ -138,6 +138,8 @@ MUST_USE enum err_code pile_new(struct pile **out, struct err *e);
 void pile_auto(struct pile **p);
 /* kind "cert"|"crl"|"ocsp"; the same object again is fine. url may be NULL. */
 MUST_USE enum err_code pile_add(struct pile *p, const char *kind, struct slice der, const char *url, int64_t got_utc, struct err *e);
+/* Objects of list that a judged file or token holds itself, by the octets that came with the cage's answer; the rest of list is skipped. */
+MUST_USE enum err_code pile_add_named(struct pile *p, const json_t *answer, const json_t *list, struct err *e);
 /* From the store: all objects of a JSON list [{ "kind", "sha256" }]; missing ones are an error. */
 MUST_USE enum err_code pile_load(struct archive *a, struct pile *p, const json_t *list, struct err *e);
 /* Packed for a worker; borrowed until the next change. */

@@ -114,26 +114,6 @@ names_of(const json_t *list)
 	return names;
 }
 
-/* Objects that the document embeds already come out of the cage with their octets; they go into the pile for the next call. */
-static enum err_code
-embedded_into(struct pile *pile, const json_t *judge, const json_t *list, struct err *e)
-{
-	const json_t *o = NULL, *octets = json_object_get(judge, "objects");
-	size_t i;
-
-	json_array_foreach (list, i, o) {
-		AUTO(buf) struct buf der = {0};
-		const char *b64 = json_string_value(json_object_get(octets, sig_str(o, "sha256")));
-
-		if (b64 == NULL)
-			continue;
-		if (base64_to(slice_str(b64), &der, e) != ERR_OK ||
-		    pile_add(pile, sig_str(o, "kind"), buf_slice(&der), NULL, TIME_NONE, e) != ERR_OK)
-			return err_wrap(e, "embedded object");
-	}
-	return ERR_OK;
-}
-
 /* ---- waiting -> completing ---- */
 
 static enum err_code
@@ -295,8 +275,8 @@ arrow_complete(struct walk *w, struct err *e)
 		return not_yet(w, &g, gap, e);
 	if (!sig_is(w->s, "indication", "TOTAL-PASSED"))
 		return walk_later(w, TIME_NONE, sig_str(w->s, "subindication"), e);
-	if (start_draft(w, g.judge, &draft, e) != ERR_OK || embedded_into(pile, g.judge, json_object_get(draft, "own"), e) != ERR_OK ||
-	    embedded_into(pile, g.judge, json_object_get(draft, "stamps"), e) != ERR_OK)
+	if (start_draft(w, g.judge, &draft, e) != ERR_OK || pile_add_named(pile, g.judge, json_object_get(draft, "own"), e) != ERR_OK ||
+	    pile_add_named(pile, g.judge, json_object_get(draft, "stamps"), e) != ERR_OK)
 		return err_wrap(e, "draft");
 	if (target_has_x(w) && ask_for_x(w, draft, pile, &waits, e) != ERR_OK)
 		return err_wrap(e, "complete");

@@ -114,6 +114,25 @@ pile_add(struct pile *p, const char *kind, struct slice der, const char *url, in
 }
 
 enum err_code
+pile_add_named(struct pile *p, const json_t *answer, const json_t *list, struct err *e)
+{
+	const json_t *o = NULL, *octets = json_object_get(answer, "objects");
+	size_t i;
+
+	json_array_foreach (list, i, o) {
+		AUTO(buf) struct buf der = {0};
+		const char *b64 = json_string_value(json_object_get(octets, json_string_value(json_object_get(o, "sha256"))));
+
+		if (b64 == NULL)
+			continue;
+		if (base64_to(slice_str(b64), &der, e) != ERR_OK ||
+		    pile_add(p, json_string_value(json_object_get(o, "kind")), buf_slice(&der), NULL, TIME_NONE, e) != ERR_OK)
+			return err_wrap(e, "embedded object");
+	}
+	return ERR_OK;
+}
+
+enum err_code
 pile_load(struct archive *a, struct pile *p, const json_t *list, struct err *e)
 {
 	const json_t *o = NULL;

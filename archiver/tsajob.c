@@ -147,7 +147,9 @@ run_job(struct archive *a, struct batch *b, const char *tsa, json_t *row, int64_
 	int64_t now = archive_now(a);
 
 	*good = false;
+	/* What only the token itself carries (its CA's certificate, as a rule) is kept as well: the row's list must be whole in the store. */
 	if (row_token(a, row, &token, e) != ERR_OK || gather_token(a, buf_slice(&token), newer_than, pile, &g, e) != ERR_OK ||
+	    pile_add_named(pile, g.judge, json_object_get(json_object_get(g.judge, "closure"), "objects"), e) != ERR_OK ||
 	    pile_put(pile, b, &kept, e) != ERR_OK)
 		return err_wrap(e, "TSA certificate %.16s", tsa);
 	json_decref(kept);
