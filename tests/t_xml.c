@@ -111,7 +111,12 @@ nothing_is_printed(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		AUTO(xml_doc) xmlDocPtr doc = NULL;
 
-		(void)!xml_load(slice_str(rows[i].text), NULL, &doc, &e);
+		xmlChar *out = NULL;
+
+		/* Canonical forms as well: the one of a relative namespace name fails. */
+		if (xml_load(slice_str(rows[i].text), NULL, &doc, &e) == ERR_OK &&
+		    xmlC14NDocDumpMemory(doc, NULL, XML_C14N_1_0, NULL, 0, &out) >= 0)
+			xmlFree(out);
 	}
 	dup2(saved, 2);
 	close(saved);
