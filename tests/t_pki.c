@@ -193,6 +193,10 @@ unknown_critical_extensions(void **state)
 	    {"1.3.6.1.4.1.99999.1=DER:0500", false},
 	    {"1.3.6.1.5.5.7.1.3=critical,DER:3000", false}, /* qcStatements */
 	    {"2.5.29.19=critical,DER:0500", true},	    /* basicConstraints that can't be read */
+	    {"2.5.29.37=DER:0500", true},		    /* and extKeyUsage, critical or not */
+	    {"1.3.6.1.5.5.7.1.1=DER:0500", false},	    /* an unreadable pointer is merely not there */
+	    {"2.5.29.16=DER:0500", false},
+	    {"2.5.29.31=critical,DER:0500", true},
 	    {"2.5.29.14=DER:040102", true},		    /* a second subjectKeyIdentifier */
 	    {"0.4.0.194121.2.1=DER:0500", false},
 	};

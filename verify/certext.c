@@ -208,7 +208,10 @@ read_private_key_usage(struct cert_priv *p, struct slice value)
 	ber_opt(&seq, BER_CTX(0), &t);
 	if (ber_opt(&seq, BER_CTX(1), &t))
 		p->c.private_key_end = ber_time(BER_GENERALIZED_TIME, t.body, NULL, NULL);
-	return !seq.failed && p->c.private_key_end != TIME_NONE;
+	if (!seq.failed && p->c.private_key_end != TIME_NONE)
+		return true;
+	p->c.private_key_end = TIME_MAX;
+	return false;
 }
 
 /* ETSI EN 319 412-1 5.2: an extension of its own, value NULL. */
@@ -267,6 +270,13 @@ read_extension(struct cert_priv *p, const struct extension *x)
 	return -1;
 }
 
+/* What can't be read must not widen what a certificate may do; an unreadable pointer or key identifier is merely not there. */
+static bool
+limits_use(const char *oid)
+{
+	return strcmp(oid, "2.5.29.19") == 0 || strcmp(oid, "2.5.29.15") == 0 || strcmp(oid, "2.5.29.37") == 0;
+}
+
 struct ext_walk {
 	struct cert_priv *p;
 	struct buf seen; /* "oid\n" for each, to notice the second of a kind (RFC 5280 4.2) */
@@ -285,7 +295,7 @@ cert_extension(void *ctx, const struct extension *x)
 		w->p->c.unknown_critical = true;
 	buf_adds(&w->seen, line);
 	known = read_extension(w->p, x);
-	if (known == 0 || (known < 0 && x->critical))
+	if (known <= 0 && (x->critical || (known == 0 && limits_use(x->oid))))
 		w->p->c.unknown_critical = true;
 	return true;
 }

@@ -51,7 +51,8 @@ struct cert {
 	size_t eku_count;
 	int path_len; /* -1 = none */
 	bool ocsp_nocheck, no_rev_avail, val_assured;
-	bool unknown_critical; /* a critical extension that nobody here processes, one twice, or a known one unreadable */
+	/* A critical extension that nobody here processes, one that stands twice, or an unreadable basicConstraints or key usage. */
+	bool unknown_critical;
 	bool has_name_constraints;
 	int64_t private_key_end; /* privateKeyUsagePeriod notAfter, TIME_MAX if none */
 	struct urls ocsp_urls, issuer_urls, crl_urls, delta_urls; /* as they stand, any scheme */
