@@ -111,16 +111,16 @@ add_hex(struct buf *b, const char *key, const uint8_t *p, size_t n)
 static void
 add_escaped(struct buf *b, struct slice s)
 {
-	size_t i;
+	size_t i, from = 0;
 
 	for (i = 0; i < s.n; i++) {
-		if (s.p[i] == '"' || s.p[i] == '\\')
-			buf_addf(b, "\\%c", s.p[i]);
-		else if (s.p[i] == '\n')
-			buf_adds(b, "\\n");
-		else
-			buf_add8(b, s.p[i]);
+		if (s.p[i] != '"' && s.p[i] != '\\' && s.p[i] != '\n')
+			continue;
+		buf_add(b, s.p + from, i - from);
+		buf_adds(b, s.p[i] == '"' ? "\\\"" : s.p[i] == '\n' ? "\\n" : "\\\\");
+		from = i + 1;
 	}
+	buf_add(b, s.p + from, s.n - from);
 }
 
 /* Printable ASCII stays readable; anything else is base64. One form for each value, so that text is equal when values are. */

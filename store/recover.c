@@ -122,98 +122,25 @@ group_at(int fd, uint64_t off, struct buf *text, uint64_t *n, struct err *e)
 /* --- checking members --- */
 
 static enum err_code
-check_padding(const struct source *from, uint64_t off, uint64_t n, struct err *e)
-{
-	uint8_t got[TAR_BLOCK];
-	uint64_t i;
-	enum err_code r;
-
-	if (from->size_bytes < off + n)
-		return err_set(e, ERR_DAMAGED, "cut off in the padding");
-	r = n != 0 ? from->read_at(from->ctx, off, got, (size_t)n, e) : ERR_OK;
-	for (i = 0; r == ERR_OK && i < n; i++)
-		if (got[i] != 0)
-			return err_set(e, ERR_DAMAGED, "padding is not zero");
-	return r;
-}
-
-static enum err_code
-check_content(const struct source *from, uint64_t off, const struct store_ref *ref, bool full, struct err *e)
-{
-	static const enum digest_alg algs[2] = {DIGEST_SHA256, DIGEST_SHA512};
-	AUTO(digester) struct digester *d = NULL;
-	struct digest got[2];
-	struct sink to;
-	enum err_code r = digester_new(algs, full ? 2 : 1, &d, e);
-
-	if (r != ERR_OK)
-		return r;
-	to = digester_sink(d);
-	r = source_copy(from, off, ref->size_bytes, &to, e);
-	if (r == ERR_OK)
-		r = digester_finish(d, got, e);
-	if (r != ERR_OK)
-		return r;
-	if (memcmp(got[0].octets, ref->sha256, 32) != 0)
-		return err_set(e, ERR_DAMAGED, "SHA-256 differs");
-	if (full && memcmp(got[1].octets, ref->sha512, 64) != 0)
-		return err_set(e, ERR_DAMAGED, "SHA-512 differs");
-	return ERR_OK;
-}
-
-enum err_code
-member_check(int fd, const struct member *m, const struct seg_id *id, bool full, struct err *e)
-{
-	uint8_t want[TAR_HEAD_MAX], got[TAR_HEAD_MAX];
-	char name[MEMBER_NAME];
-	struct source from;
-	size_t head = tar_head_bytes(m->ref.size_bytes);
-	enum err_code r = source_fd(&fd, &from, e);
-
-	if (r != ERR_OK)
-		return r;
-	member_name(m, id, name);
-	tar_head(name, m->ref.size_bytes, want);
-	if (from.size_bytes < m->off || from.size_bytes - m->off < head + m->ref.size_bytes)
-		return err_set(e, ERR_DAMAGED, "cut off");
-	r = from.read_at(from.ctx, m->off, got, head, e);
-	if (r == ERR_OK && memcmp(got, want, head) != 0)
-		return err_set(e, ERR_DAMAGED, "tar header differs");
-	if (r == ERR_OK)
-		r = check_content(&from, m->off + head, &m->ref, full, e);
-	if (r == ERR_OK)
-		r = check_padding(&from, m->off + head + m->ref.size_bytes, tar_padding(m->ref.size_bytes), e);
-	return r;
-}
-
-static enum err_code
 check_members(struct walk *w, const struct group *g, struct err *e)
 {
-	AUTO(fd) int fd = -1;
-	uint32_t open_seg = 0;
+	AUTO(checker) struct checker *c = NULL;
+	enum err_code r = checker_new(true, &c, e);
 	size_t i;
 
-	for (i = 0; i < g->n_members; i++) {
+	for (i = 0; r == ERR_OK && i < g->n_members; i++) {
 		const struct member *m = &g->members[i];
 		const struct seg_id *id = file_of(w, m->seg);
-		enum err_code r;
 
 		if (id == NULL)
 			return err_set(e, ERR_DAMAGED, "segment %" PRIu32 " is missing", m->seg);
-		if (open_seg != m->seg) {
-			if (fd >= 0)
-				close(fd);
-			fd = -1;
-			r = store_segment_fd(w->s, id, &fd, e);
-			if (r != ERR_OK)
-				return r;
-			open_seg = m->seg;
-		}
-		r = member_check(fd, m, id, true, e);
+		r = checker_segment(c, w->s, id, e);
+		if (r == ERR_OK)
+			r = checker_member(c, m, e);
 		if (r != ERR_OK)
 			return err_wrap(e, "segment %" PRIu32 " offset %" PRIu64, m->seg, m->off);
 	}
-	return ERR_OK;
+	return r;
 }
 
 /* --- following the chain --- */

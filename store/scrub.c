@@ -13,10 +13,9 @@ struct scrub {
 	const struct store_watch *w;
 	struct store_report *report;
 	const struct seg_row *seg;
-	int fd;
+	struct checker *check;
 	uint64_t next; /* where the next member must be */
 	uint64_t total;
-	bool full;
 };
 
 static void
@@ -68,8 +67,10 @@ scrub_member(void *ctx, const struct member *m, struct err *e)
 	struct scrub *k = ctx;
 	char name[MEMBER_NAME];
 	struct err why = {0};
-	enum err_code r = member_check(k->fd, m, &k->seg->id, k->full, &why);
+	enum err_code r = checker_member(k->check, m, &why);
 
+	if (r == ERR_DAMAGED)
+		r = checker_again(k->check, m, &why);
 	member_name(m, &k->seg->id, name);
 	if (m->off != k->next)
 		tell(k, k->next, "", "octets that belong to no member");
@@ -86,11 +87,11 @@ scrub_member(void *ctx, const struct member *m, struct err *e)
 static void
 check_end(struct scrub *k)
 {
-	uint8_t got[TAR_END_OCTETS];
-	uint64_t size = 0;
-	size_t i;
+	static const uint8_t zeros[TAR_END_OCTETS];
+	uint64_t size = checker_bytes(k->check);
+	struct err why = {0};
 
-	if (sys_size(k->fd, &size, NULL) != ERR_OK || size < k->seg->end) {
+	if (size < k->seg->end) {
 		tell(k, size, "", "the segment is cut off");
 		return;
 	}
@@ -101,31 +102,25 @@ check_end(struct scrub *k)
 			tell(k, k->next, "", "octets behind the last committed ones");
 		return;
 	}
-	if (k->next + TAR_END_OCTETS != size || sys_pread(k->fd, got, sizeof(got), k->next, NULL) != ERR_OK) {
+	if (k->next + TAR_END_OCTETS != size)
 		tell(k, k->next, "", "the segment does not end where it was sealed");
-		return;
-	}
-	for (i = 0; i < sizeof(got) && got[i] == 0; i++)
-		;
-	if (i < sizeof(got))
-		tell(k, k->next + i, "", "the end mark is not zero");
+	else if (checker_octets(k->check, k->next, slice_of(zeros, sizeof(zeros)), "the end mark is not zero", &why) != ERR_OK)
+		tell(k, k->next, "", why.text);
 }
 
 static enum err_code
 scrub_segment(struct scrub *k, struct err *e)
 {
 	const struct member_each each = {scrub_member, k};
-	AUTO(fd) int fd = -1;
 	struct err why = {0};
 	enum err_code r;
 
 	k->report->segments++;
-	if (store_segment_fd(k->s, &k->seg->id, &fd, &why) != ERR_OK) {
+	if (checker_segment(k->check, k->s, &k->seg->id, &why) != ERR_OK) {
 		tell(k, 0, "", why.text);
 		progress(k, k->seg->end);
 		return ERR_OK;
 	}
-	k->fd = fd;
 	k->next = 0;
 	r = index_members(&k->s->index, k->seg->id.id, &each, e);
 	if (r == ERR_OK)
@@ -137,11 +132,15 @@ enum err_code
 store_scrub(struct store *s, bool full, const struct store_watch *w, struct store_report *out, struct err *e)
 {
 	AUTO(mem) struct seg_row *rows = NULL;
-	struct scrub k = {.s = s, .w = w, .report = out, .full = full, .fd = -1};
+	AUTO(checker) struct checker *c = NULL;
+	struct scrub k = {.s = s, .w = w, .report = out};
 	size_t i, n = 0;
-	enum err_code r = index_segments(&s->index, &rows, &n, e);
+	enum err_code r = checker_new(full, &c, e);
 
 	*out = (struct store_report){.groups = 0};
+	if (r == ERR_OK)
+		r = index_segments(&s->index, &rows, &n, e);
+	k.check = c;
 	for (i = 0; r == ERR_OK && i < n; i++)
 		k.total += rows[i].end;
 	for (i = 0; r == ERR_OK && i < n; i++) {
@@ -284,7 +283,7 @@ audit_index(struct audit *a, struct err *e)
 enum err_code
 store_log_verify(struct store *s, const struct store_watch *w, struct store_report *out, struct err *e)
 {
-	struct audit a = {.k = {.s = s, .w = w, .report = out, .fd = -1}};
+	struct audit a = {.k = {.s = s, .w = w, .report = out}};
 	struct index_last last;
 	bool stop = false;
 	enum err_code r = index_last(&s->index, &last, e);

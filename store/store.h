@@ -14,9 +14,9 @@
  *
  * What survives what. After store_commit gave ERR_OK, everything in the batch
  * survives power loss. Before, nothing of it is visible to anybody. When it
- * gave ERR_IO or ERR_NOSPACE the handle is bad: all later writes give ERR_IO,
- * and only the next store_open knows whether the group counts (a failed sync
- * can't be taken back). The index and ops environments are derived or
+ * gave ERR_IO the handle is bad: all later writes give ERR_IO, and only the
+ * next store_open knows whether the group counts (a failed sync can't be taken
+ * back). Any other failure leaves the store as it was before the batch. The index and ops environments are derived or
  * harmless: delete them and the next store_open makes them again.
  *
  * Syncs per group: one for each data segment written (usually one), one for
@@ -148,7 +148,7 @@ struct store_done {
 	uint8_t root[TLOG_HASH];
 	unsigned syncs; /* fdatasync and folder syncs that it took */
 };
-/* Commit the batch as one group. Takes *b whatever it returns. done may be NULL. ERR_IO, ERR_NOSPACE: see above. */
+/* Commit the batch as one group. Takes *b whatever it returns. done may be NULL. ERR_IO: see above; ERR_NOSPACE: nothing was kept, stop taking work. */
 MUST_USE enum err_code store_commit(struct batch **b, struct store_done *done, struct err *e);
 void batch_drop(struct batch *b); /* nothing of it is kept; NULL is fine */
 void batch_auto(struct batch **b);

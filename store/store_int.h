@@ -263,8 +263,18 @@ struct batch *batch_take(struct batch **b);
 MUST_USE enum err_code recover(struct store *s, bool clean, struct err *e);
 /* The group member at off of a log segment. ERR_NOTFOUND: there is no whole one. */
 MUST_USE enum err_code group_at(int fd, uint64_t off, struct buf *text, uint64_t *n, struct err *e);
-/* Read a member and compare everything. ERR_DAMAGED and a text, or ERR_OK. */
-MUST_USE enum err_code member_check(int fd, const struct member *m, const struct seg_id *id, bool full, struct err *e);
+/* check.c: reads members and compares everything. ERR_DAMAGED and a text, or ERR_OK. */
+struct checker;
+MUST_USE enum err_code checker_new(bool full, struct checker **out, struct err *e); /* full: SHA-512 too */
+void checker_auto(struct checker **c);
+/* The segment that the next calls are about. */
+MUST_USE enum err_code checker_segment(struct checker *c, struct store *s, const struct seg_id *id, struct err *e);
+uint64_t checker_bytes(const struct checker *c); /* size of its file */
+MUST_USE enum err_code checker_member(struct checker *c, const struct member *m, struct err *e);
+/* The same, reading anew: a writer may have been at work in the octets behind what was committed. */
+MUST_USE enum err_code checker_again(struct checker *c, const struct member *m, struct err *e);
+MUST_USE enum err_code checker_octets(
+    struct checker *c, uint64_t off, struct slice want, const char *what, struct err *e);
 
 /* hash.c */
 MUST_USE enum err_code ref_of(struct slice octets, struct store_ref *out, struct err *e);
