@@ -83,6 +83,12 @@ is_incomplete(const struct upgrade_facts *f)
 static bool
 is_unanchored(const struct upgrade_facts *f)
 {
+	return !f->anchored && !f->issuer_sought;
+}
+
+static bool
+is_sought(const struct upgrade_facts *f)
+{
 	return !f->anchored;
 }
 
@@ -96,6 +102,8 @@ is_indeterminate(const struct upgrade_facts *f)
 	case SUB_REVOCATION_OUT_OF_BOUNDS_NO_POE:
 	case SUB_NO_POE:
 		return false;
+	case SUB_NO_CERTIFICATE_CHAIN_FOUND:
+		return !f->issuer_sought;
 	default:
 		return f->verdict.ind != IND_PASSED;
 	}
@@ -133,6 +141,7 @@ static const struct row {
     {is_unanchored, UPGRADE_STAMP, "indeterminate", "chain to no anchor: one time-stamp, judged again when an anchor comes"},
     {is_indeterminate, UPGRADE_STAMP, "indeterminate", "INDETERMINATE: one time-stamp, judged again when an anchor, list or CRL comes"},
     {is_begun, UPGRADE_CONTINUE, "continue", "references, values or archive stamps are there: its own form goes on"},
+    {is_sought, UPGRADE_EXTENDED, "fresh", "an issuer can be fetched: the profile's form if the chain then reaches an anchor"},
     {is_fresh, UPGRADE_EXTENDED, "fresh", "BES, EPES or T with a chain to an anchor: the profile's form"},
 };
 
@@ -179,6 +188,17 @@ master_archived(const struct sigdoc *d, const struct xsig *s)
 		for (size_t i = 0; i < d->sigs[m].n_stamps; i++)
 			if (d->sigs[m].stamps[i].type == STAMP_ARCHIVE)
 				return true;
+	return false;
+}
+
+/* A missing issuer with an address. Wants are shared between signatures of one certificate, so any of the document counts. */
+static bool
+issuer_sought(const struct report *r)
+{
+	for (size_t i = 0; i < r->n_wants; i++)
+		if (r->wants[i].kind == WANT_ISSUER && !r->wants[i].for_stamp && r->wants[i].issuers != NULL &&
+		    r->wants[i].issuers->n > 0)
+			return true;
 	return false;
 }
 
@@ -237,6 +257,7 @@ upgrade_facts_of(struct sigdoc *d, const struct report *r, struct upgrade_facts 
 	for (size_t i = 0; i < d->n_sigs; i++) {
 		out[i] = (struct upgrade_facts){.covered_by = rc == ERR_OK ? covered[i] : -1};
 		facts(d, &d->sigs[i], &r->sigs[i], &out[i]);
+		out[i].issuer_sought = !out[i].anchored && issuer_sought(r);
 		if (rc == ERR_LIMIT)
 			snprintf(out[i].insertion_fault, sizeof(out[i].insertion_fault), "%.159s", many.text);
 	}

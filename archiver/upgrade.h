@@ -26,6 +26,7 @@ struct upgrade_facts {
 	struct verdict verdict;
 	bool intact;		  /* signature value and every reference that was found */
 	bool anchored;		  /* a chain to an anchor */
+	bool issuer_sought;	  /* none yet, but its issuer can be fetched and may lead to one */
 	bool counter;		  /* a counter-signature */
 	bool master_archived;	  /* one of its masters has an ArchiveTimeStamp */
 	long covered_by;	  /* signature that insertion here would break, -1 none */

@@ -375,6 +375,31 @@ several(void **state)
 	FAILS(ERR_UNSUPPORTED, flow_stamp(&c, 1, late, "A", "tsa1", &e));
 }
 
+/* The chain is not in the file: before anything is fetched it is on its way all the same; a stranger's is not. */
+static void
+chain_elsewhere(void **state)
+{
+	AUTO(flow) struct flow f = signed_by("short", "--shape enveloped --key ecdsa --no-cert-chain");
+	AUTO(caged) struct caged *c = NULL;
+	AUTO(anchors) struct anchors *none = NULL;
+	struct err e = {0};
+	(void)state;
+	OK(flow_judge(&f, 0, &e));
+	assert_string_equal(flow_str(json_array_get(json_object_get(f.judge, "signatures"), 0), "path"), "extended");
+	step_t(&f, 0, "tsa1", "XAdES-B-T");
+	gathered(&f, 0, "2026-01-03T00:00:00Z");
+	extended_rest(&f, 0, -1);
+	schema_valid(&f);
+	OK(anchors_new(&none, &e));
+	struct caged_setup setup = {.anchors = none, .policy = &w.policy};
+	OK(caged_start(&setup, &c, &e));
+	f.caged = c;
+	OK(flow_gather(&f, 0, &e));
+	const json_t *s = json_array_get(json_object_get(f.judge, "signatures"), 0);
+	assert_string_equal(flow_str(s, "path"), "stamp");
+	assert_string_equal(flow_str(s, "row"), "indeterminate");
+}
+
 /* A signature over a signature: only the outer one may grow, and a trial to grow the inner one is noticed. */
 static void
 covered(void **state)
@@ -658,6 +683,7 @@ main(void)
 	    cmocka_unit_test(in_one_go),
 	    cmocka_unit_test(detached),
 	    cmocka_unit_test(several),
+	    cmocka_unit_test(chain_elsewhere),
 	    cmocka_unit_test(covered),
 	    cmocka_unit_test(surroundings),
 	    cmocka_unit_test(version_one),

@@ -102,6 +102,14 @@ stamped_and_kept(void **state)
 	expect(&f, UPGRADE_STAMP, "indeterminate", true);
 	f.stamped = true;
 	expect(&f, UPGRADE_STAMP, "indeterminate", false);
+	/* Unless the missing issuer has an address: then the chain may still reach an anchor. */
+	f = good();
+	f.anchored = false;
+	f.issuer_sought = true;
+	f.verdict.sub = SUB_NO_CERTIFICATE_CHAIN_FOUND;
+	expect(&f, UPGRADE_EXTENDED, "fresh", true);
+	f.begun = true;
+	expect(&f, UPGRADE_CONTINUE, "continue", true);
 	f = good();
 	f.data_missing = true;
 	expect(&f, UPGRADE_STAMP, "indeterminate", true);
