@@ -60,7 +60,7 @@ struct issuer_trust {
 	enum line line;
 	enum acc_state state;
 	const char *why;
-	const struct cert *next_up; /* its issuer in the chain that was accepted */
+	int64_t revoked_at; /* it or one above it was revoked then; TIME_MAX = not. What it signed before still counts */
 	struct issuer_trust *next;
 };
 
@@ -184,7 +184,6 @@ bool answer_accepted(struct judge *j, struct answers *a, size_t i, enum line lin
 const struct rev_answer *select_answer(struct judge *j, struct answers *a, enum line line, bool *any, const char **why);
 /* NULL, or why this answer can't be used by itself; whether its issuer is trusted is not asked. Static text. */
 const char *answer_fault(const struct judge *j, const struct rev_answer *a, const struct cert *c);
-bool issuer_trusted(struct judge *j, const struct cert *c, enum line line, const char **why);
 unsigned line_roles(enum line line, bool revocation);
 
 /* ---- judge_sig.c: basic (5.3) and long-term (5.5) ---- */

@@ -88,15 +88,27 @@ usage_verdict(struct judge *j, const struct xcv *x)
 	return passed();
 }
 
-static struct verdict
-missing_verdict(struct judge *j, struct xcv *x, const struct cert *c, enum cert_position pos, bool any, const char *why)
+/* Delta, indirect and partial CRLs are recognised and never taken for whole ones (RFC 5280 5.2). */
+static void
+tell_unsupported(struct judge *j, const struct answers *a)
 {
+	for (size_t i = 0; a != NULL && i < a->n; i++)
+		if (a->v[i].unsupported)
+			find(j, 2, FIND_NOT_CHECKED, "RevocationDataSupported", "RFC 5280 5.2", a->cert->subject_text, NULL, "unsupported: %s",
+			    a->v[i].problem == NULL ? "this kind of CRL" : a->v[i].problem);
+}
+
+static struct verdict
+missing_verdict(struct judge *j, struct xcv *x, const struct answers *a, enum cert_position pos, bool any, const char *why)
+{
+	const struct cert *c = a->cert;
 	enum check check = any ? CHECK_ACCEPTABLE_REVOCATION_DATA_FOUND : CHECK_REVOCATION_DATA_AVAILABLE;
 
 	if (!find_level(j, 1, level_of(j, check, x->ctx, pos), any ? "AcceptableRevocationDataFound" : "RevocationDataAvailable",
 		CLAUSE, c->subject_text, "add revocation data for this certificate", "%s",
 		any ? (why == NULL ? "none is acceptable" : why) : "no revocation data"))
 		return passed();
+	tell_unsupported(j, a);
 	x->revocation_missing = true;
 	return open_verdict(SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE);
 }
@@ -131,9 +143,12 @@ revocation_verdict(struct judge *j, struct xcv *x, const struct chain *ch, size_
 		find(j, 1, FIND_OK, "RevocationDataAvailable", CLAUSE, c->subject_text, NULL, "none is needed");
 		return passed();
 	}
-	const struct rev_answer *r = select_answer(j, judge_answers(j, c, ch->v[i + 1]), x->line, &any, &why);
+	struct answers *a = judge_answers(j, c, ch->v[i + 1]);
+	if (a == NULL)
+		return open_verdict(SUB_NONE);
+	const struct rev_answer *r = select_answer(j, a, x->line, &any, &why);
 	if (r == NULL)
-		return missing_verdict(j, x, c, pos, any, why);
+		return missing_verdict(j, x, a, pos, any, why);
 	x->rev[i] = r;
 	struct verdict v = revoked_verdict(j, x, c, pos, r);
 	if (v.ind != IND_PASSED)

@@ -111,6 +111,23 @@ answer_fault(const struct judge *j, const struct rev_answer *a, const struct cer
 	return NULL;
 }
 
+static struct issuer_trust *trust_of(struct judge *j, const struct cert *c, enum line line);
+
+static const char *
+trust_fault(struct judge *j, const struct rev_answer *a, enum line line)
+{
+	const struct issuer_trust *t = trust_of(j, a->signer, line);
+
+	if (t == NULL || t->state == ACC_BUSY)
+		return "its issuer's trust rests on itself";
+	if (t->state != ACC_YES)
+		return t->why;
+	/* the peer asks whether it is revoked now; a list signed before its issuer was revoked is still what the CA said */
+	if (t->revoked_at != TIME_MAX && (j->peer || t->revoked_at <= a->produced_at))
+		return "its issuer is revoked, or its anchor past its sunset";
+	return NULL;
+}
+
 bool
 answer_accepted(struct judge *j, struct answers *a, size_t i, enum line line, const char **why)
 {
@@ -119,8 +136,8 @@ answer_accepted(struct judge *j, struct answers *a, size_t i, enum line line, co
 	if (acc->state == ACC_NEW) {
 		acc->state = ACC_BUSY;
 		acc->why = answer_fault(j, &a->v[i], a->cert);
-		if (acc->why == NULL && !issuer_trusted(j, a->v[i].signer, line, &acc->why) && acc->why == NULL)
-			acc->why = "its issuer is not trusted";
+		if (acc->why == NULL)
+			acc->why = trust_fault(j, &a->v[i], line);
 		acc->state = acc->why == NULL ? ACC_YES : ACC_NO;
 	}
 	if (acc->state == ACC_BUSY)
@@ -149,9 +166,12 @@ select_answer(struct judge *j, struct answers *a, enum line line, bool *any, con
 	return NULL;
 }
 
+#define CRL_KEY_COMPROMISE 1
+#define CRL_CA_COMPROMISE 2
+
 /* One certificate of an issuer's chain: has it the revocation data that the policy asks for, and is it not revoked? */
 static const char *
-issuer_link_fault(struct judge *j, const struct chain *ch, size_t i, enum line line)
+issuer_link_fault(struct judge *j, const struct chain *ch, size_t i, enum line line, int64_t *revoked_at)
 {
 	enum cert_position pos = i == 0 ? POS_SIGNING : POS_CA;
 	struct answers *a = judge_answers(j, ch->v[i], ch->v[i + 1]);
@@ -165,24 +185,31 @@ issuer_link_fault(struct judge *j, const struct chain *ch, size_t i, enum line l
 	if (r == NULL)
 		return level_of(j, CHECK_ACCEPTABLE_REVOCATION_DATA_FOUND, CTX_REVOCATION, pos) == LEVEL_FAIL ?
 		    "no acceptable revocation data for its issuer's chain" : NULL;
-	if ((r->status == REV_REVOKED || r->status == REV_HOLD) && r->revoked_at <= j->now)
-		return "its issuer is revoked";
+	if ((r->status != REV_REVOKED && r->status != REV_HOLD) || r->revoked_at > j->now)
+		return NULL;
+	/* a stolen key signs with any date */
+	if (i == 0 && (r->reason == CRL_KEY_COMPROMISE || r->reason == CRL_CA_COMPROMISE))
+		return "its issuer's key was compromised";
+	if (r->revoked_at < *revoked_at)
+		*revoked_at = r->revoked_at;
 	return NULL;
 }
 
 static const char *
-issuer_chain_fault(struct judge *j, const struct chain *ch, enum line line)
+issuer_chain_fault(struct judge *j, const struct chain *ch, enum line line, int64_t *revoked_at)
 {
 	size_t where = 0;
 
+	*revoked_at = TIME_MAX;
+	/* what was produced before the sunset is past validation's to judge */
 	if (ch->anchor != NULL && ch->anchor->sunset_utc <= j->now)
-		return "its issuer's anchor is past its sunset";
+		*revoked_at = ch->anchor->sunset_utc;
 	if (ch->n > 1 && chain_fault(ch, &where) != PATH_OK && where > 0 && !j->peer)
 		return "its issuer's chain is not valid (RFC 5280 6.1)";
 	for (size_t i = 0; i + 1 < ch->n; i++) {
 		if (!needs_revocation(ch->v[i], i == 0))
 			continue;
-		const char *w = issuer_link_fault(j, ch, i, line);
+		const char *w = issuer_link_fault(j, ch, i, line, revoked_at);
 		if (w != NULL)
 			return w;
 	}
@@ -200,11 +227,10 @@ settle_trust(struct judge *j, struct issuer_trust *t)
 		judge_broke(j, &e);
 	t->why = "no chain from its issuer to an anchor";
 	for (size_t i = 0; i < n; i++) {
-		const char *w = issuer_chain_fault(j, &chains[i], t->line);
+		const char *w = issuer_chain_fault(j, &chains[i], t->line, &t->revoked_at);
 
 		if (w == NULL) {
 			t->state = ACC_YES;
-			t->next_up = chains[i].n > 1 ? chains[i].v[1] : NULL;
 			break;
 		}
 		if (i == 0)
@@ -215,29 +241,25 @@ settle_trust(struct judge *j, struct issuer_trust *t)
 	free(chains);
 }
 
-bool
-issuer_trusted(struct judge *j, const struct cert *c, enum line line, const char **why)
+static struct issuer_trust *
+trust_of(struct judge *j, const struct cert *c, enum line line)
 {
 	struct issuer_trust *t = j->trusts;
 
 	while (t != NULL && (t->cert != c || t->line != line))
 		t = t->next;
+	if (t != NULL)
+		return t;
+	t = mem_new(1, sizeof(*t));
 	if (t == NULL) {
-		t = mem_new(1, sizeof(*t));
-		if (t == NULL) {
-			judge_nomem(j);
-			return false;
-		}
-		t->cert = c;
-		t->line = line;
-		t->state = ACC_BUSY;
-		t->next = j->trusts;
-		j->trusts = t;
-		settle_trust(j, t);
+		judge_nomem(j);
+		return NULL;
 	}
-	if (t->state == ACC_BUSY)
-		*why = "its issuer's trust rests on itself";
-	else if (t->state == ACC_NO)
-		*why = t->why;
-	return t->state == ACC_YES;
+	t->cert = c;
+	t->line = line;
+	t->state = ACC_BUSY;
+	t->next = j->trusts;
+	j->trusts = t;
+	settle_trust(j, t);
+	return t;
 }

@@ -137,12 +137,14 @@ identify(struct judge *j, struct jsig *g)
 /* ---- validation context: an explicit signature policy (5.2.4) ---- */
 
 static bool
-policy_hash_fits(const struct xsig *s, struct slice doc)
+policy_hash_fits(struct judge *j, struct jsig *g, struct slice doc)
 {
-	struct digest d;
-	struct err e;
+	struct err e = {0};
+	enum tri t = TRI_UNKNOWN;
 
-	return digest_once(s->policy_hash.alg, doc, &d, &e) == ERR_OK && digest_eq(&d, &s->policy_hash);
+	if (sig_policy_hash(j->doc, g->s, doc, &t, &e) == ERR_NOMEM)
+		judge_broke(j, &e);
+	return t == TRI_TRUE;
 }
 
 static struct verdict
@@ -154,7 +156,7 @@ judge_policy(struct judge *j, struct jsig *g)
 
 	if (!s->has_policy || s->policy_implied)
 		return passed();
-	if (any && policy_hash_fits(s, s->policy_document))
+	if (any && policy_hash_fits(j, g, s->policy_document))
 		return passed();
 	for (size_t i = 0; i < material_count(j->in->material); i++) {
 		struct material_item it = material_at(j->in->material, i);
@@ -162,7 +164,7 @@ judge_policy(struct judge *j, struct jsig *g)
 		if (it.kind != MAT_POLICY)
 			continue;
 		any = true;
-		if (policy_hash_fits(s, it.octets))
+		if (policy_hash_fits(j, g, it.octets))
 			return passed();
 	}
 	if (any && find_level(j, 1, level_of(j, CHECK_POLICY_HASH_MATCH, context(g), POS_SIGNING), "SignaturePolicyHashMatch", CL,
