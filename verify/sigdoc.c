@@ -10,11 +10,10 @@ const struct xades_limits xades_limits_default = {
     .signatures = 1000,
     .stamps = 1000,
     .xpath_steps = 50 * 1000 * 1000, /* about two seconds */
-    .canonical_bytes = (uint64_t)16 << 30, /* 10,000 references to a large document would take hours */
 };
 
 static struct xades_limits
-with_defaults(const struct xades_limits *in)
+with_defaults(const struct xades_limits *in, size_t raw_bytes)
 {
 	struct xades_limits l = in != NULL ? *in : xades_limits_default;
 
@@ -28,8 +27,8 @@ with_defaults(const struct xades_limits *in)
 		l.stamps = xades_limits_default.stamps;
 	if (l.xpath_steps == 0)
 		l.xpath_steps = xades_limits_default.xpath_steps;
-	if (l.canonical_bytes == 0)
-		l.canonical_bytes = xades_limits_default.canonical_bytes;
+	if (l.canonical_bytes == 0) /* 10,000 references to a large document would take hours */
+		l.canonical_bytes = raw_bytes > (1u << 24) ? (uint64_t)raw_bytes * 64 : (uint64_t)1 << 30;
 	return l;
 }
 
@@ -361,7 +360,7 @@ sigdoc_open(struct slice raw, const struct side_file *files, size_t n_files, con
 	d->raw = raw;
 	d->files = files;
 	d->n_files = n_files;
-	st->limits = with_defaults(limits);
+	st->limits = with_defaults(limits, raw.n);
 	st->xpath_left = st->limits.xpath_steps;
 	st->canonical_left = st->limits.canonical_bytes;
 	r = open_parts(d, e);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define EVALUATION_STEPS 8 /* what starting the evaluator costs */
 #define EXPRESSION_MAX 16384
 #define UNION_NODES 100000 /* libxml2 joins node-sets by comparing each with each */
 
@@ -137,7 +138,7 @@ static bool
 after(struct evaluator *v, bool evaluated)
 {
 	struct docstate *st = state_of(v->r->d);
-	uint64_t used = v->ctx->opCount + 1;
+	uint64_t used = v->ctx->opCount + EVALUATION_STEPS;
 
 	st->xpath_left = used < st->xpath_left ? st->xpath_left - used : 0;
 	if (st->xpath_left == 0)
