@@ -314,6 +314,13 @@ noting_strdup(const char *s)
 
 /* --- load ---------------------------------------------------------------- */
 
+static PRINTF(2, 3) void
+on_generic_error(void *ctx, const char *fmt, ...)
+{
+	(void)ctx;
+	(void)fmt;
+}
+
 void
 xml_init(void)
 {
@@ -321,6 +328,7 @@ xml_init(void)
 	xmlInitParser();
 	/* Errors without a parser context (conversion, memory, C14N) would go to stderr otherwise. */
 	xmlSetStructuredErrorFunc(NULL, on_any_error);
+	xmlSetGenericErrorFunc(NULL, on_generic_error); /* XPath names unknown functions this way */
 }
 
 static size_t
