@@ -204,7 +204,7 @@ start_draft(struct walk *w, const json_t *judge, json_t **out, struct err *e)
 static bool
 extended(const struct walk *w)
 {
-	return sig_is(w->s, "path", "extended");
+	return sig_is(w->s, "form", "extended");
 }
 
 /* The objects of a draft in the order of the document: signature's own, then stamps'. */

@@ -105,8 +105,6 @@ target_of(const struct conf_profile *p, const char *path, bool counter)
 		return NULL;
 	if (strcmp(path, "stamp") == 0 || counter)
 		return "T";
-	if (strcmp(path, "baseline") == 0)
-		return p->target == TARGET_T ? "T" : p->target == TARGET_LT || p->target == TARGET_C || p->target == TARGET_X || p->target == TARGET_XL ? "LT" : "LTA";
 	if (strcmp(path, "continue") == 0)
 		return "A";
 	return profile_target_name(p->target);
@@ -123,12 +121,14 @@ signatures_of(struct archive *a, const struct conf_profile *profile, size_t file
 	json_array_foreach (json_object_get(judge, "signatures"), i, flow) {
 		AUTO(json) json_t *s = json_object();
 		const json_t *parent = json_object_get(json_array_get(reported, i), "parent");
-		const char *path = sig_str(flow, "path"), *target = NULL;
+		const char *path = sig_str(flow, "path"), *target = NULL, *form;
 		bool work;
 
 		if (strcmp(path, "stamp") == 0 && !profile->t_without_anchor)
 			path = "none";
 		target = target_of(profile, path, json_is_integer(parent));
+		/* The table's "extended" is a fresh signature: the profile says in which form it goes on. */
+		form = strcmp(path, "extended") == 0 ? profile_form_name(profile->form) : path;
 		work = target != NULL;
 
 		if (json_set(s, "file", json_integer((json_int_t)file), e) != ERR_OK ||
@@ -137,7 +137,7 @@ signatures_of(struct archive *a, const struct conf_profile *profile, size_t file
 		    sig_verdict(s, judge, i, e) != ERR_OK || json_set(s, "path", json_text(path), e) != ERR_OK ||
 		    json_set(s, "row", json_incref(json_object_get(flow, "row")), e) != ERR_OK ||
 		    json_set(s, "target", json_text(target), e) != ERR_OK ||
-		    json_set(s, "form", json_text(path), e) != ERR_OK ||
+		    json_set(s, "form", json_text(form), e) != ERR_OK ||
 		    sig_go(s, work ? "found" : "kept", work ? now : TIME_MAX, sig_str(flow, "reason"), e) != ERR_OK ||
 		    json_push(signatures, TAKE(s), e) != ERR_OK)
 			return err_wrap(e, "signature %zu", i);
