@@ -191,21 +191,22 @@ want_add(struct builder *b, enum want_kind kind, const struct cert *c, const str
 /* ---- one certificate's revocation data ---- */
 
 struct need {
-	bool leaf; /* the signing certificate itself: the grace period counts */
+	bool leaf; /* the signing certificate itself, of a signature or of a token */
 	int64_t newer_than;
 };
 
 /*
- * New enough to be embedded for good? For a time-stamp everything is newer than
- * it. For a signature the signing certificate's data waits for the grace period;
- * above it nextUpdate after the reference is enough.
+ * New enough to be embedded for good (validation.md 2.8)? The signing certificate's
+ * data is newer than what it signed, for a signature by the grace period; above it
+ * a CRL of a CA comes twice a year, so nextUpdate after the reference is enough.
+ * The material of a token by itself has no such excuse: all of it is newer.
  */
 static bool
 new_enough(const struct builder *b, const struct rev_answer *a, const struct need *n)
 {
 	if (a->this_update >= n->newer_than)
 		return true;
-	return !b->for_stamp && !n->leaf && a->next_update != TIME_NONE && a->next_update > n->newer_than;
+	return b->g != NULL && !n->leaf && a->next_update != TIME_NONE && a->next_update > n->newer_than;
 }
 
 static bool
@@ -293,8 +294,8 @@ chain_into(struct builder *b, const struct chain *ch, enum object_role role, uns
 				want_add(b, WANT_ISSUER, c, NULL, false, TIME_NONE);
 			continue;
 		}
-		struct need n = {.leaf = i == 0 && role == OBJ_SIGNER, .newer_than = b->newer_than};
-		if (n.leaf)
+		struct need n = {.leaf = i == 0 && (role == OBJ_SIGNER || role == OBJ_TSA), .newer_than = b->newer_than};
+		if (i == 0 && role == OBJ_SIGNER)
 			n.newer_than += b->j->in->grace_seconds;
 		if (needs_revocation(c, i == 0 && (role == OBJ_RESPONDER || role == OBJ_CRL_ISSUER)))
 			revocation_of(b, c, ch->v[i + 1], &n, anchored, depth);
