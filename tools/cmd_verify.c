@@ -174,9 +174,12 @@ with_file(const char *path, struct beside *w, int *slots, struct err *e)
 static enum err_code
 with_one(const char *text, struct beside *w, int *slots, struct err *e)
 {
-	const char *eq = strrchr(text, '=');
+	const char *eq = strchr(text, '=');
 	const char *path = text, *base = NULL;
 
+	/* A URL may hold '=', a path too: the first one that leaves an existing file. */
+	while (eq != NULL && strchr(eq + 1, '=') != NULL && access(eq + 1, F_OK) != 0)
+		eq = strchr(eq + 1, '=');
 	*w = (struct beside){.fd = -1, .slot = -1};
 	if (strncmp(text, "digest:", 7) == 0)
 		return with_digest(text + 7, w, e);
@@ -319,20 +322,30 @@ verify_one(struct tool *t, struct worker *w, struct verify_job *j, const char *p
 	return json_push(json_object_get(*out, "documents"), TAKE(document), e);
 }
 
+static enum err_code
+judge_files(struct tool *t, struct verify_job *j, int n, char **paths, json_t **out, int *code, struct err *e)
+{
+	AUTO(worker) struct worker *w = NULL;
+	struct worker_spec spec = {.name = "verify", .role = t->uncaged ? CAGE_NONE : CAGE_WORKER, .warm_up = warm_up, .handle = handle, .ctx = j};
+	int i;
+
+	if (worker_start(&spec, &w, e) != ERR_OK)
+		return e->code;
+	for (i = 0; i < n; i++)
+		if (verify_one(t, w, j, paths[i], out, code, e) != ERR_OK)
+			return e->code;
+	return ERR_OK;
+}
+
 static int
 verify_files(struct tool *t, struct verify_job *j, int n, char **paths)
 {
-	AUTO(worker) struct worker *w = NULL;
 	AUTO(json) json_t *out = NULL;
-	struct worker_spec spec = {.name = "verify", .role = t->uncaged ? CAGE_NONE : CAGE_WORKER, .warm_up = warm_up, .handle = handle, .ctx = j};
 	struct err e = {0};
-	int code = EXIT_POSITIVE, i;
+	int code = EXIT_POSITIVE;
 
-	if (worker_start(&spec, &w, &e) != ERR_OK)
+	if (judge_files(t, j, n, paths, &out, &code, &e) != ERR_OK)
 		return tool_fail(t, &e);
-	for (i = 0; i < n; i++)
-		if (verify_one(t, w, j, paths[i], &out, &code, &e) != ERR_OK)
-			return tool_fail(t, &e);
 	return t->json && tool_print(t, out) != EXIT_POSITIVE ? EXIT_IO : code;
 }
 
@@ -350,6 +363,42 @@ fill_job(struct tool *t, struct verify_job *j, const char *trust, const char *at
 	    tool_policy(policy, file, NULL, NULL, &j->catalogue, &j->policy, e) != ERR_OK)
 		return err_wrap(e, "verify");
 	return ERR_OK;
+}
+
+/* The job is to be released whatever comes out. */
+static enum err_code
+open_job(struct tool *t, struct verify_job *j, const struct judge_request *q, struct err *e)
+{
+	int slots = 1;
+	size_t i;
+
+	j->with = mem_new(q->n_with + 1, sizeof(*j->with));
+	if (j->with == NULL)
+		return err_nomem(e);
+	if (fill_job(t, j, q->trust, q->at, q->policy, e) != ERR_OK)
+		return e->code;
+	for (i = 0; i < q->n_with; i++) {
+		j->n_with = i + 1;
+		if (with_one(q->with[i], &j->with[i], &slots, e) != ERR_OK)
+			return e->code;
+	}
+	return ERR_OK;
+}
+
+enum err_code
+tool_judge(struct tool *t, const struct judge_request *q, json_t **out, int *code, struct err *e)
+{
+	AUTO(mem) char *path = mem_dupstr(q->path);
+	struct verify_job j = {0};
+	enum err_code r;
+
+	if (path == NULL)
+		return err_nomem(e);
+	r = open_job(t, &j, q, e);
+	if (r == ERR_OK)
+		r = judge_files(t, &j, 1, &path, out, code, e);
+	job_release(&j);
+	return r;
 }
 
 static bool
@@ -384,14 +433,15 @@ verb_verify(struct tool *t, int argc, char **argv)
 {
 	const char *trust = NULL, *at = NULL, *policy = "default", *log_key = NULL;
 	const char *with[WITH_MAX], *policies[64];
-	size_t n_with = 0, n_policies = 0, i;
+	size_t n_with = 0, n_policies = 0;
 	bool json = false;
 	const struct option_row rows[] = {{.name = "trust", .value = &trust}, {.name = "at", .value = &at}, {.name = "policy", .value = &policy},
 	    {.name = "log-key", .value = &log_key}, {.name = "with", .list = with, .list_n = &n_with, .list_max = WITH_MAX},
 	    {.name = "signature-policy", .list = policies, .list_n = &n_policies, .list_max = 64}, {.name = "json", .flag = &json}};
+	struct judge_request q = {.policy = "default"};
 	struct verify_job j = {0};
 	struct err e = {0};
-	int code, slots = 1;
+	int code;
 
 	if (tool_options(rows, sizeof(rows) / sizeof(rows[0]), &argc, argv, &e) != ERR_OK)
 		return tool_usage(tool_verb("verify"), e.text);
@@ -402,14 +452,12 @@ verb_verify(struct tool *t, int argc, char **argv)
 		return verify_receipt(t, argv[1], log_key);
 	if (trust == NULL && t->config_path != NULL && access(argv[1], F_OK) != 0)
 		return verify_record(t, argv[1], at);
+	if (argc == 2 && is_bundle(argv[1]))
+		return verify_bundle(t, argv[1], trust, at, policy, log_key);
 	if (trust == NULL)
 		return tool_usage(tool_verb("verify"), "--trust DIR is missing (an empty folder trusts nobody)");
-	j.with = mem_new(n_with, sizeof(*j.with));
-	code = j.with == NULL ? (int)err_nomem(&e) : (int)fill_job(t, &j, trust, at, policy, &e);
-	for (i = 0; code == ERR_OK && i < n_with; i++) {
-		j.n_with = i + 1;
-		code = (int)with_one(with[i], &j.with[i], &slots, &e);
-	}
+	q = (struct judge_request){.trust = trust, .at = at, .policy = policy, .with = with, .n_with = n_with};
+	code = (int)open_job(t, &j, &q, &e);
 	if (code == ERR_OK)
 		code = (int)add_policies(&j, policies, n_policies, &e);
 	code = code == ERR_OK ? verify_files(t, &j, argc - 1, argv + 1) : tool_fail(t, &e);
@@ -422,7 +470,8 @@ const struct verb verbs_verify[] = {
 	"FILE... --trust DIR [--at T] [--with [NAME=]PATH | --with digest:ALG:BASE64]... [--signature-policy FILE]\n"
 	"                [--policy default|dss|dss-lenient|FILE] [--json]\n"
 	"       everseal verify X.receipt.json --log-key FILE\n"
+	"       everseal verify BUNDLE [--trust DIR] [--at T] [--log-key FILE]\n"
 	"       everseal -c FILE verify RECORD [--at T]",
-	"judge signed files, receipts, records", verb_verify},
+	"judge signed files, receipts, bundles, records", verb_verify},
     {NULL, NULL, NULL, NULL},
 };

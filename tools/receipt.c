@@ -94,6 +94,16 @@ check(const struct claim *c, const char *log_key, struct tlog_checkpoint *cp, st
 	return tlog_verify_inclusion(c->leaf_hash, &c->proof, cp->root, e);
 }
 
+enum err_code
+receipt_check(const json_t *receipt, const char *log_key, struct tlog_checkpoint *cp, struct err *e)
+{
+	struct claim c = {0};
+
+	if (read_claim(receipt, &c, e) != ERR_OK)
+		return err_wrap(e, "proof");
+	return check(&c, log_key, cp, e);
+}
+
 static int
 say(struct tool *t, const char *path, const char *indication, const char *why, const struct claim *c, int code)
 {

@@ -7,6 +7,7 @@
 #define EVERSEAL_TOOLS_H
 
 #include "archiver/archiver.h"
+#include "store/store.h"
 
 enum exit_code {
 	EXIT_POSITIVE = 0,
@@ -80,5 +81,23 @@ MUST_USE enum err_code tool_options(const struct option_row *rows, size_t n, int
 
 /* receipt.c: the log's proof in a receipt, offline. log_key NULL: indeterminate. */
 int verify_receipt(struct tool *t, const char *path, const char *log_key);
+/*
+ * The same for whatever has a receipt's "record", "salt", "manifest" and "log". ERR_OK: it holds. ERR_REFUSED: the
+ * checkpoint is not signed by this key; ERR_DAMAGED, ERR_FORMAT: it does not hold. cp is written on ERR_OK.
+ */
+MUST_USE enum err_code receipt_check(const json_t *receipt, const char *log_key, struct tlog_checkpoint *cp, struct err *e);
+
+/* bundle.c: an exported bundle, without archive and network. trust, at, log_key NULL: the bundle's anchors, now, the bundle's key. */
+int verify_bundle(struct tool *t, const char *dir, const char *trust, const char *at, const char *policy, const char *log_key);
+bool is_bundle(const char *path);
+
+/* cmd_verify.c: what `verify FILE` does, for one file. */
+struct judge_request {
+	const char *trust, *at, *policy, *path;
+	const char *const *with; /* [NAME=]PATH */
+	size_t n_with;
+};
+/* Text goes to stdout unless --json. *out: the first request makes it, later ones add their document. *code gets worse only. */
+MUST_USE enum err_code tool_judge(struct tool *t, const struct judge_request *q, json_t **out, int *code, struct err *e);
 
 #endif
