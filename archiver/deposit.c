@@ -378,14 +378,14 @@ intake_one(struct archive *a, struct batch *b, struct intake *in, struct err *e)
 	return ERR_OK;
 }
 
+/* Names and texts may hold octets that are no UTF-8: json_text makes them visible instead of failing. */
 static json_t *
 reason_of(const struct intake *in, const struct err *why, int64_t now)
 {
-	char time[TIME_TEXT];
+	const char *name = in->d->spool_name != NULL ? in->d->spool_name : in->d->n_files > 0 ? in->d->files[0].name : NULL;
 
-	time_text(now, time);
-	return json_pack("{s:i, s:b, s:s, s:s, s:s?}", "schema", 1, "refused", 1, "time", time, "reason", why->text, "name",
-	    in->d->spool_name != NULL ? in->d->spool_name : in->d->n_files > 0 && utf8_valid(in->d->files[0].name) ? in->d->files[0].name : NULL);
+	return json_pack("{s:i, s:b, s:o, s:o, s:o}", "schema", 1, "refused", 1, "time", json_time(now), "reason", json_text(why->text), "name",
+	    json_text(name));
 }
 
 static enum err_code

@@ -356,7 +356,7 @@ refuse_unclaimed(struct archive *a, struct spool *s, const char *name, const str
 
 	time_text(archive_now(a), time);
 	answer_name(&to, name, "");
-	reason = json_pack("{s:i, s:b, s:s, s:s}", "schema", 1, "refused", 1, "time", time, "reason", why->text);
+	reason = json_pack("{s:i, s:b, s:s, s:o}", "schema", 1, "refused", 1, "time", time, "reason", json_text(why->text));
 	if (reason == NULL || buf_ok(&to, e) != ERR_OK)
 		return err_nomem(e);
 	if (write_answer(s->failed, buf_str(&to), ".reason.json", reason, e) != ERR_OK)

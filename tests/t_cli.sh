@@ -1,0 +1,208 @@
+#!/bin/sh
+# The verbs end to end, and bad input: refused with its reason, kept with its
+# verdict, or kept as data; always in bounded time, the archive going on.
+set -u
+build=${BUILD:-build}
+w=$build/tests/cli
+es=$(pwd)/$build/everseal
+pki=$(pwd)/$build/testpki
+"$pki" stop "$w/pki" >/dev/null 2>&1
+rm -rf "$w"
+mkdir -p "$w/in" "$w/empty"
+ok() { printf '[       OK ] %s\n' "$1"; }
+bad() { printf '[  FAILED  ] %s\n' "$1"; [ -z "${2:-}" ] || printf '  %s\n' "$2"; }
+is() { if [ "$2" = "$3" ]; then ok "$1"; else bad "$1" "is '$2', not '$3'"; fi; }
+has() { case $2 in *"$3"*) ok "$1" ;; *) bad "$1" "'$3' is not in: $(printf %.300s "$2")" ;; esac; }
+json() { /usr/bin/python3 -c "import json,sys; d=json.load(sys.stdin); print($1)" 2>/dev/null || echo "no JSON"; }
+clock=$(pwd)/$w/clock
+at() { printf '%s\n' "$1" >"$clock.n" && mv "$clock.n" "$clock"; }
+at 2026-01-01T00:00:00Z
+export TESTPKI_POOL="$build/tests/pool"
+mkdir -p "$TESTPKI_POOL"
+"$pki" init "$w/pki" --clock "$clock" --root-crl-months 1 >/dev/null || bad "test PKI"
+"$pki" serve "$w/pki" --daemon --ready-file "$w/ready" || bad "test PKI serves"
+trap '"$pki" stop "$w/pki" >/dev/null 2>&1' EXIT
+port=$(cat "$w/pki/port")
+u=http://127.0.0.1:$port
+sign() { o=$1; shift; "$pki" sign "$w/pki" --name "$o" --out "$w/in/$o.xml" "$@" >/dev/null; }
+
+# ---- verify without an archive
+sign good --shape enveloped --key ecdsa
+sign other --shape enveloping --key rsa
+sign bent --shape enveloped --key ecdsa --tamper
+T=2026-01-01T12:00:00Z
+out=$("$es" --json verify "$w/in/good.xml" --trust "$w/pki/trust" --at $T --policy dss-lenient)
+is "verify: exit 0 of a passed one" $? 0
+is "verify: schema" "$(echo "$out" | json 'd["schema"]')" 1
+is "verify: indication" "$(echo "$out" | json 'd["documents"][0]["signatures"][0]["indication"]')" TOTAL-PASSED
+is "verify: level" "$(echo "$out" | json 'd["documents"][0]["signatures"][0]["level"]')" XAdES-B-B
+is "verify: references intact" "$(echo "$out" | json 'all(r["intact"] for r in d["documents"][0]["signatures"][0]["references"])')" True
+out2=$("$es" --json verify "$w/in/good.xml" --trust "$w/pki/trust" --at $T --policy dss-lenient)
+is "verify: the same twice" "$out" "$out2"
+"$es" verify "$w/in/bent.xml" --trust "$w/pki/trust" --at $T >"$w/o" 2>&1
+is "verify: exit 1 of a failed one" $? 1
+"$es" verify "$w/in/good.xml" --trust "$w/empty" --at $T >"$w/o" 2>&1
+is "verify: exit 3 without an anchor" $? 3
+has "verify: says which" "$(cat "$w/o")" NO_CERTIFICATE_CHAIN_FOUND
+"$es" verify "$w/in/good.xml" "$w/in/bent.xml" --trust "$w/pki/trust" --at $T --json >"$w/o" 2>&1
+is "verify: the worst of several" $? 1
+"$es" verify "$w/in/none.xml" --trust "$w/pki/trust" >"$w/o" 2>&1
+is "verify: exit 66 of a missing file" $? 66
+"$es" verify "$w/in/good.xml" >"$w/o" 2>&1
+is "verify: exit 64 without --trust" $? 64
+"$es" frobnicate >"$w/o" 2>&1
+is "exit 64 of an unknown verb" $? 64
+
+# ---- an archive
+"$es" init --simulated "$w/a" --clock "$clock" --tsa "$u/tsa1,$u/tsa2" --allow-net "127.0.0.1:$port" >/dev/null
+cp "$w"/pki/trust/* "$w/a/trust/"
+export EVERSEAL_CONFIG="$w/a/everseal.conf"
+"$es" init >/dev/null 2>"$w/o"
+is "init twice is refused" $? 73
+"$es" config check >/dev/null
+is "config check" $? 0
+{ cat "$w/a/everseal.conf"; printf '[renewal2]\nx = 1\n'; } >"$w/bad.conf"
+"$es" -c "$w/bad.conf" config check >/dev/null 2>"$w/o"
+is "config check finds a fault" $? 78
+has "config fault has its line" "$(cat "$w/o")" "bad.conf:"
+spool=$w/a/spool/desk
+"$es" deposit "$w/in/good.xml" "$w/in/other.xml" >"$w/receipts"
+is "deposit" $? 0
+is "deposit: one receipt a line" "$(wc -l <"$w/receipts")" 2
+head -n 1 "$w/receipts" >"$w/good.receipt.json"
+rec=$(json 'd["record"]' <"$w/good.receipt.json")
+"$es" verify "$w/good.receipt.json" --log-key "$w/a/archive/log.pub" >/dev/null
+is "receipt proves" $? 0
+"$es" verify "$w/good.receipt.json" >/dev/null
+is "receipt without key is indeterminate" $? 3
+sed 's/"salt": *"\(.\)/"salt":"f\1/; s/"index":0/"index":1/' "$w/good.receipt.json" >"$w/forged.receipt.json"
+"$es" verify "$w/forged.receipt.json" --log-key "$w/a/archive/log.pub" >/dev/null 2>&1
+is "forged receipt fails" $? 1
+"$es" get "$rec" -o "$w/out" --version 0 >/dev/null
+cmp -s "$w/out/good.xml" "$w/in/good.xml" && ok "get --version 0 gives the deposit" || bad "get --version 0"
+"$es" get "$rec" -o "$w/out" >/dev/null 2>&1
+is "get does not overwrite" $? 73
+"$es" deposit --id A1 "$w/in/good.xml" >"$w/r1"
+"$es" deposit --id A1 "$w/in/good.xml" >"$w/r2"
+is "same id and bytes: same record" "$(json 'd["record"]' <"$w/r1")" "$(json 'd["record"]' <"$w/r2")"
+"$es" deposit --id A1 "$w/in/other.xml" >"$w/r3"
+is "same id, other bytes: refused" $? 65
+has "and says so" "$(cat "$w/r3")" "other bytes"
+
+# ---- bad input through the spool
+drop() { cp -r "$1" "$spool/tmp/x" && mv "$spool/tmp/x" "$spool/new/$2"; }
+gen() { /usr/bin/python3 - "$w/in" <<'END'
+import sys, os
+d = sys.argv[1]
+def w(n, b): open(os.path.join(d, n), "wb").write(b)
+good = open(os.path.join(d, "good.xml"), "rb").read()
+body = good[good.index(b"<", 1):] if good.startswith(b"<?xml") else good
+sig = good[good.index(b"<ds:Signature"):good.index(b"</ds:Signature>") + 15]
+w("dtd.xml", b'<!DOCTYPE r [<!ELEMENT r ANY>]><r>' + sig + b'</r>')
+w("bomb.xml", b'<!DOCTYPE r [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]><r>&b;</r>')
+w("xxe.xml", b'<!DOCTYPE r [<!ENTITY x SYSTEM "file:///etc/passwd">]><r>&x;</r>')
+w("deep.xml", b"<a>" * 5000 + b"</a>" * 5000)
+ref = b'<ds:Reference URI=""><ds:DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"/><ds:DigestValue>AA==</ds:DigestValue></ds:Reference>'
+w("manyrefs.xml", b'<r><ds:Signature xmlns:ds="http://www.w3.org/2000/09/xmldsig#"><ds:SignedInfo><ds:CanonicalizationMethod Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"/><ds:SignatureMethod Algorithm="http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"/>' + ref * 100000 + b'</ds:SignedInfo><ds:SignatureValue>AA==</ds:SignatureValue></ds:Signature></r>')
+tr = b'<ds:Transform Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"/>'
+w("manytransforms.xml", b'<r><ds:Signature xmlns:ds="http://www.w3.org/2000/09/xmldsig#"><ds:SignedInfo><ds:CanonicalizationMethod Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"/><ds:SignatureMethod Algorithm="http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"/>' + ref.replace(b"<ds:DigestMethod", b"<ds:Transforms>" + tr * 1000 + b"</ds:Transforms><ds:DigestMethod") + b'</ds:SignedInfo><ds:SignatureValue>AA==</ds:SignatureValue></ds:Signature></r>')
+w("empty.xml", b"")
+w("cutoff.xml", good[:len(good) * 2 // 3])
+w("text.txt", b"no markup at all\n")
+w("unsigned.xml", b"<invoice><total>1</total></invoice>")
+w("twice.xml", b'<r>' + body.replace(b'?>', b'?>') .replace(b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>", b"") + b'</r>')
+i = good.index(b' Id="') + 5
+ident = good[i:good.index(b'"', i)]
+w("dupid.xml", good.replace(b"</ds:Signature>", b'<ds:Object Id="' + ident + b'"/></ds:Signature>'))
+END
+}
+gen
+rm -f "$w/in/twice.xml"
+for f in dtd bomb xxe deep manyrefs manytransforms empty cutoff unsigned dupid; do drop "$w/in/$f.xml" "$f.xml"; done
+drop "$w/in/text.txt" text.txt
+ln -s /etc/passwd "$spool/new/link.xml"
+mkfifo "$spool/new/pipe.xml"
+mkdir "$spool/tmp/d" && cp "$w/in/good.xml" "$spool/tmp/d/" && ln -s /etc/passwd "$spool/tmp/d/l" && mv "$spool/tmp/d" "$spool/new/withlink"
+cp "$w/in/good.xml" "$spool/new/$(printf 'new\nline.xml')"
+cp "$w/in/good.xml" "$spool/new/$(printf 'latin\351.xml')"
+cp "$w/in/good.xml" "$spool/new/wrongsum.xml"
+echo '{"sha256": "00"}' >"$spool/new/wrongsum.xml.meta.json"
+cp "$w/in/good.xml" "$spool/new/badmeta.xml"
+echo '{"profil": "x"}' >"$spool/new/badmeta.xml.meta.json"
+timeout 120 "$es" --quiet run --once >"$w/o" 2>&1
+is "the service goes on through bad input" $? 0
+reason() { cat "$spool/failed/$1.reason.json" 2>/dev/null || echo "not refused"; }
+refused() { has "refused: $1" "$(reason "$1")" "$2"; }
+refused dtd.xml DOCTYPE
+refused bomb.xml DOCTYPE
+refused xxe.xml DOCTYPE
+refused deep.xml dee
+refused manyrefs.xml reference
+refused manytransforms.xml transform
+refused empty.xml empty
+refused link.xml "symbolic link"
+refused pipe.xml "device, socket or pipe"
+refused withlink "symbolic link"
+refused wrongsum.xml SHA-256
+refused badmeta.xml profil
+is "a name with a newline is refused" "$(ls "$spool/failed" | grep -c 'new_line.xml.reason.json')" 1
+is "a name that is not UTF-8 is refused" "$(ls "$spool/failed" | grep -c 'latin.*reason.json')" 1
+kept() { cat "$spool/done/$1.receipt.json" 2>/dev/null || echo '{}'; }
+is "kept as data: cut off" "$(kept cutoff.xml | json 'd["originals"][0]["form"]')" data
+is "kept as data: plain text" "$(kept text.txt | json 'len(d["signatures"])')" 0
+is "kept as data: unsigned" "$(kept unsigned.xml | json 'd["originals"][0]["form"]')" xml
+is "kept with its verdict: duplicate id" "$(kept dupid.xml | json 'd["signatures"][0]["indication"]')" TOTAL-FAILED
+is "and its reason" "$(kept dupid.xml | json 'd["signatures"][0]["subindication"]')" FORMAT_FAILURE
+is "nothing stays claimed" "$(ls "$spool/cur" | wc -l)" 0
+
+# ---- the whole way, and looking after it
+at 2026-01-03T00:00:00Z
+"$es" --quiet run --once >/dev/null 2>&1
+at 2026-02-05T00:00:00Z
+"$es" --quiet run --once >/dev/null 2>&1
+at 2026-02-08T00:00:00Z
+"$es" --quiet run --once >/dev/null 2>&1
+is "becomes XAdES-A" "$("$es" --json list | json '[r["level"] for r in d if r["record"]=="'"$rec"'"][0]')" XAdES-A
+"$es" get "$rec" -o "$w/newest" >/dev/null
+"$es" verify "$w/newest/good.xml" --trust "$w/pki/trust" --at 2026-03-01T00:00:00Z >/dev/null
+is "what get writes proves with anchors only" $? 0
+"$es" verify "$rec" >/dev/null
+is "verify RECORD" $? 0
+"$es" log verify >/dev/null
+is "log verify" $? 0
+"$es" scrub --full >/dev/null
+is "scrub" $? 0
+cp -r "$w/a/archive/index" "$w/index.before"
+"$es" rebuild >/dev/null
+is "rebuild" $? 0
+"$es" history "$rec" >/dev/null
+is "history after rebuild" $? 0
+"$es" hold "$rec" --reason "case 7" >/dev/null
+is "hold" $? 0
+"$es" --json status | json 'd["schema"]' >"$w/o"
+is "status" "$(cat "$w/o")" 1
+"$es" forecast >/dev/null
+is "forecast" $? 0
+"$es" sweep --plan >/dev/null
+is "sweep --plan" $? 0
+
+# ---- a service holds the lock: verbs ask it
+"$es" --quiet run &
+service=$!
+for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+	[ -S "$w/a/archive/control" ] && break
+	sleep 0.1
+done
+"$es" deposit "$w/in/other.xml" >"$w/r4" 2>&1
+is "deposit through the service" $? 0
+"$es" list >/dev/null
+is "readers beside the service" $? 0
+kill -TERM $service
+wait $service
+is "the service stops when asked" $? 0
+seg=$(ls "$w"/a/archive/segments/data* | head -n 1)
+/usr/bin/python3 -c "
+import sys
+f=open(sys.argv[1],'r+b'); f.seek(2000); b=f.read(1); f.seek(2000); f.write(bytes([b[0]^1]))" "$seg"
+"$es" scrub >/dev/null 2>&1
+is "scrub finds an altered octet" $? 1
