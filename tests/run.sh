@@ -11,7 +11,7 @@ count() { grep -c "$1" "$2" || true; }
 for t in "$build"/tests/t_* tests/t_*.sh; do
 	case $t in *.o | *.d) continue ;; esac
 	[ -f "$t" ] || continue
-	name=$(basename "$t" .sh)
+	name=$(basename "$t")
 	log=$out/$name.log
 	case $t in
 	*.sh) BUILD=$build sh "$t" >"$log" 2>&1 ;;

@@ -146,7 +146,7 @@ refused withlink "symbolic link"
 refused wrongsum.xml SHA-256
 refused badmeta.xml profil
 is "a name with a newline is refused" "$(ls "$spool/failed" | grep -c 'new_line.xml.reason.json')" 1
-is "a name that is not UTF-8 is refused" "$(ls "$spool/failed" | grep -c 'latin.*reason.json')" 1
+is "a name that is not UTF-8 is refused" "$(ls "$spool/failed" | LC_ALL=C grep -ac 'latin.*reason.json')" 1
 kept() { cat "$spool/done/$1.receipt.json" 2>/dev/null || echo '{}'; }
 is "kept as data: cut off" "$(kept cutoff.xml | json 'd["originals"][0]["form"]')" data
 is "kept as data: plain text" "$(kept text.txt | json 'len(d["signatures"])')" 0
