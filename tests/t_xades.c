@@ -153,6 +153,111 @@ stamps_in_the_vector(void **state)
 	}
 }
 
+/* A copy of the vector with one text in place of another. */
+static char *
+edited(const char *find, const char *with)
+{
+	const char *at = strstr(vector, find);
+
+	assert_non_null(at);
+	return mem_printf("%.*s%s%s", (int)(at - vector), vector, with, at + strlen(find));
+}
+
+/* Which of the six imprints an edit changes: bits in the order of the table; positions are moved by moved. */
+static const struct {
+	const char *name, *find, *with;
+	unsigned changes;
+	size_t moved, from; /* stamps at this position or later stand so much later */
+} edits[] = {
+    {"what stands between properties", "\"T\"/> <x141", "\"T\"/>\n<!-- x --><?p i?><x141", 0, 0, 0},
+    {"a token in the last stamp", "<x141:ArchiveTimeStamp Id=\"A1\"/>", "<x141:ArchiveTimeStamp Id=\"A1\">AA==</x141:ArchiveTimeStamp>", 0, 0, 0},
+    {"a property after the last stamp", "</xades:UnsignedSignatureProperties>", "<x141:New/></xades:UnsignedSignatureProperties>", 0, 0, 0},
+    {"a token in the first stamp", "<xades:SignatureTimeStamp Id=\"T\"/>", "<xades:SignatureTimeStamp Id=\"T\">A</xades:SignatureTimeStamp>", 0x32, 0, 0},
+    {"white space in the value", "\nQUJD", "\n QUJD", 0x33, 0, 0},
+    {"a value added", "<xades:CertificateValues/>", "<xades:CertificateValues>A</xades:CertificateValues>", 0x30, 0, 0},
+    {"refs of the other version before X", "<xades:CompleteRevocationRefs/>",
+	"<xades:CompleteCertificateRefs/><xades:CompleteRevocationRefs/>", 0x30, 1, 3},
+    {"revocation refs", "<xades:CompleteRevocationRefs/>", "<xades:CompleteRevocationRefs>A</xades:CompleteRevocationRefs>", 0x36, 0, 0},
+    {"no KeyInfo", "<ds:KeyInfo><ds:KeyName>k</ds:KeyName></ds:KeyInfo>", "", 0x30, 0, 0},
+    {"an Object more", "<ds:Object Id=\"O2\">", "<ds:Object Id=\"O3\"/><ds:Object Id=\"O2\">", 0x30, 0, 0},
+    {"signed data", "x<!--c-->y", "z<!--c-->y", 0x38, 0, 0},
+    {"a comment in signed data: only what covers the Object itself", "<!--c-->", "<!--d-->", 0, 0, 0},
+    {"a signed property", "2020-01-01", "2021-01-01", 0x30, 0, 0},
+    {"another envelope: exclusive stamps stay", "<r xmlns:p=\"urn:p\"", "<r xmlns:q=\"urn:q\" xmlns:p=\"urn:p\"", 0, 0, 0},
+};
+
+static void
+edits_change_what_they_should(void **state)
+{
+	size_t i, k;
+
+	(void)state;
+	for (i = 0; i < sizeof(edits) / sizeof(edits[0]); i++) {
+		AUTO(mem) char *doc = edited(edits[i].find, edits[i].with);
+		AUTO(sigdoc) struct sigdoc *d = NULL;
+		struct err e = {0};
+
+		OK(sigdoc_open(slice_str(doc), NULL, 0, NULL, &d, &e));
+		for (k = 0; k < sizeof(imprints) / sizeof(imprints[0]); k++) {
+			struct xstamp t = {.type = imprints[k].type, .v2 = imprints[k].v2, .old_archive = imprints[k].old_archive};
+			struct digest got;
+			char hex[DIGEST_HEX];
+
+			t.c14n = (char *)(uintptr_t)EXCLUSIVE;
+			t.position = imprints[k].position;
+			if (t.position != SIZE_MAX && t.position >= edits[i].from)
+				t.position += edits[i].moved;
+			OK(stamp_imprint(d, &d->sigs[0], &t, DIGEST_SHA256, &got, &e));
+			hex_of(digest_slice(&got), hex);
+			if ((strcmp(hex, imprints[k].exclusive) != 0) != (edits[i].changes >> k & 1))
+				print_error("%s: %s\n", edits[i].name, imprints[k].name);
+			assert_int_equal(strcmp(hex, imprints[k].exclusive) != 0, edits[i].changes >> k & 1);
+		}
+	}
+}
+
+/* The recipes that 1.2.2 and 1.1.1 write into the file: followed when they cover the value, refused when they don't. */
+static const struct {
+	const char *name, *ns, *stamp;
+	enum err_code want;
+} old_recipes[] = {
+    {"1.2.2 Include of the value", NS_X122, "<o:Include URI=\"#SV\"/>", ERR_OK},
+    {"1.2.2 without Include", NS_X122, "", ERR_OK},
+    {"1.2.2 Include of something else", NS_X122, "<o:Include URI=\"#O2\"/>", ERR_FORMAT},
+    {"1.2.2 Include of nothing", NS_X122, "<o:Include URI=\"#none\"/>", ERR_NOTFOUND},
+    {"1.1.1 HashDataInfo of the value", NS_X111, "<o:HashDataInfo uri=\"#SV\"/>", ERR_OK},
+    {"1.1.1 HashDataInfo with its own method", NS_X111,
+	"<o:HashDataInfo uri=\"#SV\"><o:Transforms><ds:Transform Algorithm=\"" EXCLUSIVE "\"/></o:Transforms></o:HashDataInfo>", ERR_OK},
+    {"1.1.1 HashDataInfo of something else", NS_X111, "<o:HashDataInfo uri=\"#O2\"/>", ERR_FORMAT},
+};
+
+static void
+recipes_of_old_versions(void **state)
+{
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(old_recipes) / sizeof(old_recipes[0]); i++) {
+		AUTO(mem) char *doc = mem_printf("<ds:Signature xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\" Id=\"S\"><ds:SignedInfo/>"
+						 "<ds:SignatureValue Id=\"SV\">AA==</ds:SignatureValue><ds:Object Id=\"O2\"/><ds:Object>"
+						 "<o:QualifyingProperties xmlns:o=\"%s\" Target=\"#S\"><o:UnsignedProperties><o:UnsignedSignatureProperties>"
+						 "<o:SignatureTimeStamp>%s<o:EncapsulatedTimeStamp>AA==</o:EncapsulatedTimeStamp></o:SignatureTimeStamp>"
+						 "</o:UnsignedSignatureProperties></o:UnsignedProperties></o:QualifyingProperties></ds:Object></ds:Signature>",
+		    old_recipes[i].ns, old_recipes[i].stamp);
+		AUTO(sigdoc) struct sigdoc *d = NULL;
+		AUTO(buf) struct buf got = {0};
+		struct sink to = sink_buf(&got);
+		struct err e = {0};
+
+		OK(sigdoc_open(slice_str(doc), NULL, 0, NULL, &d, &e));
+		assert_int_equal(d->sigs[0].n_stamps, 1);
+		kit_expect(old_recipes[i].want, stamp_octets(d, &d->sigs[0], &d->sigs[0].stamps[0], &to, &e), &e, old_recipes[i].name, __FILE__,
+		    __LINE__);
+		if (old_recipes[i].want == ERR_OK)
+			assert_string_equal(buf_str(&got), "<ds:SignatureValue xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\" Id=\"SV\">AA==</ds:SignatureValue>");
+	}
+}
+
 /* ---- small signed documents, made here ---- */
 
 #define DS_NS "http://www.w3.org/2000/09/xmldsig#"
@@ -857,6 +962,8 @@ main(void)
 	    cmocka_unit_test(vector_is_the_published_file),
 	    cmocka_unit_test(imprints_of_the_vector),
 	    cmocka_unit_test(stamps_in_the_vector),
+	    cmocka_unit_test(edits_change_what_they_should),
+	    cmocka_unit_test(recipes_of_old_versions),
 	    cmocka_unit_test(values_of_every_scheme),
 	    cmocka_unit_test(one_octet_changed),
 	    cmocka_unit_test(references_found_and_intact),
