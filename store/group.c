@@ -276,6 +276,23 @@ group_whole(struct slice t)
 	return digest_sha256(slice_of(t.p + front, t.n - front - close), sum, NULL) == ERR_OK && memcmp(sum, said, 32) == 0;
 }
 
+/* Quotes inside strings are escaped, so the key with its quotes stands once only. */
+bool
+group_link(struct slice t, uint64_t *n, uint8_t prev[32])
+{
+	static const char key[] = ",\"number\":", next[] = ",\"previous\":\"";
+	const uint8_t *p, *end = t.p + t.n;
+
+	if (!group_whole(t) || (p = memmem(t.p, t.n, key, strlen(key))) == NULL)
+		return false;
+	*n = 0;
+	for (p += strlen(key); p < end && *p >= '0' && *p <= '9'; p++)
+		*n = *n * 10 + (uint64_t)(*p - '0');
+	if ((size_t)(end - p) < strlen(next) + 64 || memcmp(p, next, strlen(next)) != 0)
+		return false;
+	return hex_to((const char *)p + strlen(next), 64, prev);
+}
+
 static enum err_code
 need_hex(const json_t *o, const char *key, uint8_t *to, size_t n, struct err *e)
 {

@@ -30,7 +30,7 @@ enum err_code
 kv_open(const char *path, bool read_only, unsigned dbs, struct kv *kv, struct err *e)
 {
 	unsigned flags = MDB_NOTLS | (read_only ? MDB_RDONLY : MDB_NOSYNC);
-	int r;
+	int r, dead = 0;
 
 	*kv = (struct kv){.read_only = read_only};
 	if (!read_only && mkdir(path, 0700) != 0 && errno != EEXIST)
@@ -44,6 +44,8 @@ kv_open(const char *path, bool read_only, unsigned dbs, struct kv *kv, struct er
 		r = mdb_env_set_mapsize(kv->env, MAP_START);
 	if (r == 0)
 		r = mdb_env_open(kv->env, path, flags, 0640);
+	if (r == 0 && !read_only)
+		r = mdb_reader_check(kv->env, &dead); /* a reader that was killed would keep old pages for ever */
 	if (r != 0) {
 		kv_close(kv);
 		return kv_err(e, r, path);

@@ -166,8 +166,8 @@ try_at(struct walk *w, const struct seg_id *id, uint64_t off, struct err *e)
 {
 	AUTO(fd) int fd = -1;
 	AUTO(buf) struct buf text = {0};
-	AUTO(group) struct group *g = NULL;
-	uint64_t n = 0;
+	uint64_t n = 0, said = 0;
+	uint8_t prev[32], sum[32];
 	enum err_code r = store_segment_fd(w->s, id, &fd, e);
 
 	if (r == ERR_OK && off == 0)
@@ -178,18 +178,18 @@ try_at(struct walk *w, const struct seg_id *id, uint64_t off, struct err *e)
 		r = group_at(fd, off, &text, &n, e);
 	if (r != ERR_OK)
 		return r;
-	r = group_read(buf_slice(&text), &g, e);
+	if (!group_link(buf_slice(&text), &said, prev) || n != w->n + 1 || said != n || memcmp(prev, w->prev, 32) != 0)
+		return err_set(e, ERR_NOTFOUND, "group %" PRIu64 " does not link to group %" PRIu64, n, w->n);
+	r = digest_sha256(buf_slice(&text), sum, e);
 	if (r != ERR_OK)
 		return r;
-	if (n != w->n + 1 || g->n != n || memcmp(g->prev, w->prev, 32) != 0)
-		return err_set(e, ERR_NOTFOUND, "group %" PRIu64 " does not link to group %" PRIu64, n, w->n);
 	if (!mem_grow(&w->found, &w->cap_found, w->n_found, sizeof(*w->found)))
 		return err_nomem(e);
 	w->seg = id->id;
 	w->off = off + tar_member_bytes(text.n);
 	w->found[w->n_found++] = (struct place_of){id->id, off, w->off};
 	w->n = n;
-	memcpy(w->prev, g->ref.sha256, 32);
+	memcpy(w->prev, sum, 32);
 	return ERR_OK;
 }
 

@@ -234,6 +234,8 @@ open_index(struct store *s, struct err *e)
 		r = index_open(path, false, &s->index, e);
 	}
 	s->index_open = r == ERR_OK;
+	if (r == ERR_NOTFOUND) /* a writer is about to make it */
+		return err_set(e, ERR_BUSY, "the index is being made");
 	return r;
 }
 

@@ -116,6 +116,8 @@ MUST_USE enum err_code group_write(const struct group *g, seg_lookup look, void 
 MUST_USE enum err_code group_read(struct slice text, struct group **out, struct err *e);
 /* False unless text is whole: frame and closing digest. */
 bool group_whole(struct slice text);
+/* Number and predecessor of a whole text, without reading the rest. */
+bool group_link(struct slice text, uint64_t *n, uint8_t prev[32]);
 
 /* --- kv.c: LMDB --- */
 

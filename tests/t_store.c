@@ -992,6 +992,48 @@ test_broken_log_is_not_cut(void **state)
 	}
 }
 
+/*
+ * The last group is whole, but an object that it names is not. After an unclean end it does not count (a disk that told a
+ * sync too early), and that is told; after a clean one it is damage at rest, and nothing is taken back for it.
+ */
+static void
+test_refused_group(void **state)
+{
+	static const bool cleanly[] = {true, false};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		AUTO(box) struct box x = {.s = NULL};
+		struct store_status st;
+		struct store_info info;
+		struct store_ref ref;
+		struct err e = {0};
+		char path[200], cmd[200];
+
+		box_make(&x, NULL);
+		fill(x.s, 0, 2);
+		fill(x.s, 2, 2);
+		OK(ref_of(slice_str("document 3"), &ref, &e));
+		OK(store_stat(x.s, ref.sha256, &info, &e));
+		OK(store_close(TAKE(x.s), &e));
+		snprintf(path, sizeof(path), "%s/segments/%s", x.path, info.segment);
+		flip(path, info.offset_bytes + 512, 1);
+		snprintf(cmd, sizeof(cmd), "rm -r %s/index", x.path);
+		assert_int_equal(system(cmd), 0);
+		if (!cleanly[i])
+			write_file(x.path, "dirty", "another boot");
+		OK(store_open(x.path, STORE_WRITE, &x.seams, &x.s, &e));
+		OK(store_status(x.s, &st, &e));
+		assert_int_equal(st.refused_groups, cleanly[i] ? 0 : 1);
+		assert_int_equal(st.groups, cleanly[i] ? 2 : 1);
+		assert_int_equal(scrubbed(x.s), cleanly[i] ? 1 : 0);
+		has_text(x.s, "document 1");
+		snprintf(path, sizeof(path), "%s/lost/group-0000000002.json", x.path);
+		assert_int_equal(access(path, F_OK), cleanly[i] ? -1 : 0);
+	}
+}
+
 /* --- place --- */
 
 static enum err_code
@@ -1191,6 +1233,7 @@ main(void)
 	    cmocka_unit_test(test_every_octet_matters),
 	    cmocka_unit_test(test_get_rehashes),
 	    cmocka_unit_test(test_broken_log_is_not_cut),
+	    cmocka_unit_test(test_refused_group),
 	    cmocka_unit_test(test_push),
 	    cmocka_unit_test(test_place_dir),
 	    cmocka_unit_test(test_large_in_little_memory),
