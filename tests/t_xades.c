@@ -765,6 +765,78 @@ policy_hash(void **state)
 	assert_int_equal(t, TRI_FALSE);
 }
 
+/* ---- e-akta ---- */
+
+#define ES "https://www.microsec.hu/ds/e-szigno30#"
+#define DOSSIER_REFERENCE(id) \
+	"<ds:Reference URI=\"#" id "\"><ds:DigestMethod Algorithm=\"http://www.w3.org/2001/04/xmlenc#sha256\"/><ds:DigestValue/></ds:Reference>"
+#define DOSSIER_PROPS \
+	"<ds:Reference Type=\"http://uri.etsi.org/01903#SignedProperties\" URI=\"#sp\"><ds:DigestMethod " \
+	"Algorithm=\"http://www.w3.org/2001/04/xmlenc#sha256\"/><ds:DigestValue/></ds:Reference>"
+
+static const struct {
+	const char *name, *objref, *references, *type;
+	bool frame;
+	const char *fault; /* NULL: none */
+} dossiers[] = {
+    {"a document signature", "o", DOSSIER_REFERENCE("dp") DOSSIER_REFERENCE("o") DOSSIER_REFERENCE("pr") DOSSIER_PROPS, "signature", false, NULL},
+    {"its profile through the Object around it", "o",
+	DOSSIER_REFERENCE("dp") DOSSIER_REFERENCE("o") DOSSIER_REFERENCE("so") DOSSIER_PROPS, "signature", false, NULL},
+    {"no DocumentProfile", "o", DOSSIER_REFERENCE("o") DOSSIER_REFERENCE("pr") DOSSIER_PROPS, "signature", false, "DocumentProfile"},
+    {"no payload", "o", DOSSIER_REFERENCE("dp") DOSSIER_REFERENCE("pr") DOSSIER_PROPS, "signature", false, "Document's Object"},
+    {"no own profile", "o", DOSSIER_REFERENCE("dp") DOSSIER_REFERENCE("o") DOSSIER_PROPS, "signature", false, "SignatureProfile"},
+    {"no SignedProperties", "o", DOSSIER_REFERENCE("dp") DOSSIER_REFERENCE("o") DOSSIER_REFERENCE("pr"), "signature", false, "SignedProperties"},
+    {"the profile shows another Object", "so", DOSSIER_REFERENCE("dp") DOSSIER_REFERENCE("o") DOSSIER_REFERENCE("pr") DOSSIER_PROPS, "signature",
+	false, "OBJREF"},
+    {"a frame signature", "o", DOSSIER_REFERENCE("p") DOSSIER_REFERENCE("d") DOSSIER_REFERENCE("pr") DOSSIER_PROPS, "signature", true, NULL},
+    {"a frame signature over one document", "o", DOSSIER_REFERENCE("p") DOSSIER_REFERENCE("o") DOSSIER_REFERENCE("pr") DOSSIER_PROPS, "signature",
+	true, "Documents"},
+    {"a counter-signature of nothing", "o", DOSSIER_REFERENCE("p") DOSSIER_REFERENCE("d") DOSSIER_REFERENCE("pr") DOSSIER_PROPS,
+	"countersignature", true, "countersigns"},
+};
+
+static char *
+dossier(size_t i)
+{
+	AUTO(mem) char *sig = mem_printf("<ds:Signature Id=\"S\"><ds:SignedInfo>%s</ds:SignedInfo><ds:SignatureValue>AA==</ds:SignatureValue>"
+					 "<ds:Object Id=\"so\"><es:SignatureProfile Id=\"pr\"><es:Type>%s</es:Type></es:SignatureProfile></ds:Object>"
+					 "<ds:Object><x:QualifyingProperties xmlns:x=\"" NS_X132 "\" Target=\"#S\"><x:SignedProperties Id=\"sp\"/>"
+					 "</x:QualifyingProperties></ds:Object></ds:Signature>",
+	    dossiers[i].references, dossiers[i].type);
+
+	return mem_printf("<es:Dossier xmlns:es=\"" ES "\" xmlns:ds=\"" DS_NS "\"><es:DossierProfile Id=\"p\" OBJREF=\"d\"/><es:Documents Id=\"d\">"
+			  "<es:Document><es:DocumentProfile Id=\"dp\" OBJREF=\"%s\"/><ds:Object Id=\"o\">QUJD</ds:Object>%s</es:Document>"
+			  "</es:Documents>%s</es:Dossier>",
+	    dossiers[i].objref, dossiers[i].frame ? "" : sig, dossiers[i].frame ? sig : "");
+}
+
+static void
+coverage_in_a_dossier(void **state)
+{
+	size_t i, k;
+
+	(void)state;
+	for (i = 0; i < sizeof(dossiers) / sizeof(dossiers[0]); i++) {
+		AUTO(mem) char *doc = dossier(i);
+		AUTO(sigdoc) struct sigdoc *d = NULL;
+		struct err e = {0};
+		const char *fault;
+
+		OK(sigdoc_open(slice_str(doc), NULL, 0, NULL, &d, &e));
+		assert_true(d->dossier);
+		OK(sig_check_references(d, &d->sigs[0], &e));
+		assert_non_null(sig_dossier_fault(d, &d->sigs[0])); /* nothing is intact, so nothing is covered */
+		for (k = 0; k < d->sigs[0].n_refs; k++)
+			d->sigs[0].refs[k].intact = TRI_TRUE;
+		fault = sig_dossier_fault(d, &d->sigs[0]);
+		if ((fault == NULL) != (dossiers[i].fault == NULL) || (fault != NULL && strstr(fault, dossiers[i].fault) == NULL))
+			print_error("%s: %s\n", dossiers[i].name, fault != NULL ? fault : "no fault");
+		assert_int_equal(fault == NULL, dossiers[i].fault == NULL);
+		if (fault != NULL)
+			assert_non_null(strstr(fault, dossiers[i].fault));
+	}
+}
+
 /* ---- insertion ---- */
 
 static void
@@ -974,6 +1046,7 @@ main(void)
 	    cmocka_unit_test(counter_signatures_and_nested_ones),
 	    cmocka_unit_test(levels),
 	    cmocka_unit_test(policy_hash),
+	    cmocka_unit_test(coverage_in_a_dossier),
 	    cmocka_unit_test(places_in_every_encoding),
 	    cmocka_unit_test(insertion_leaves_the_signature_whole),
 	    cmocka_unit_test(every_prefix_and_bit),

@@ -241,6 +241,12 @@ const char *sig_level(const struct sigdoc *d, const struct xsig *s, bool values_
 MUST_USE enum err_code sig_policy_hash(
     struct sigdoc *d, struct xsig *s, struct slice document, enum tri *match, struct err *e);
 
+/*
+ * In an e-akta: which mandatory part s does not cover, or a profile that leads elsewhere; static text. NULL: nothing is
+ * missing, or the file is no e-akta. After sig_check_references: only intact references cover.
+ */
+const char *sig_dossier_fault(const struct sigdoc *d, const struct xsig *s);
+
 /* XSW and structure remarks for the report: path of the element a reference covers, "/a/b[2]". Caller frees. */
 char *xref_covers(const struct sigdoc *d, const struct xref *r);
 
