@@ -45,13 +45,27 @@ row_of(const xmlNode *p, const char *ns, bool is_signed)
 	return NULL;
 }
 
+/* Children stand in the container's namespace; files that mix versions, as old e-akta do, have them in another. */
+static const char *
+children_ns(const struct xsig *s, const xmlNode *p)
+{
+	enum xades_version v;
+
+	if (xml_first(p, xades_ns(s->version), "EncapsulatedTimeStamp") != NULL)
+		return xades_ns(s->version);
+	for (v = XADES_132; v > XADES_NONE; v--)
+		if (xml_first(p, xades_ns(v), "EncapsulatedTimeStamp") != NULL)
+			return xades_ns(v);
+	return xades_ns(s->version);
+}
+
 /* Strings and flags that all tokens of one property share. */
 static enum err_code
 property_read(struct sigdoc *d, struct xsig *s, xmlNode *p, const struct stamp_row *row, size_t position, struct xstamp *t,
     struct err *e)
 {
 	const char *c14n = xml_attr(xml_first(p, NS_DS, "CanonicalizationMethod"), "Algorithm"), *id = xml_attr(p, "Id");
-	const char *ns = xades_ns(s->version);
+	const char *ns = children_ns(s, p);
 
 	t->type = row->type;
 	t->node = p;
@@ -77,8 +91,7 @@ property_read(struct sigdoc *d, struct xsig *s, xmlNode *p, const struct stamp_r
 static enum err_code
 stamp_read(struct sigdoc *d, struct xsig *s, xmlNode *p, const struct stamp_row *row, size_t position, struct err *e)
 {
-	/* Children stand in the container's namespace, also in x141 properties. */
-	const char *ns = xades_ns(s->version);
+	const char *ns = children_ns(s, p);
 	struct xstamp first = {0}, *t;
 	const xmlNode *token;
 
@@ -116,15 +129,15 @@ list_read(struct sigdoc *d, struct xsig *s, const xmlNode *parent, bool is_signe
 
 /* How many xstamps a list gives. */
 static size_t
-list_count(const xmlNode *parent, const char *ns, bool is_signed)
+list_count(const struct xsig *s, const xmlNode *parent, bool is_signed)
 {
 	const xmlNode *p;
 	size_t n = 0, tokens;
 
 	for (p = xml_first(parent, NULL, NULL); p != NULL; p = xml_next(p, NULL, NULL)) {
-		if (row_of(p, ns, is_signed) == NULL)
+		if (row_of(p, xades_ns(s->version), is_signed) == NULL)
 			continue;
-		tokens = xml_count(p, ns, "EncapsulatedTimeStamp");
+		tokens = xml_count(p, children_ns(s, p), "EncapsulatedTimeStamp");
 		n += tokens != 0 ? tokens : 1;
 	}
 	return n;
@@ -133,8 +146,7 @@ list_count(const xmlNode *parent, const char *ns, bool is_signed)
 enum err_code
 stamps_read(struct sigdoc *d, struct xsig *s, const xmlNode *signed_data, struct err *e)
 {
-	const char *ns = xades_ns(s->version);
-	size_t count = list_count(signed_data, ns, true) + list_count(s->unsigned_props, ns, false);
+	size_t count = list_count(s, signed_data, true) + list_count(s, s->unsigned_props, false);
 
 	if (count > state_of(d)->limits.stamps)
 		return err_set(e, ERR_LIMIT, "more than %zu time-stamps", state_of(d)->limits.stamps);

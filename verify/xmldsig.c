@@ -318,7 +318,7 @@ check_external(struct run *r, struct xref *x, size_t externals, struct err *e)
 		if (check_file(r, x, i, &match, e) != ERR_OK)
 			return err_wrap(e, "reference");
 		if (r->fault == REF_FINE && match == TRI_TRUE)
-			return take_file(r, x, i, true, e);
+			return take_file(r, x, i, x->uri != NULL, e);
 	}
 	x->found = TRI_FALSE;
 	if (x->uri != NULL && uri_forbidden(x->uri))
