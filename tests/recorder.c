@@ -4,7 +4,7 @@
  * files below a folder, or makes one of those calls fail. The test builds disk
  * states from the record; nothing here knows what the files mean.
  *
- *	RECORD_DIR	the folder; files below its index/ and ops/ are not written down
+ *	RECORD_DIR	the folder; files in any index/ and ops/ of it are not written down
  *	RECORD_FILE	where the record goes (not set: nothing is written down)
  *	RECORD_ACK	a file; what is written to it is an acknowledgement
  *	RECORD_NOSYNC	syncs are neither made nor written down
@@ -60,7 +60,16 @@ below(const char *path)
 static int
 is_kv(const char *rel)
 {
-	return strncmp(rel, "index", 5) == 0 || strncmp(rel, "ops", 3) == 0;
+	static const char *const name[] = {"index", "ops"};
+	size_t i, n;
+
+	for (; rel != NULL && rel[0] != 0; rel = strchr(rel, '/') != NULL ? strchr(rel, '/') + 1 : NULL)
+		for (i = 0; i < 2; i++) {
+			n = strlen(name[i]);
+			if (strncmp(rel, name[i], n) == 0 && (rel[n] == 0 || rel[n] == '/'))
+				return 1;
+		}
+	return 0;
 }
 
 static void

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/* Spoiled octets: told by open, get or scrub, and never made worse. */
+#include "tests/storebox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static size_t
+size_of(const char *path)
+{
+	struct stat st;
+
+	assert_int_equal(stat(path, &st), 0);
+	return (size_t)st.st_size;
+}
+
+static void
+test_every_octet_matters(void **state)
+{
+	static const char *const files[] = {"shared-00000001.tar", "data-2036-00000002.tar", "log-00000003.tar", "log-00000004.tar"};
+	AUTO(box) struct box x = {.s = NULL};
+	size_t i, at, n = 0;
+
+	(void)state;
+	box_make(&x, NULL);
+	fill(x.s, 0, 1);
+	assert_int_equal(store_seal(x.s, NULL), ERR_OK);
+	for (i = 0; i < 4; i++) {
+		char path[200];
+		size_t size;
+
+		snprintf(path, sizeof(path), "%s/segments/%s", x.path, files[i]);
+		size = size_of(path);
+		for (at = 0; at < size; at++, n++) {
+			uint8_t bit = (uint8_t)(1u << (at % 8));
+
+			flip(path, at, bit);
+			if (scrubbed(x.s) == 0)
+				fail_msg("%s: octet %zu turned, and scrub saw nothing", files[i], at);
+			flip(path, at, bit);
+		}
+	}
+	assert_int_equal(scrubbed(x.s), 0);
+	assert_true(n > 10000);
+}
+
+static void
+test_get_rehashes(void **state)
+{
+	AUTO(box) struct box x = {.s = NULL};
+	AUTO(buf) struct buf got = {0};
+	struct store_info info;
+	struct store_ref ref;
+	struct err e = {0};
+	char path[200];
+
+	(void)state;
+	box_make(&x, NULL);
+	fill(x.s, 0, 2);
+	OK(ref_of(slice_str("document 1"), &ref, &e));
+	OK(store_stat(x.s, ref.sha256, &info, &e));
+	snprintf(path, sizeof(path), "%s/segments/%s", x.path, info.segment);
+	flip(path, info.offset_bytes + 512 + 3, 1);
+	FAILS(ERR_DAMAGED, store_get_bytes(x.s, ref.sha256, 100, &got, &e));
+	SAYS("segment 2 offset");
+	assert_int_equal(got.n, 0);
+	has_text(x.s, "document 0");
+}
+
+/* Damage in the log is never taken for a torn end: the open says so and changes nothing. */
+static void
+test_broken_log_is_not_cut(void **state)
+{
+	AUTO(box) struct box x = {.s = NULL};
+	struct store *s = NULL;
+	struct member m;
+	struct err e = {0};
+	char path[200], cmd[200];
+	size_t size, at;
+	uint64_t n;
+
+	(void)state;
+	box_make(&x, NULL);
+	for (n = 0; n < 3; n++)
+		fill(x.s, (int)n, 1);
+	snprintf(path, sizeof(path), "%s/segments/log-00000003.tar", x.path);
+	snprintf(cmd, sizeof(cmd), "rm -r %s/index", x.path);
+	for (n = 1; n <= 3; n++) {
+		OK(index_group(&x.s->index, n, &m, &e));
+		OK(store_close(TAKE(x.s), &e));
+		size = size_of(path);
+		for (at = m.off; at < m.off + 512 + m.ref.size_bytes; at += 97) {
+			flip(path, at, 4);
+			if (n < 3) { /* without the index the others behind it still show that it was there */
+				assert_int_equal(system(cmd), 0);
+				FAILS(ERR_DAMAGED, store_open(x.path, STORE_WRITE, &x.seams, &s, &e));
+			} else { /* the last one is known by the index */
+				FAILS(ERR_DAMAGED, store_open(x.path, STORE_WRITE, &x.seams, &s, &e));
+			}
+			flip(path, at, 4);
+			assert_int_equal(size_of(path), size);
+			if (n < 3)
+				OK(store_rebuild(x.path, &x.seams, &e));
+		}
+		OK(store_open(x.path, STORE_WRITE, &x.seams, &x.s, &e));
+		has_text(x.s, "document 2");
+		assert_int_equal(log_damage(x.s), 0);
+	}
+}
+
+/*
+ * The last group is whole, but an object that it names is not. After an unclean end it does not count (a disk that told a
+ * sync too early), and that is told; after a clean one it is damage at rest, and nothing is taken back for it.
+ */
+static void
+test_refused_group(void **state)
+{
+	static const bool cleanly[] = {true, false};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		AUTO(box) struct box x = {.s = NULL};
+		struct store_status st;
+		struct store_info info;
+		struct store_ref ref;
+		struct err e = {0};
+		char path[200], cmd[200];
+
+		box_make(&x, NULL);
+		fill(x.s, 0, 2);
+		fill(x.s, 2, 2);
+		OK(ref_of(slice_str("document 3"), &ref, &e));
+		OK(store_stat(x.s, ref.sha256, &info, &e));
+		OK(store_close(TAKE(x.s), &e));
+		snprintf(path, sizeof(path), "%s/segments/%s", x.path, info.segment);
+		flip(path, info.offset_bytes + 512, 1);
+		snprintf(cmd, sizeof(cmd), "rm -r %s/index", x.path);
+		assert_int_equal(system(cmd), 0);
+		if (!cleanly[i])
+			write_file(x.path, "dirty", "another boot");
+		OK(store_open(x.path, STORE_WRITE, &x.seams, &x.s, &e));
+		OK(store_status(x.s, &st, &e));
+		assert_int_equal(st.refused_groups, cleanly[i] ? 0 : 1);
+		assert_int_equal(st.groups, cleanly[i] ? 2 : 1);
+		assert_int_equal(scrubbed(x.s), cleanly[i] ? 1 : 0);
+		has_text(x.s, "document 1");
+		snprintf(path, sizeof(path), "%s/lost/group-0000000002.json", x.path);
+		assert_int_equal(access(path, F_OK), cleanly[i] ? -1 : 0);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_every_octet_matters),
+	    cmocka_unit_test(test_get_rehashes),
+	    cmocka_unit_test(test_broken_log_is_not_cut),
+	    cmocka_unit_test(test_refused_group),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
