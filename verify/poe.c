@@ -186,20 +186,42 @@ add_counter_signatures(struct judge *j, struct jsig *g, size_t before, int64_t t
 	}
 }
 
+/* What an archive stamp of g proves, entered into the table of `into`: g's own, or a counter-signature's. */
+static void
+prove_covered(struct judge *j, struct jsig *into, const struct jsig *g, size_t before, int64_t time)
+{
+	for (size_t i = 0; i < g->n_stamps; i++)
+		if (is_content_stamp(&g->stamps[i]) || g->stamps[i].xs->position < before)
+			add_token(j, into, &g->stamps[i], time);
+	for (size_t i = 0; i < g->s->n_embedded; i++)
+		if (g->s->embedded[i].place != IN_KEY_INFO && g->s->embedded[i].position < before)
+			add_embedded(j, into, &g->s->embedded[i], time);
+}
+
+/*
+ * A counter-signature stands under its master's archive stamps, and so does the material among the master's properties
+ * that its own proof may rest on (xades.md 4.4). EU DSS takes no proofs across signatures.
+ */
+static void
+prove_counter_signatures(struct judge *j, const struct jsig *g, size_t before, int64_t time)
+{
+	for (size_t i = 0; i < j->n_sigs && !j->peer; i++)
+		if (j->sigs[i].s->parent == (long)g->s->index && j->sigs[i].position < before) {
+			add_signature(j, &j->sigs[i], time);
+			prove_covered(j, &j->sigs[i], g, before, time);
+		}
+}
+
 static void
 extract_archive(struct judge *j, struct jsig *g, const struct jstamp *t, int64_t time)
 {
 	size_t before = t->xs->position;
 
 	add_signature(j, g, time);
-	for (size_t i = 0; i < g->n_stamps; i++)
-		if (is_content_stamp(&g->stamps[i]) || g->stamps[i].xs->position < before)
-			add_token(j, g, &g->stamps[i], time);
-	for (size_t i = 0; i < g->s->n_embedded; i++)
-		if (g->s->embedded[i].place != IN_KEY_INFO && g->s->embedded[i].position < before)
-			add_embedded(j, g, &g->s->embedded[i], time);
+	prove_covered(j, g, g, before, time);
 	add_refs(j, g, before, time);
 	add_counter_signatures(j, g, before, time);
+	prove_counter_signatures(j, g, before, time);
 }
 
 void
