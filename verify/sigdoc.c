@@ -219,9 +219,9 @@ place_signature(struct sigdoc *d, struct xsig *s)
 	size_t i;
 
 	s->parent = -1;
-	s->nested = counter; /* in a loose fragment it countersigns nothing */
 	for (up = s->node->parent; up != NULL && !is_ds(up, "Signature"); up = up->parent)
 		;
+	s->nested = up != NULL;
 	for (i = 0; up != NULL && i < d->n_sigs; i++) {
 		if (d->sigs[i].node != up)
 			continue;
