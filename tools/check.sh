@@ -89,10 +89,15 @@ stamp() { # base attime
 	openssl ts -verify -partial_chain -attime "$2" -data "tokens/$1.octets" -in "tokens/$1.tst" -token_in \
 		-CAfile "$tmp/anchors.pem" -untrusted "tokens/$1.pem"
 }
+# Base64 without white space; zeros go too, for UTF-16.
+token_of() { # base file
+	openssl base64 -A -in "tokens/$1.tst" -out "$tmp/token" && tr -d ' \t\r\n\000' <"files/$2" | grep -qF -f "$tmp/token"
+}
 imprint() { # base file element
 	"$python" imprint.py "files/$2" --dir files --stamp "$3" -o "$tmp/octets" && cmp "$tmp/octets" "tokens/$1.octets"
 }
 while IFS=$tab read -r base file element attime type time octets; do
+	judged "$base: the token stands in files/$file" token_of "$base" "$file"
 	if [ "$octets" != octets ]; then
 		skipped "$base" "its octets are not at hand (index.json says why)"
 		continue
