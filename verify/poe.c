@@ -165,6 +165,18 @@ add_signature(struct judge *j, struct jsig *g, int64_t time)
 			add_embedded(j, g, &g->s->embedded[i], time);
 }
 
+/* What the stamp covers of its own signature is proven for a counter-signature in it too: one may hold the other's material. */
+static void
+add_masters(struct judge *j, struct jsig *c, const struct jsig *g, size_t before, int64_t time)
+{
+	for (size_t i = 0; i < g->s->n_embedded; i++)
+		if (g->s->embedded[i].place == IN_KEY_INFO || g->s->embedded[i].position < before)
+			add_embedded(j, c, &g->s->embedded[i], time);
+	for (size_t i = 0; i < g->n_stamps; i++)
+		if (is_content_stamp(&g->stamps[i]) || g->stamps[i].xs->position < before)
+			add_token(j, c, &g->stamps[i], time);
+}
+
 static void
 add_counter_signatures(struct judge *j, struct jsig *g, size_t before, int64_t time)
 {
@@ -173,6 +185,7 @@ add_counter_signatures(struct judge *j, struct jsig *g, size_t before, int64_t t
 
 		if (c->s->parent != (long)g->s->index || c->position >= before)
 			continue;
+		add_masters(j, c, g, before, time);
 		poe_add(j, &g->poe, c->sub.key, time);
 		poe_add(j, &c->poe, c->sub.key, time);
 		for (size_t k = 0; k < c->s->n_embedded; k++) {
