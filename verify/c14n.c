@@ -3,66 +3,8 @@
 
 #include "base/xml.h"
 
-#include <libxml/c14n.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define NS_DSIG "http://www.w3.org/2000/09/xmldsig#"
-#define ALLOW_PREFIXES 64
-
-static const struct {
-	const char *uri;
-	enum c14n_mode mode;
-	bool comments;
-} methods[] = {
-    {C14N_10_URI, C14N_10, false},
-    {C14N_10_URI "#WithComments", C14N_10, true},
-    {"http://www.w3.org/2006/12/xml-c14n11", C14N_11, false},
-    {"http://www.w3.org/2006/12/xml-c14n11#WithComments", C14N_11, true},
-    {C14N_EXC_URI, C14N_EXC, false},
-    {C14N_EXC_URI "WithComments", C14N_EXC, true},
-};
-
-bool
-is_ds(const xmlNode *n, const char *local)
-{
-	return n != NULL && n->type == XML_ELEMENT_NODE && n->name[0] == (xmlChar)local[0] && n->ns != NULL &&
-	    strcmp((const char *)n->name, local) == 0 && n->ns->href != NULL && strcmp((const char *)n->ns->href, NS_DSIG) == 0;
-}
-
-bool
-c14n_by_uri(const char *uri, struct c14n *out)
-{
-	size_t i;
-
-	*out = (struct c14n){0};
-	for (i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
-		if (strcmp(methods[i].uri, uri) != 0)
-			continue;
-		out->mode = methods[i].mode;
-		out->comments = methods[i].comments;
-		return true;
-	}
-	return false;
-}
-
-bool
-c14n_of(const xmlNode *node, struct c14n *out)
-{
-	const char *uri = node != NULL ? xml_attr(node, "Algorithm") : NULL;
-	const xmlNode *list;
-
-	*out = (struct c14n){0};
-	if (uri == NULL || *uri == '\0')
-		return true;
-	if (!c14n_by_uri(uri, out))
-		return false;
-	list = out->mode == C14N_EXC ? xml_first(node, C14N_EXC_URI, "InclusiveNamespaces") : NULL;
-	out->prefixes = xml_attr(list, "PrefixList");
-	return true;
-}
-
-/* ---- the writer of our own ---- */
 
 struct bind {
 	const char *prefix, *href; /* prefix "" = the default namespace, href "" = none */
@@ -78,9 +20,7 @@ struct writer {
 	size_t n_scope, cap_scope;
 	const xmlAttr **attrs; /* scratch for sorting */
 	size_t cap_attrs;
-	char *list; /* PrefixList cut in words */
-	const char *listed[ALLOW_PREFIXES];
-	size_t n_listed;
+	struct prefixes listed;
 	size_t n;
 	uint8_t out[8192];
 };
@@ -238,21 +178,6 @@ rendered(const struct writer *w, const char *prefix)
 	return NULL;
 }
 
-/* Render prefix = href on this element unless the output has it so already. */
-static void
-want_binding(struct writer *w, const char *prefix, const char *href)
-{
-	const char *now = rendered(w, prefix);
-
-	if (strcmp(now != NULL ? now : "", href) == 0 || strcmp(prefix, "xml") == 0)
-		return;
-	if (!mem_grow(&w->scope, &w->cap_scope, w->n_scope, sizeof(*w->scope))) {
-		w->code = err_nomem(w->e);
-		return;
-	}
-	w->scope[w->n_scope++] = (struct bind){prefix, href};
-}
-
 static const char *
 text_or_empty(const xmlChar *s)
 {
@@ -264,44 +189,77 @@ is_listed(const struct writer *w, const char *prefix)
 {
 	size_t i;
 
-	for (i = 0; i < w->n_listed; i++)
-		if (strcmp(w->listed[i], prefix) == 0)
+	for (i = 0; i < w->listed.n; i++)
+		if (strcmp(w->listed.v[i], prefix) == 0)
 			return true;
 	return false;
 }
 
-/* Declarations of n itself; on the apex those of its ancestors too, the nearest first. */
+static void
+add_binding(struct writer *w, const char *prefix, const char *href)
+{
+	if (!mem_grow(&w->scope, &w->cap_scope, w->n_scope, sizeof(*w->scope))) {
+		w->code = err_nomem(w->e);
+		return;
+	}
+	w->scope[w->n_scope++] = (struct bind){prefix, href};
+}
+
+/* Render prefix = href on this element unless the output has it so already. */
+static void
+want_binding(struct writer *w, const char *prefix, const char *href)
+{
+	const char *now = rendered(w, prefix);
+
+	if (strcmp(now != NULL ? now : "", href) != 0 && strcmp(prefix, "xml") != 0)
+		add_binding(w, prefix, href);
+}
+
+/* On the apex the nearest declaration of a prefix counts, up to the root; xmlns="" there only hides one further up. */
+static void
+want_in_scope(struct writer *w, const char *prefix, const char *href, size_t first)
+{
+	size_t i;
+
+	for (i = first; i < w->n_scope; i++)
+		if (strcmp(w->scope[i].prefix, prefix) == 0)
+			return;
+	if (strcmp(prefix, "xml") != 0)
+		add_binding(w, prefix, href);
+}
+
+/* Declarations of n itself; on the apex those of its ancestors too. */
 static void
 declared_bindings(struct writer *w, const xmlNode *n, bool apex, bool only_listed)
 {
 	size_t first = w->n_scope;
 	const xmlNs *ns;
 
-	for (; n != NULL && n->type == XML_ELEMENT_NODE; n = n->parent) {
+	for (; n != NULL && n->type == XML_ELEMENT_NODE; n = apex ? n->parent : NULL) {
 		for (ns = n->nsDef; ns != NULL; ns = ns->next) {
 			const char *prefix = text_or_empty(ns->prefix);
-			size_t i;
 
 			check_name(w, ns->href);
 			if (only_listed && !is_listed(w, prefix))
 				continue;
-			for (i = first; apex && i < w->n_scope && strcmp(w->scope[i].prefix, prefix) != 0; i++)
-				;
-			if (!apex || i == w->n_scope) {
-				if (apex && *prefix == '\0' && (ns->href == NULL || *ns->href == '\0')) {
-					/* hides a default further up; dropped again below */
-					if (!mem_grow(&w->scope, &w->cap_scope, w->n_scope, sizeof(*w->scope)))
-						w->code = err_nomem(w->e);
-					else
-						w->scope[w->n_scope++] = (struct bind){prefix, ""};
-				} else {
-					want_binding(w, prefix, text_or_empty(ns->href));
-				}
-			}
+			if (apex)
+				want_in_scope(w, prefix, text_or_empty(ns->href), first);
+			else
+				want_binding(w, prefix, text_or_empty(ns->href));
 		}
-		if (!apex)
-			return;
 	}
+}
+
+/* What only hid an ancestor's declaration on the apex is not written. */
+static void
+drop_empty(struct writer *w, size_t first)
+{
+	size_t i, to = first;
+
+	for (i = first; i < w->n_scope; i++)
+		if (*w->scope[i].href != '\0')
+			w->scope[to++] = w->scope[i];
+	w->n_scope = to;
 }
 
 static void
@@ -348,30 +306,21 @@ put_bindings(struct writer *w, size_t first)
 static void
 put_namespaces(struct writer *w, const xmlNode *n, bool apex)
 {
-	size_t first = w->n_scope, i;
+	bool exclusive = w->how->mode == C14N_EXC;
+	size_t first = w->n_scope;
+	const xmlNs *ns;
 
-	if (w->how->mode != C14N_EXC) {
-		if (apex || n->nsDef != NULL)
-			declared_bindings(w, n, apex, false);
-	} else {
-		const xmlNs *ns;
-
-		if (w->n_listed != 0)
-			declared_bindings(w, n, apex, true);
-		else
-			for (ns = n->nsDef; ns != NULL; ns = ns->next)
-				check_name(w, ns->href);
-	}
-	/* xmlns="" on the apex only hid an ancestor's default; there is nothing to undo in the output. */
-	for (i = first; apex && i < w->n_scope; i++) {
-		if (*w->scope[i].href == '\0') {
-			w->scope[i] = w->scope[--w->n_scope];
-			break;
-		}
-	}
-	if (w->how->mode == C14N_EXC)
+	if (!exclusive || w->listed.n != 0)
+		declared_bindings(w, n, apex, exclusive);
+	else
+		for (ns = n->nsDef; ns != NULL; ns = ns->next)
+			check_name(w, ns->href);
+	if (apex)
+		drop_empty(w, first);
+	if (exclusive)
 		used_bindings(w, n);
-	put_bindings(w, first);
+	if (w->n_scope != first)
+		put_bindings(w, first);
 }
 
 static int
@@ -561,24 +510,6 @@ put_document(struct writer *w)
 }
 
 static enum err_code
-cut_list(struct writer *w)
-{
-	char *p, *save = NULL;
-
-	if (w->how->mode != C14N_EXC || w->how->prefixes == NULL)
-		return ERR_OK;
-	w->list = mem_dupstr(w->how->prefixes);
-	if (w->list == NULL)
-		return err_nomem(w->e);
-	for (p = strtok_r(w->list, " \t\r\n", &save); p != NULL; p = strtok_r(NULL, " \t\r\n", &save)) {
-		if (w->n_listed == ALLOW_PREFIXES)
-			return err_set(w->e, ERR_LIMIT, "PrefixList of more than %d prefixes", ALLOW_PREFIXES);
-		w->listed[w->n_listed++] = strcmp(p, "#default") == 0 ? "" : p;
-	}
-	return ERR_OK;
-}
-
-static enum err_code
 write_fast(const struct c14n *how, const struct nodes *what, const struct sink *to, struct err *e)
 {
 	struct writer w;
@@ -592,7 +523,7 @@ write_fast(const struct c14n *how, const struct nodes *what, const struct sink *
 	for (up = what->apex->type == XML_ELEMENT_NODE ? what->apex->parent : NULL; up != NULL; up = up->parent)
 		if (left_out(&w, up))
 			return ERR_OK;
-	w.code = cut_list(&w);
+	w.code = prefixes_cut(how, &w.listed, e);
 	if (w.code == ERR_OK && what->apex == (const xmlNode *)what->doc)
 		put_document(&w);
 	else if (w.code == ERR_OK)
@@ -600,90 +531,8 @@ write_fast(const struct c14n *how, const struct nodes *what, const struct sink *
 	flush(&w);
 	free(w.scope);
 	free(w.attrs);
-	free(w.list);
+	free(w.listed.text);
 	return w.code;
-}
-
-/* ---- libxml2's way, for arbitrary node-sets ---- */
-
-static int
-visible(void *ctx, xmlNode *node, xmlNode *parent)
-{
-	const struct marks *m = ctx;
-
-	if (node->type == XML_NAMESPACE_DECL)
-		return parent != NULL && marks_has_ns(m, parent, (const xmlNs *)node);
-	return marks_has(m, number_of(node));
-}
-
-struct relay {
-	const struct sink *to;
-	struct err *e;
-	enum err_code code;
-};
-
-static int
-relay_write(void *ctx, const char *p, int n)
-{
-	struct relay *r = ctx;
-
-	if (r->code == ERR_OK)
-		r->code = sink_write(r->to, slice_of(p, (size_t)n), r->e);
-	return r->code == ERR_OK ? n : -1;
-}
-
-static int
-relay_close(void *ctx)
-{
-	(void)ctx;
-	return 0;
-}
-
-static enum err_code
-write_marks(const struct c14n *how, xmlDoc *doc, struct marks *m, const struct sink *to, struct err *e)
-{
-	static const int modes[] = {[C14N_10] = XML_C14N_1_0, [C14N_11] = XML_C14N_1_1, [C14N_EXC] = XML_C14N_EXCLUSIVE_1_0};
-	struct relay r = {to, e, ERR_OK};
-	struct writer cut = {.how = how, .e = e};
-	xmlChar *list[ALLOW_PREFIXES + 1] = {NULL};
-	xmlOutputBuffer *out;
-	size_t i;
-	int rc, closed;
-
-	if (cut_list(&cut) != ERR_OK) {
-		free(cut.list);
-		return err_wrap(e, "canonical form");
-	}
-	for (i = 0; i < cut.n_listed; i++)
-		list[i] = (xmlChar *)(uintptr_t)(*cut.listed[i] == '\0' ? "#default" : cut.listed[i]);
-	out = xmlOutputBufferCreateIO(relay_write, relay_close, &r, NULL);
-	if (out == NULL) {
-		free(cut.list);
-		return err_nomem(e);
-	}
-	rc = xmlC14NExecute(doc, visible, m, modes[how->mode], cut.n_listed != 0 ? list : NULL, how->comments, out);
-	closed = xmlOutputBufferClose(out);
-	free(cut.list);
-	if (r.code != ERR_OK)
-		return r.code;
-	if (rc < 0 || closed < 0)
-		return xml_err(e, ERR_FORMAT, "no canonical form");
-	return ERR_OK;
-}
-
-enum err_code
-c14n_write_slow(const struct c14n *how, const struct nodes *what, struct numbering *numbers, const struct sink *to, struct err *e)
-{
-	struct marks *m = NULL;
-	enum err_code r;
-
-	if (what->marks != NULL)
-		return write_marks(how, what->doc, what->marks, to, e);
-	if (nodes_marks(what, numbers, &m, e) != ERR_OK)
-		return err_wrap(e, "canonical form");
-	r = write_marks(how, what->doc, m, to, e);
-	marks_free(m);
-	return r;
 }
 
 /* C14N 1.1 joins xml:base of left-out ancestors into the apex: rare, and left to libxml2. */

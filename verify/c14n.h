@@ -35,6 +35,15 @@ bool c14n_by_uri(const char *uri, struct c14n *out);
  */
 bool c14n_of(const xmlNode *node, struct c14n *out);
 
+/* A PrefixList cut into words; "" is the default namespace. All-zero at first; text is freed by the caller, also on error. */
+#define PREFIXES_MAX 64
+struct prefixes {
+	char *text;
+	const char *v[PREFIXES_MAX];
+	size_t n;
+};
+MUST_USE enum err_code prefixes_cut(const struct c14n *how, struct prefixes *out, struct err *e);
+
 /* Order numbers of a tree, kept in _private of its nodes: document 0, then elements, their attributes, their children. */
 struct numbering {
 	xmlDoc *doc;
@@ -98,7 +107,7 @@ struct nodes {
  */
 MUST_USE enum err_code c14n_write(const struct c14n *how, const struct nodes *what, struct numbering *numbers,
     const struct sink *to, struct err *e);
-/* The slow way always: for tests that compare the two. */
+/* The slow way always. */
 MUST_USE enum err_code c14n_write_slow(const struct c14n *how, const struct nodes *what, struct numbering *numbers,
     const struct sink *to, struct err *e);
 /* what's subtree with the hidden parts left out, as marks. */
