@@ -97,7 +97,8 @@ pool_rev(struct judge *j, const struct revocation *r)
 			judge_broke(j, &e);
 }
 
-static void
+/* The revocation object it is, NULL for anything else. */
+static const struct revocation *
 pool_octets(struct judge *j, enum material_kind kind, struct slice der)
 {
 	const struct cert *c = NULL;
@@ -114,11 +115,12 @@ pool_octets(struct judge *j, enum material_kind kind, struct slice der)
 	if (rc == ERR_NOMEM)
 		judge_broke(j, &e);
 	if (rc != ERR_OK)
-		return; /* unreadable material proves nothing; what it should have proved is found missing */
+		return NULL; /* unreadable material proves nothing; what it should have proved is found missing */
 	if (c != NULL && pool_add_cert(&j->pool, c, &e) != ERR_OK)
 		judge_broke(j, &e);
 	if (r != NULL)
 		pool_rev(j, r);
+	return r;
 }
 
 static void
@@ -127,7 +129,7 @@ pool_signature(struct judge *j, struct jsig *g)
 	static const enum material_kind KIND[] = {[EMB_CERT] = MAT_CERT, [EMB_CRL] = MAT_CRL, [EMB_OCSP] = MAT_OCSP};
 
 	for (size_t i = 0; i < g->s->n_embedded; i++)
-		pool_octets(j, KIND[g->s->embedded[i].kind], g->s->embedded[i].der);
+		known_embedded(j, g, i, pool_octets(j, KIND[g->s->embedded[i].kind], g->s->embedded[i].der));
 	for (size_t i = 0; i < g->n_stamps; i++) {
 		struct jstamp *t = &g->stamps[i];
 		struct err e = {0};
@@ -155,7 +157,7 @@ pool_material(struct judge *j)
 		struct material_item it = material_at(j->in->material, i);
 
 		if (it.kind != MAT_POLICY)
-			pool_octets(j, it.kind, it.octets);
+			(void)pool_octets(j, it.kind, it.octets);
 	}
 }
 
@@ -246,6 +248,12 @@ begin_signature(struct judge *j, struct jsig *g, struct xsig *s, struct report_s
 	r->sealed = s->sealed;
 	r->nested = s->nested;
 	sig_key(j, g);
+	g->embedded = mem_new(s->n_embedded + 1, sizeof(*g->embedded));
+	g->refs = mem_new(s->n_ref_objects + 1, sizeof(*g->refs));
+	if (g->embedded == NULL || g->refs == NULL) {
+		judge_nomem(j);
+		return false;
+	}
 	return begin_stamps(j, g);
 }
 
@@ -333,6 +341,7 @@ static void
 judge_release(struct judge *j)
 {
 	judge_memo_release(j);
+	known_release(j);
 	for (size_t i = 0; i < j->n_sigs; i++) {
 		for (size_t k = 0; k < j->sigs[i].n_stamps; k++)
 			free(j->sigs[i].stamps[k].sub.own);
@@ -371,6 +380,8 @@ judge_all(struct judge *j)
 		j->report->evidence_records += j->doc->sigs[i].count.evidence_records;
 	}
 	pool_material(j);
+	for (size_t i = 0; i < n && j->broke == ERR_OK; i++)
+		known_refs(j, &j->sigs[i]);
 	for (size_t i = 0; i < n && j->broke == ERR_OK; i++)
 		judge_signature(j, &j->sigs[i]);
 }

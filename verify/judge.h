@@ -68,9 +68,11 @@ struct poe_row {
 	uint8_t key[32];
 	int64_t time_utc;
 };
+/* Rows in the order first proven; slots finds them by key (open addressing, 0 = free, else row + 1). */
 struct poe {
 	struct poe_row *v;
 	size_t n, cap;
+	size_t *slots, n_slots;
 };
 
 /* One signature or time-stamp as the past-validation blocks see it. */
@@ -103,6 +105,12 @@ struct jsig {
 	struct poe poe;
 	int64_t bst; /* of the long-term step */
 	size_t position; /* a counter-signature's, among its master's unsigned properties */
+	/* What its embedded objects and references are, found out once: a hostile file may hold thousands, and as many stamps. */
+	struct known {
+		uint8_t key[32];
+		const struct revocation *rev; /* NULL: a certificate, or unreadable */
+		bool found;
+	} *embedded, *refs;
 };
 
 struct judge {
@@ -114,6 +122,7 @@ struct judge {
 	int64_t now; /* the validation time */
 	struct sigdoc *doc;
 	struct pool pool;
+	struct digest *cert_digests[DIGEST_ALGS], *rev_digests[DIGEST_ALGS]; /* of the pool's objects, made when first asked for */
 	size_t n_doc_certs, n_doc_revs; /* the pool's first ones come from the document itself */
 	struct answers *answers;
 	struct xcv *xcvs;
@@ -214,6 +223,12 @@ void judge_closure(struct judge *j, struct jsig *g);
 void stamp_closure(struct judge *j, struct jstamp *t, size_t signature, int64_t newer_than);
 bool values_complete(struct judge *j, struct jsig *g);
 void closure_release(struct closure *c);
+
+/* ---- known.c: which object is meant ---- */
+void known_embedded(struct judge *j, struct jsig *g, size_t i, const struct revocation *rev);
+void known_refs(struct judge *j, struct jsig *g); /* after the pool is filled */
+const struct cert *cert_by_digest(struct judge *j, const struct digest *d);
+void known_release(struct judge *j);
 
 /* ---- keyvalue.c ---- */
 EVP_PKEY *key_value(const xmlNode *key_info); /* NULL: none, or not readable. The caller frees it. */

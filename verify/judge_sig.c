@@ -17,24 +17,16 @@ context(const struct jsig *g)
 
 /* ---- identification of the signing certificate (5.2.3) ---- */
 
-static bool
-id_matches(const struct cert_id *id, const struct cert *c)
-{
-	struct digest d;
-	struct err e;
-
-	return id->digest.alg != DIGEST_NONE && digest_once(id->digest.alg, c->der, &d, &e) == ERR_OK && digest_eq(&d, &id->digest);
-}
-
 static const struct cert *
 by_property(struct judge *j, struct jsig *g, size_t *which)
 {
-	for (size_t k = 0; k < g->s->n_cert_ids; k++)
-		for (size_t i = 0; i < j->pool.n_certs; i++)
-			if (id_matches(&g->s->cert_ids[k], j->pool.certs[i])) {
-				*which = k;
-				return j->pool.certs[i];
-			}
+	for (size_t k = 0; k < g->s->n_cert_ids; k++) {
+		const struct cert *c = cert_by_digest(j, &g->s->cert_ids[k].digest);
+
+		*which = k;
+		if (c != NULL)
+			return c;
+	}
 	return NULL;
 }
 
@@ -68,6 +60,8 @@ value_with_bare_key(struct judge *j, struct jsig *g)
 	return t;
 }
 
+#define KEY_INFO_TRIES 32 /* certificates whose key is tried: no honest KeyInfo holds more */
+
 /* The certificate of KeyInfo whose key verifies; else the first there. */
 static const struct cert *
 by_key_info(struct judge *j, struct jsig *g)
@@ -75,12 +69,13 @@ by_key_info(struct judge *j, struct jsig *g)
 	const struct cert *first = NULL;
 	struct err e = {0};
 
-	for (size_t i = 0; i < g->s->n_embedded; i++) {
+	for (size_t i = 0, tried = 0; i < g->s->n_embedded && tried < KEY_INFO_TRIES; i++) {
 		const struct embedded *m = &g->s->embedded[i];
 		const struct cert *c = NULL;
 
 		if (m->place != IN_KEY_INFO || m->kind != EMB_CERT || pki_cert(j->pki, m->der, &c, &e) != ERR_OK)
 			continue;
+		tried++;
 		if (value_with(j, g, c) == TRI_TRUE)
 			return c;
 		if (first == NULL)

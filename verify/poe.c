@@ -9,37 +9,67 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Keys are digests: their first octets spread well enough. */
+static size_t
+slot_of(const struct poe *p, const uint8_t key[32])
+{
+	size_t at;
+
+	memcpy(&at, key, sizeof(at));
+	for (at &= p->n_slots - 1; p->slots[at] != 0; at = (at + 1) & (p->n_slots - 1))
+		if (memcmp(p->v[p->slots[at] - 1].key, key, 32) == 0)
+			break;
+	return at;
+}
+
+static bool
+grow_slots(struct poe *p)
+{
+	struct poe wider = *p;
+
+	if (2 * (p->n + 1) <= p->n_slots)
+		return true;
+	wider.n_slots = p->n_slots == 0 ? 64 : 2 * p->n_slots;
+	wider.slots = mem_new(wider.n_slots, sizeof(*wider.slots));
+	if (wider.slots == NULL)
+		return false;
+	for (size_t i = 0; i < p->n; i++)
+		wider.slots[slot_of(&wider, p->v[i].key)] = i + 1;
+	free(p->slots);
+	*p = wider;
+	return true;
+}
+
 int64_t
 poe_lowest(const struct judge *j, const struct poe *p, const uint8_t key[32])
 {
-	for (size_t i = 0; i < p->n; i++)
-		if (memcmp(p->v[i].key, key, 32) == 0)
-			return p->v[i].time_utc < j->now ? p->v[i].time_utc : j->now;
-	return j->now;
+	size_t row = p->n_slots == 0 ? 0 : p->slots[slot_of(p, key)];
+
+	return row != 0 && p->v[row - 1].time_utc < j->now ? p->v[row - 1].time_utc : j->now;
 }
 
 void
 poe_add(struct judge *j, struct poe *p, const uint8_t key[32], int64_t t)
 {
-	for (size_t i = 0; i < p->n; i++) {
-		if (memcmp(p->v[i].key, key, 32) != 0)
-			continue;
-		if (t < p->v[i].time_utc)
-			p->v[i].time_utc = t;
-		return;
-	}
-	if (!mem_grow(&p->v, &p->cap, p->n, sizeof(*p->v))) {
+	if (!grow_slots(p) || !mem_grow(&p->v, &p->cap, p->n, sizeof(*p->v))) {
 		judge_nomem(j);
 		return;
 	}
-	memcpy(p->v[p->n].key, key, 32);
-	p->v[p->n++].time_utc = t;
+	size_t at = slot_of(p, key);
+	if (p->slots[at] == 0) {
+		memcpy(p->v[p->n].key, key, 32);
+		p->v[p->n].time_utc = t;
+		p->slots[at] = ++p->n;
+	} else if (t < p->v[p->slots[at] - 1].time_utc) {
+		p->v[p->slots[at] - 1].time_utc = t;
+	}
 }
 
 void
 poe_release(struct poe *p)
 {
 	free(p->v);
+	free(p->slots);
 	memset(p, 0, sizeof(*p));
 }
 
@@ -99,36 +129,15 @@ add_token(struct judge *j, struct jsig *g, const struct jstamp *t, int64_t time)
 
 /* An embedded object, and the certificates inside an OCSP response. */
 static void
-add_embedded(struct judge *j, struct jsig *g, const struct embedded *m, int64_t time)
+add_embedded(struct judge *j, struct jsig *to, const struct jsig *of, size_t i, int64_t time)
 {
-	uint8_t key[32];
-	struct err e = {0};
+	const struct known *k = &of->embedded[i];
 
-	if (digest_sha256(m->der, key, &e) != ERR_OK) {
-		judge_broke(j, &e);
+	if (!k->found)
 		return;
-	}
-	poe_add(j, &g->poe, key, time);
-	if (m->kind == EMB_CERT)
-		return;
-	for (size_t i = 0; i < j->n_doc_revs; i++) {
-		const struct revocation *r = j->pool.revs[i];
-
-		if (!slice_eq(r->der, m->der))
-			continue;
-		poe_add(j, &g->poe, r->sha256, time);
-		for (size_t k = 0; k < r->n_certs; k++)
-			poe_add(j, &g->poe, r->certs[k]->sha256, time);
-	}
-}
-
-static bool
-ref_matches(const struct digest *want, struct slice der)
-{
-	struct digest d;
-	struct err e;
-
-	return want->alg != DIGEST_NONE && digest_once(want->alg, der, &d, &e) == ERR_OK && digest_eq(&d, want);
+	poe_add(j, &to->poe, k->key, time);
+	for (size_t c = 0; k->rev != NULL && c < k->rev->n_certs; c++)
+		poe_add(j, &to->poe, k->rev->certs[c]->sha256, time);
 }
 
 /* A reference proves what it names, as long as its digest is one that can be relied on (5.6.2.3). */
@@ -139,17 +148,8 @@ add_refs(struct judge *j, struct jsig *g, size_t before, int64_t time)
 		const struct xref_object *o = &g->s->ref_objects[i];
 		struct alg_use use = {.digest = o->digest.alg};
 
-		if (o->position >= before || !alg_good(j, &use, time))
-			continue;
-		if (o->kind == EMB_CERT) {
-			for (size_t k = 0; k < j->pool.n_certs; k++)
-				if (ref_matches(&o->digest, j->pool.certs[k]->der))
-					poe_add(j, &g->poe, j->pool.certs[k]->sha256, time);
-			continue;
-		}
-		for (size_t k = 0; k < j->pool.n_revs; k++)
-			if (ref_matches(&o->digest, j->pool.revs[k]->der))
-				poe_add(j, &g->poe, j->pool.revs[k]->sha256, time);
+		if (g->refs[i].found && o->position < before && alg_good(j, &use, time))
+			poe_add(j, &g->poe, g->refs[i].key, time);
 	}
 }
 
@@ -162,21 +162,25 @@ add_signature(struct judge *j, struct jsig *g, int64_t time)
 		poe_add(j, &g->poe, g->cert->sha256, time);
 	for (size_t i = 0; i < g->s->n_embedded; i++)
 		if (g->s->embedded[i].place == IN_KEY_INFO)
-			add_embedded(j, g, &g->s->embedded[i], time);
+			add_embedded(j, g, g, i, time);
 }
 
-/* What the stamp covers of its own signature is proven for a counter-signature in it too: one may hold the other's material. */
+/* What stands in g before a place, entered into a table: g's own, or that of a counter-signature under the same stamp. */
 static void
-add_masters(struct judge *j, struct jsig *c, const struct jsig *g, size_t before, int64_t time)
+add_covered(struct judge *j, struct jsig *into, const struct jsig *g, size_t before, int64_t time)
 {
 	for (size_t i = 0; i < g->s->n_embedded; i++)
 		if (g->s->embedded[i].place == IN_KEY_INFO || g->s->embedded[i].position < before)
-			add_embedded(j, c, &g->s->embedded[i], time);
+			add_embedded(j, into, g, i, time);
 	for (size_t i = 0; i < g->n_stamps; i++)
 		if (is_content_stamp(&g->stamps[i]) || g->stamps[i].xs->position < before)
-			add_token(j, c, &g->stamps[i], time);
+			add_token(j, into, &g->stamps[i], time);
 }
 
+/*
+ * A counter-signature stands under its master's archive stamps with all that it holds, and so does the material among the
+ * master's properties that its own proof may rest on (xades.md 4.4): one may hold the other's.
+ */
 static void
 add_counter_signatures(struct judge *j, struct jsig *g, size_t before, int64_t time)
 {
@@ -185,44 +189,12 @@ add_counter_signatures(struct judge *j, struct jsig *g, size_t before, int64_t t
 
 		if (c->s->parent != (long)g->s->index || c->position >= before)
 			continue;
-		add_masters(j, c, g, before, time);
 		poe_add(j, &g->poe, c->sub.key, time);
-		poe_add(j, &c->poe, c->sub.key, time);
-		for (size_t k = 0; k < c->s->n_embedded; k++) {
-			add_embedded(j, g, &c->s->embedded[k], time);
-			add_embedded(j, c, &c->s->embedded[k], time);
-		}
-		for (size_t k = 0; k < c->n_stamps; k++) {
-			add_token(j, g, &c->stamps[k], time);
-			add_token(j, c, &c->stamps[k], time);
-		}
+		add_covered(j, g, c, SIZE_MAX, time);
+		add_signature(j, c, time);
+		add_covered(j, c, c, SIZE_MAX, time);
+		add_covered(j, c, g, before, time);
 	}
-}
-
-/* What an archive stamp of g proves, entered into the table of `into`: g's own, or a counter-signature's. */
-static void
-prove_covered(struct judge *j, struct jsig *into, const struct jsig *g, size_t before, int64_t time)
-{
-	for (size_t i = 0; i < g->n_stamps; i++)
-		if (is_content_stamp(&g->stamps[i]) || g->stamps[i].xs->position < before)
-			add_token(j, into, &g->stamps[i], time);
-	for (size_t i = 0; i < g->s->n_embedded; i++)
-		if (g->s->embedded[i].place != IN_KEY_INFO && g->s->embedded[i].position < before)
-			add_embedded(j, into, &g->s->embedded[i], time);
-}
-
-/*
- * A counter-signature stands under its master's archive stamps, and so does the material among the master's properties
- * that its own proof may rest on (xades.md 4.4). EU DSS takes no proofs across signatures.
- */
-static void
-prove_counter_signatures(struct judge *j, const struct jsig *g, size_t before, int64_t time)
-{
-	for (size_t i = 0; i < j->n_sigs && !j->peer; i++)
-		if (j->sigs[i].s->parent == (long)g->s->index && j->sigs[i].position < before) {
-			add_signature(j, &j->sigs[i], time);
-			prove_covered(j, &j->sigs[i], g, before, time);
-		}
 }
 
 static void
@@ -231,10 +203,9 @@ extract_archive(struct judge *j, struct jsig *g, const struct jstamp *t, int64_t
 	size_t before = t->xs->position;
 
 	add_signature(j, g, time);
-	prove_covered(j, g, g, before, time);
+	add_covered(j, g, g, before, time);
 	add_refs(j, g, before, time);
 	add_counter_signatures(j, g, before, time);
-	prove_counter_signatures(j, g, before, time);
 }
 
 void
