@@ -51,6 +51,7 @@ static const struct check_row {
     [CHECK_CRL_NEXT_UPDATE] = {"crl-next-update", "WWWWWWWW", "WWWWWWWW"},
     [CHECK_OCSP_DELEGATE_EKU] = {"ocsp-delegate-eku", "WWWWWWWW", "FFFFFFFF"},
     [CHECK_CA_VALIDITY] = {"ca-validity", "NNNNNNNN", "FFFFFFFF"},
+    [CHECK_REVOCATION_FRESHNESS] = {"revocation-freshness", "NNNNNNNN", "NNNNNNNN"},
 };
 
 const char *

@@ -471,6 +471,35 @@ archived_fully(struct world *w)
 	return d;
 }
 
+static struct doc
+list_stale(struct world *w)
+{
+	return plain(w); /* one list, of the day after signing, for seven days */
+}
+
+static struct doc
+listed_at(struct world *w, int64_t at)
+{
+	struct doc d = signed_by(&w->signer);
+
+	doc_stamp(&d, STAMP_SIGNATURE, &w->tsa, T0 + 5 * DAY, false);
+	doc_crl(&d, &w->troot, T0 + 38 * DAY, NULL, 0);
+	doc_crl(&d, &w->ca, at, NULL, 0);
+	return d;
+}
+
+static struct doc
+fresh_for_the_stamp(struct world *w)
+{
+	return listed_at(w, T0 + 7 * DAY);
+}
+
+static struct doc
+older_than_the_stamp(struct world *w)
+{
+	return listed_at(w, T0 + 4 * DAY);
+}
+
 /* ---- rows ---- */
 
 struct row {
@@ -479,52 +508,56 @@ struct row {
 	int64_t at;
 	enum indication ind;
 	enum subindication sub;
-	bool strict, sunset, swapped;
+	bool strict, sunset, swapped, freshness;
 };
 static const struct row ROWS[] = {
-    {"valid, inside the validity", plain, T0 + 2 * DAY, IND_PASSED, SUB_NONE, 0, 0, 0},
-    {"the last second of the validity", plain, T0 + YEAR, IND_PASSED, SUB_NONE, 0, 0, 0},
-    {"one second later", plain, T0 + YEAR + 1, IND_INDETERMINATE, SUB_OUT_OF_BOUNDS_NOT_REVOKED, 0, 0, 0},
-    {"data changed", data_changed, T0 + 2 * DAY, IND_FAILED, SUB_HASH_FAILURE, 0, 0, 0},
-    {"SignatureValue changed", value_changed, T0 + 2 * DAY, IND_FAILED, SUB_SIG_CRYPTO_FAILURE, 0, 0, 0},
-    {"SignedProperties changed", properties_changed, T0 + 2 * DAY, IND_FAILED, SUB_HASH_FAILURE, 0, 0, 0},
-    {"wrong value, unknown chain: still failed", value_changed_unknown_chain, T0 + 2 * DAY, IND_FAILED, SUB_SIG_CRYPTO_FAILURE, 0, 0, 0},
-    {"no revocation data", bare, T0 + 2 * DAY, IND_INDETERMINATE, SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE, 0, 0, 0},
-    {"revoked yesterday, no stamp", revoked_bare, T0 + 10 * DAY, IND_INDETERMINATE, SUB_REVOKED_NO_POE, 0, 0, 0},
-    {"revoked after the stamp", revoked_later, T0 + 11 * DAY, IND_PASSED, SUB_NONE, 0, 0, 0},
-    {"revoked before the stamp", revoked_earlier, T0 + 11 * DAY, IND_INDETERMINATE, SUB_REVOKED_NO_POE, 0, 0, 0},
-    {"content stamp after the revocation", content_after_revocation, T0 + 11 * DAY, IND_FAILED, SUB_REVOKED, 0, 0, 0},
-    {"content stamp after the end", content_after_end, T0 + YEAR + 3 * DAY, IND_FAILED, SUB_EXPIRED, 0, 0, 0},
-    {"ended, stamped, responder lives", ended_long_responder, T0 + YEAR + 9 * DAY, IND_PASSED, SUB_NONE, 0, 0, 0},
+    {"valid, inside the validity", plain, T0 + 2 * DAY, IND_PASSED, SUB_NONE, 0, 0, 0, 0},
+    {"the last second of the validity", plain, T0 + YEAR, IND_PASSED, SUB_NONE, 0, 0, 0, 0},
+    {"one second later", plain, T0 + YEAR + 1, IND_INDETERMINATE, SUB_OUT_OF_BOUNDS_NOT_REVOKED, 0, 0, 0, 0},
+    {"data changed", data_changed, T0 + 2 * DAY, IND_FAILED, SUB_HASH_FAILURE, 0, 0, 0, 0},
+    {"SignatureValue changed", value_changed, T0 + 2 * DAY, IND_FAILED, SUB_SIG_CRYPTO_FAILURE, 0, 0, 0, 0},
+    {"SignedProperties changed", properties_changed, T0 + 2 * DAY, IND_FAILED, SUB_HASH_FAILURE, 0, 0, 0, 0},
+    {"wrong value, unknown chain: still failed", value_changed_unknown_chain, T0 + 2 * DAY, IND_FAILED, SUB_SIG_CRYPTO_FAILURE, 0, 0, 0, 0},
+    {"no revocation data", bare, T0 + 2 * DAY, IND_INDETERMINATE, SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE, 0, 0, 0, 0},
+    {"revoked yesterday, no stamp", revoked_bare, T0 + 10 * DAY, IND_INDETERMINATE, SUB_REVOKED_NO_POE, 0, 0, 0, 0},
+    {"revoked after the stamp", revoked_later, T0 + 11 * DAY, IND_PASSED, SUB_NONE, 0, 0, 0, 0},
+    {"revoked before the stamp", revoked_earlier, T0 + 11 * DAY, IND_INDETERMINATE, SUB_REVOKED_NO_POE, 0, 0, 0, 0},
+    {"content stamp after the revocation", content_after_revocation, T0 + 11 * DAY, IND_FAILED, SUB_REVOKED, 0, 0, 0, 0},
+    {"content stamp after the end", content_after_end, T0 + YEAR + 3 * DAY, IND_FAILED, SUB_EXPIRED, 0, 0, 0, 0},
+    {"ended, stamped, responder lives", ended_long_responder, T0 + YEAR + 9 * DAY, IND_PASSED, SUB_NONE, 0, 0, 0, 0},
     {"ended, stamped, responder ended too", ended_short_responder, T0 + YEAR + 9 * DAY, IND_INDETERMINATE,
-	SUB_REVOCATION_OUT_OF_BOUNDS_NO_POE, 0, 0, 0},
-    {"the same under an archive stamp in time", ended_short_responder_archived, T0 + YEAR + 9 * DAY, IND_PASSED, SUB_NONE, 0, 0, 0},
+	SUB_REVOCATION_OUT_OF_BOUNDS_NO_POE, 0, 0, 0, 0},
+    {"the same under an archive stamp in time", ended_short_responder_archived, T0 + YEAR + 9 * DAY, IND_PASSED, SUB_NONE, 0, 0, 0, 0},
     {"the archive stamp's imprint broken", ended_archive_broken, T0 + YEAR + 9 * DAY, IND_INDETERMINATE,
-	SUB_REVOCATION_OUT_OF_BOUNDS_NO_POE, 0, 0, 0},
+	SUB_REVOCATION_OUT_OF_BOUNDS_NO_POE, 0, 0, 0, 0},
     {"newest good, older broken: no proof between", older_stamp_broken, T0 + 3 * YEAR, IND_INDETERMINATE, SUB_REVOCATION_OUT_OF_BOUNDS_NO_POE,
-	0, 0, 0},
-    {"newest good, older good", older_stamp_good, T0 + 3 * YEAR, IND_PASSED, SUB_NONE, 0, 0, 0},
-    {"ended, never stamped", plain, T0 + YEAR + 9 * DAY, IND_INDETERMINATE, SUB_OUT_OF_BOUNDS_NOT_REVOKED, 0, 0, 0},
-    {"every TSA ended, renewal missed", ended_short_responder_archived, T0 + 5 * YEAR, IND_INDETERMINATE, SUB_OUT_OF_BOUNDS_NO_POE, 0, 0, 0},
-    {"CA revoked after the archive stamp", ca_revoked_after_archive, T0 + 60 * DAY, IND_PASSED, SUB_NONE, 0, 0, 0},
-    {"CA revoked, nothing stamped", ca_revoked_bare, T0 + 60 * DAY, IND_INDETERMINATE, SUB_REVOKED_CA_NO_POE, 0, 0, 0},
+	0, 0, 0, 0},
+    {"newest good, older good", older_stamp_good, T0 + 3 * YEAR, IND_PASSED, SUB_NONE, 0, 0, 0, 0},
+    {"ended, never stamped", plain, T0 + YEAR + 9 * DAY, IND_INDETERMINATE, SUB_OUT_OF_BOUNDS_NOT_REVOKED, 0, 0, 0, 0},
+    {"every TSA ended, renewal missed", ended_short_responder_archived, T0 + 5 * YEAR, IND_INDETERMINATE, SUB_OUT_OF_BOUNDS_NO_POE, 0, 0, 0, 0},
+    {"CA revoked after the archive stamp", ca_revoked_after_archive, T0 + 60 * DAY, IND_PASSED, SUB_NONE, 0, 0, 0, 0},
+    {"CA revoked, nothing stamped", ca_revoked_bare, T0 + 60 * DAY, IND_INDETERMINATE, SUB_REVOKED_CA_NO_POE, 0, 0, 0, 0},
     {"CA revoked before it signed the list", ca_revoked_before_stamp, T0 + 60 * DAY, IND_INDETERMINATE,
-	SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE, 0, 0, 0},
-    {"SHA-1, archived before its end", sha1_in_time, T0 + 2 * DAY, IND_PASSED, SUB_NONE, 0, 0, 0},
-    {"SHA-1, archived after its end", sha1_too_late, T0 + 2 * DAY, IND_INDETERMINATE, SUB_CRYPTO_CONSTRAINTS_FAILURE_NO_POE, 0, 0, 0},
-    {"stamped before the certificate began", stamp_before_certificate, T0 + 2 * DAY, IND_FAILED, SUB_NOT_YET_VALID, 0, 0, 0},
-    {"renewed, TSA data before each cover: ignore", renewed_before, T0 + 1400 * DAY, IND_PASSED, SUB_NONE, 0, 0, 0},
-    {"renewed, TSA data before each cover: strict", renewed_before, T0 + 1400 * DAY, IND_INDETERMINATE, SUB_OUT_OF_BOUNDS_NOT_REVOKED, 1, 0, 0},
-    {"renewed, once more after: ignore", renewed_and_after, T0 + 1400 * DAY, IND_PASSED, SUB_NONE, 0, 0, 0},
-    {"renewed, once more after: strict", renewed_and_after, T0 + 1400 * DAY, IND_PASSED, SUB_NONE, 1, 0, 0},
-    {"a delta CRL alone", delta_only, T0 + 2 * DAY, IND_INDETERMINATE, SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE, 0, 0, 0},
+	SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE, 0, 0, 0, 0},
+    {"SHA-1, archived before its end", sha1_in_time, T0 + 2 * DAY, IND_PASSED, SUB_NONE, 0, 0, 0, 0},
+    {"SHA-1, archived after its end", sha1_too_late, T0 + 2 * DAY, IND_INDETERMINATE, SUB_CRYPTO_CONSTRAINTS_FAILURE_NO_POE, 0, 0, 0, 0},
+    {"stamped before the certificate began", stamp_before_certificate, T0 + 2 * DAY, IND_FAILED, SUB_NOT_YET_VALID, 0, 0, 0, 0},
+    {"renewed, TSA data before each cover: ignore", renewed_before, T0 + 1400 * DAY, IND_PASSED, SUB_NONE, 0, 0, 0, 0},
+    {"renewed, TSA data before each cover: strict", renewed_before, T0 + 1400 * DAY, IND_INDETERMINATE, SUB_OUT_OF_BOUNDS_NOT_REVOKED, 1, 0, 0, 0},
+    {"renewed, once more after: ignore", renewed_and_after, T0 + 1400 * DAY, IND_PASSED, SUB_NONE, 0, 0, 0, 0},
+    {"renewed, once more after: strict", renewed_and_after, T0 + 1400 * DAY, IND_PASSED, SUB_NONE, 1, 0, 0, 0},
+    {"a delta CRL alone", delta_only, T0 + 2 * DAY, IND_INDETERMINATE, SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE, 0, 0, 0, 0},
     {"a CRL that forgot ended certificates", crl_after_end, T0 + YEAR + 20 * DAY, IND_INDETERMINATE, SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE, 0,
-	0, 0},
-    {"OCSP by one who was not delegated", answered_by_stranger, T0 + 2 * DAY, IND_INDETERMINATE, SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE, 0, 0, 0},
-    {"OCSP unknown is not good", answered_unknown, T0 + 2 * DAY, IND_INDETERMINATE, SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE, 0, 0, 0},
-    {"anchor past its sunset, archived before", archived_fully, T0 + 200 * DAY, IND_PASSED, SUB_NONE, 0, 1, 0},
-    {"anchor past its sunset, no stamp", plain, T0 + 200 * DAY, IND_INDETERMINATE, SUB_NO_CERTIFICATE_CHAIN_FOUND_NO_POE, 0, 1, 0},
-    {"signer's anchor trusted for TSAs only", plain, T0 + 2 * DAY, IND_INDETERMINATE, SUB_NO_CERTIFICATE_CHAIN_FOUND, 0, 0, 1},
+	0, 0, 0},
+    {"OCSP by one who was not delegated", answered_by_stranger, T0 + 2 * DAY, IND_INDETERMINATE, SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE, 0, 0, 0, 0},
+    {"OCSP unknown is not good", answered_unknown, T0 + 2 * DAY, IND_INDETERMINATE, SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE, 0, 0, 0, 0},
+    {"anchor past its sunset, archived before", archived_fully, T0 + 200 * DAY, IND_PASSED, SUB_NONE, 0, 1, 0, 0},
+    {"anchor past its sunset, no stamp", plain, T0 + 200 * DAY, IND_INDETERMINATE, SUB_NO_CERTIFICATE_CHAIN_FOUND_NO_POE, 0, 1, 0, 0},
+    {"stale list, freshness asked for", list_stale, T0 + 40 * DAY, IND_INDETERMINATE, SUB_TRY_LATER, 0, 0, 0, 1},
+    {"stale list, not asked for", list_stale, T0 + 40 * DAY, IND_PASSED, SUB_NONE, 0, 0, 0, 0},
+    {"stale now, but newer than the stamp and grace", fresh_for_the_stamp, T0 + 40 * DAY, IND_PASSED, SUB_NONE, 0, 0, 0, 1},
+    {"stale now, older than the stamp", older_than_the_stamp, T0 + 40 * DAY, IND_INDETERMINATE, SUB_TRY_LATER, 0, 0, 0, 1},
+    {"signer's anchor trusted for TSAs only", plain, T0 + 2 * DAY, IND_INDETERMINATE, SUB_NO_CERTIFICATE_CHAIN_FOUND, 0, 0, 1, 0},
 };
 
 static struct report *
@@ -537,6 +570,8 @@ judge_doc(struct world *w, const struct doc *d, const struct row *r, const struc
 
 	OK(vpolicy_builtin("default", NULL, &policy, &e));
 	policy.sliding_strict = r->strict;
+	for (int x = 0; r->freshness && x < CTX_COUNT; x++)
+		policy.level[CHECK_REVOCATION_FRESHNESS][x][POS_SIGNING] = LEVEL_FAIL;
 	doc_text(d, &text);
 	struct verify_input in = {.name = "row", .doc = buf_slice(&text), .policy = &policy, .time_utc = r->at, .material = m,
 	    .anchors = r->swapped ? w->only_tsa : r->sunset ? w->sunset : w->anchors, .grace_seconds = DAY, .want_material = wants};

@@ -193,6 +193,8 @@ bool answer_accepted(struct judge *j, struct answers *a, size_t i, enum line lin
 const struct rev_answer *select_answer(struct judge *j, struct answers *a, enum line line, bool *any, const char **why);
 /* NULL, or why this answer can't be used by itself; whether its issuer is trusted is not asked. Static text. */
 const char *answer_fault(const struct judge *j, const struct rev_answer *a, const struct cert *c);
+/* 5.2.5: not older at t than the time to its next update. Without nextUpdate nothing is fresh. */
+bool answer_fresh(const struct rev_answer *r, int64_t t);
 unsigned line_roles(enum line line, bool revocation);
 
 /* ---- judge_sig.c: basic (5.3) and long-term (5.5) ---- */

@@ -155,6 +155,13 @@ revocation_verdict(struct judge *j, struct xcv *x, const struct chain *ch, size_
 		return v;
 	char at[TIME_TEXT];
 	time_text(r->this_update, at);
+	if (r->object->kind == REV_CRL && r->next_update == TIME_NONE &&
+	    find_level(j, 1, level_of(j, CHECK_CRL_NEXT_UPDATE, x->ctx, pos), "CRLNextUpdatePresent", "RFC 5280 5.1.2.5", c->subject_text,
+		NULL, "CRL of %s without nextUpdate", at))
+		return open_verdict(SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE);
+	if (!answer_fresh(r, j->now) && find_level(j, 1, level_of(j, CHECK_REVOCATION_FRESHNESS, x->ctx, pos), "RevocationFreshness",
+					    "EN 319 102-1 5.2.5.4", c->subject_text, "newer revocation data", "of %s, past its next update", at))
+		return open_verdict(SUB_TRY_LATER);
 	find(j, 1, FIND_OK, "NotRevoked", CLAUSE, c->subject_text, NULL, "%s of %s", r->object->kind == REV_CRL ? "CRL" : "OCSP", at);
 	return passed();
 }

@@ -17,14 +17,6 @@ earlier(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
-static bool
-fresh_at(const struct rev_answer *r, int64_t t)
-{
-	int64_t age = r->next_update == TIME_NONE ? 0 : r->next_update - r->this_update;
-
-	return age > 0 && r->this_update > t - age;
-}
-
 /* Newest answer that was there when ct was: both it and the certificate are proven by then (5.6.2.2.4 step 2a). */
 static const struct rev_answer *
 answer_before(struct judge *j, const struct poe *poe, struct answers *a, enum line line, int64_t ct)
@@ -58,9 +50,9 @@ slide_one(struct judge *j, const struct poe *poe, const struct xcv *x, const str
 			    "revocation data under an earlier proof of existence", "none is proven early enough");
 			return false;
 		}
-		if (r->status == REV_REVOKED)
+		if (r->status == REV_REVOKED || r->status == REV_HOLD)
 			*ct = earlier(*ct, r->revoked_at);
-		else if (j->pol->sliding_strict && !fresh_at(r, *ct))
+		else if (j->pol->sliding_strict && !answer_fresh(r, *ct))
 			*ct = earlier(*ct, r->this_update);
 		struct alg_use ru = answer_alg(r);
 		*ct = earlier(*ct, alg_end(j, &ru, *ct));
@@ -155,6 +147,16 @@ within(const struct cert *c, int64_t t, enum subindication after)
 	return t > c->not_after ? open_verdict(after) : passed();
 }
 
+/* Shell model: the CAs too were inside their validity when the object is proven. */
+static bool
+cas_within(const struct judge *j, const struct xcv *x, const struct chain *ch, int64_t t)
+{
+	for (size_t i = 1; i + 1 < ch->n; i++)
+		if (level_of(j, CHECK_CA_VALIDITY, x->ctx, POS_CA) == LEVEL_FAIL && (t < ch->v[i]->not_before || t > ch->v[i]->not_after))
+			return false;
+	return true;
+}
+
 /* A certificate authority was revoked: what says that the signing certificate was not must be older (5.6.2.4.4 step 3). */
 static bool
 older_than_ca_end(struct judge *j, const struct poe *poe, const struct xcv *x)
@@ -172,14 +174,15 @@ past_verdict(struct judge *j, const struct subject *s, struct verdict cur, const
 
 	if (cur.sub == SUB_CRYPTO_CONSTRAINTS_FAILURE_NO_POE)
 		return crypto_proven(j, s, poe, ch) ? (ch->n == 1 ? passed() : within(c, t, SUB_OUT_OF_BOUNDS_NO_POE)) : cur;
-	if (t > ct)
+	if (t > ct || !cas_within(j, s->x, ch, t))
 		return cur;
 	switch (cur.sub) {
 	case SUB_NO_CERTIFICATE_CHAIN_FOUND_NO_POE:
 		return within(c, t, SUB_OUT_OF_BOUNDS_NO_POE);
 	case SUB_TRY_LATER:
+		/* stale: only what was issued after the proof tells of that time (as 5.5.4 step 7) */
 		if (!s->x->on_hold)
-			return s->x->rev[0] != NULL && fresh_at(s->x->rev[0], t) ? passed() : cur;
+			return s->x->rev[0] != NULL && s->x->rev[0]->this_update >= t ? passed() : cur;
 		return within(c, t, SUB_OUT_OF_BOUNDS_NOT_REVOKED);
 	case SUB_REVOKED_NO_POE:
 	case SUB_REVOCATION_OUT_OF_BOUNDS_NO_POE:

@@ -17,6 +17,12 @@ line_roles(enum line line, bool revocation)
 }
 
 bool
+answer_fresh(const struct rev_answer *r, int64_t t)
+{
+	return r->next_update != TIME_NONE && r->this_update > t - (r->next_update - r->this_update);
+}
+
+bool
 needs_revocation(const struct cert *c, bool as_responder)
 {
 	if (c->self_signed || c->no_rev_avail || c->val_assured)

@@ -6,6 +6,7 @@
  */
 #include "verify/judge.h"
 
+#include <openssl/bn.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -97,6 +98,8 @@ property_counts(const struct judge *j, const struct xsig *s)
 	return (s->has_signing_cert_v1 || s->has_signing_cert_v2) && (readable || !j->peer);
 }
 
+static bool serial_fails(struct judge *j, struct jsig *g, size_t which);
+
 static void
 identify(struct judge *j, struct jsig *g)
 {
@@ -107,6 +110,8 @@ identify(struct judge *j, struct jsig *g)
 	if (g->cert != NULL) {
 		find(j, 1, which == 0 ? FIND_OK : FIND_WARN, "CertDigestMatch", ISC, g->cert->subject_text, NULL, "%s",
 		    which == 0 ? "named by the signing certificate property" : "not the first that the property names");
+		if (serial_fails(j, g, which))
+			g->isc = open_verdict(SUB_NO_SIGNING_CERTIFICATE_FOUND);
 		return;
 	}
 	g->cert = by_key_info(j, g);
@@ -127,6 +132,45 @@ identify(struct judge *j, struct jsig *g)
 		named ? "CertDigestMatch" : "SigningCertificatePresent", ISC, g->cert->subject_text, NULL, "%s",
 		named ? "the property names another certificate" : "no signing certificate property that can be used"))
 		g->isc = open_verdict(SUB_NO_SIGNING_CERTIFICATE_FOUND);
+}
+
+/* What the property says of issuer and serial beside the digest; told, and by the policy more than told. */
+static bool
+serial_matches(const struct cert_id *id, const struct cert *c)
+{
+	BIGNUM *text = NULL, *own = BN_bin2bn(c->serial.p, (int)c->serial.n, NULL);
+	bool same;
+
+	if (id->issuer_serial.n > 0) {
+		BN_free(own);
+		return memmem(id->issuer_serial.p, id->issuer_serial.n, c->issuer.p, c->issuer.n) != NULL &&
+		    memmem(id->issuer_serial.p, id->issuer_serial.n, c->serial.p, c->serial.n) != NULL;
+	}
+	if (id->serial_text == NULL) {
+		BN_free(own);
+		return true;
+	}
+	/* negative serials stand in some old certificates: the value of the content octets as they are written */
+	if (own != NULL && c->serial.n > 0 && (c->serial.p[0] & 0x80) != 0) {
+		BIGNUM *whole = BN_new();
+
+		if (whole != NULL && BN_set_bit(whole, (int)(8 * c->serial.n)) == 1)
+			(void)BN_sub(own, own, whole);
+		BN_free(whole);
+	}
+	same = own != NULL && BN_dec2bn(&text, id->serial_text) > 0 && BN_cmp(text, own) == 0;
+	BN_free(text);
+	BN_free(own);
+	return same;
+}
+
+static bool
+serial_fails(struct judge *j, struct jsig *g, size_t which)
+{
+	if (serial_matches(&g->s->cert_ids[which], g->cert))
+		return false;
+	return find_level(j, 1, level_of(j, CHECK_ISSUER_SERIAL_MATCH, context(g), POS_SIGNING), "IssuerSerialMatch", ISC,
+	    g->cert->subject_text, NULL, "the property names another issuer or serial number");
 }
 
 /* ---- validation context: an explicit signature policy (5.2.4) ---- */
@@ -394,6 +438,21 @@ format_fault(const struct judge *j, const struct jsig *g)
 	return NULL;
 }
 
+/* What EN 319 102-1 asks for and nobody here looks at. */
+static void
+tell_unchecked(struct judge *j, const struct jsig *g)
+{
+	static const char *const ROWS[][3] = {
+	    {"StructuralValidation", "EN 319 102-1 5.2.2", "the XML schema"},
+	    {"CertificatePolicies", "RFC 5280 6.1.3 (d)", "the policy tree of the chain"},
+	    {"SignerRole", "EN 319 102-1 5.2.8", "attribute certificates and signed assertions"},
+	    {"Qualification", "TS 119 615", "trusted lists"},
+	};
+
+	for (size_t i = 0; i < sizeof(ROWS) / sizeof(ROWS[0]); i++)
+		find(j, 1, FIND_NOT_CHECKED, ROWS[i][0], ROWS[i][1], g->r->id, NULL, "%s", ROWS[i][2]);
+}
+
 /* Everything is looked at, so that the report tells all; the verdict is the first failure in the order of 5.3.4. */
 void
 judge_basic(struct judge *j, struct jsig *g)
@@ -417,6 +476,7 @@ judge_basic(struct judge *j, struct jsig *g)
 	g->cv = judge_cv(j, g);
 	g->sav = judge_sav(j, g);
 	crypto = crypto_now(j, g);
+	tell_unchecked(j, g);
 
 	struct verdict order[] = {fault == NULL ? passed() : failed(SUB_FORMAT_FAILURE), g->isc, vci, g->cv, x509, g->sav, crypto};
 	g->r->basic = passed();

@@ -251,7 +251,7 @@ reasons(const struct report_signature *s, char *out, size_t n)
 	for (size_t i = 0; i < s->n_findings && at + 1 < n; i++) {
 		const struct finding *f = &s->findings[i];
 
-		if (f->status == FIND_FAIL || f->status == FIND_NOT_CHECKED)
+		if (f->status == FIND_FAIL)
 			at += (size_t)snprintf(out + at, n - at, "%s%s: %s", at == 0 ? "" : "; ", f->check, f->text);
 	}
 	for (char *p = out; *p != '\0'; p++)
