@@ -228,6 +228,17 @@ remember_sweep(struct archive *a, const json_t *report, struct err *e)
 	return store_commit(&b, NULL, e);
 }
 
+/* What is due next is another class now. */
+static enum err_code
+next_class(struct archive *a, json_t *report, struct err *e)
+{
+	AUTO(plan) struct plan p = {0};
+
+	if (make_plan(a, false, &p, e) != ERR_OK)
+		return err_wrap(e, "plan");
+	return json_set(report, "next", p.next == TIME_MAX ? json_null() : json_time(p.next), e);
+}
+
 enum err_code
 archive_sweep(struct archive *a, json_t **report, struct err *e)
 {
@@ -247,6 +258,8 @@ archive_sweep(struct archive *a, json_t **report, struct err *e)
 	batch_drop(s.b);
 	if (r != ERR_OK)
 		return r;
+	if (next_class(a, out, e) != ERR_OK)
+		return err_wrap(e, "sweep");
 	if (json_array_size(failed) != 0)
 		archive_alarm(a, "sweep: %zu of %llu renewals failed", json_array_size(failed), (unsigned long long)s.total);
 	if (json_set(out, "renewed", json_integer((json_int_t)s.renewed), e) != ERR_OK ||

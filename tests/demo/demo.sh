@@ -30,6 +30,15 @@ say "serving on 127.0.0.1:$port; anchors: $(cd "$demo/pki/trust" && echo *)"
 step "A simulated archive"
 base=http://127.0.0.1:$port
 "$everseal" init --simulated "$demo" --clock "$clock" --tsa "$base/tsa1,$base/tsa2,$base/tsa3" --allow-net "127.0.0.1:$port"
+cat >>"$demo/everseal.conf" <<END
+
+# The TSA whose algorithm (RSA PKCS#1) ends by the catalogue on 2029-01-01 comes first here.
+[profile rsa-tsa]
+version = 1
+target = A
+grace = 24h
+tsa = tsa3, tsa2
+END
 mkdir -p "$demo/trust"
 cp "$demo"/pki/trust/* "$demo/trust/"
 export EVERSEAL_CONFIG="$demo/everseal.conf"
@@ -63,6 +72,7 @@ if [ -n "${DOCUMENTS:-}" ]; then
 	for f in "$DOCUMENTS"/*; do put "$f"; done
 fi
 printf '{"profile": "baseline", "title": "An invoice", "id": "INV-2026-1"}\n' >"$spool/new/invoice.xml.meta.json"
+printf '{"profile": "rsa-tsa"}\n' >"$spool/new/latin2.xml.meta.json"
 "$everseal" run --once
 say "receipts in $spool/done: $(cd "$spool/done" && ls | grep -c 'receipt.json$')"
 
@@ -89,7 +99,13 @@ while [ "$year" -lt "$last" ]; do
 		fi
 		"$everseal" --quiet run --once >>"$demo/run.log" 2>>"$demo/run.err"
 	done
-	"$everseal" --quiet sweep 2>>"$demo/run.err" | tee -a "$demo/sweeps.log" | grep -v '^  to renew' || true
+	"$everseal" --quiet sweep 2>>"$demo/run.err" >"$demo/sweep.now" || say "$year: the sweep has failures, see $demo/run.err"
+	cat "$demo/sweep.now" >>"$demo/sweeps.log"
+	if grep -q 'renewed 0, late 0, failed 0' "$demo/sweep.now"; then
+		sed -n "s/.*next class due \(.*\)/$year: nothing to renew, next due \1/p" "$demo/sweep.now"
+	else
+		sed 's/^SIMULATED sweep \([0-9-]*\).*/\1: sweep/' "$demo/sweep.now"
+	fi
 	year=$((year + 1))
 done
 now "$last-01-01T00:00:00Z"
