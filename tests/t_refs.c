@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT */
+/* XML-DSig core: values of every scheme, references and what they lead to, caps, order of signatures. */
+#include "tests/signed.h"
+
+static void
+values_of_every_scheme(void **state)
+{
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+		AUTO(sigdoc) struct sigdoc *d = NULL;
+		EVP_PKEY *key = NULL;
+		AUTO(mem) char *doc = signed_document(schemes[i].uri, schemes[i].scheme, "", &key);
+		struct err e = {0};
+		enum tri t;
+
+		OK(sigdoc_open(slice_str(doc), NULL, 0, NULL, &d, &e));
+		OK(sig_check_references(d, &d->sigs[0], &e));
+		assert_int_equal(d->sigs[0].refs[0].intact, TRI_TRUE);
+		assert_int_equal(d->sigs[0].refs[1].intact, TRI_TRUE);
+		assert_ptr_equal(d->sigs[0].props_ref, &d->sigs[0].refs[1]);
+		assert_null(d->sigs[0].format_fault);
+		OK(sig_check_value(d, &d->sigs[0], key, &t, &e));
+		if (t != schemes[i].want)
+			print_error("%s: %s\n", schemes[i].name, d->sigs[0].value_note);
+		assert_int_equal(t, schemes[i].want);
+		EVP_PKEY_free(key);
+	}
+}
+
+static void
+one_octet_changed(void **state)
+{
+	EVP_PKEY *key = NULL;
+	AUTO(mem) char *doc = signed_document(schemes[3].uri, S_EC256, "", &key);
+	static const struct {
+		const char *at;
+		bool data_intact, props_intact, value_intact;
+	} cases[] = {
+	    {"paid", false, true, true},
+	    {"2026-01", true, false, true},
+	    {"enveloped-signature", false, true, false},
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		AUTO(sigdoc) struct sigdoc *d = NULL;
+		AUTO(mem) char *changed = mem_dupstr(doc);
+		struct err e = {0};
+		enum tri t;
+
+		*strstr(changed, cases[i].at) ^= 1;
+		OK(sigdoc_open(slice_str(changed), NULL, 0, NULL, &d, &e));
+		OK(sig_check_references(d, &d->sigs[0], &e));
+		OK(sig_check_value(d, &d->sigs[0], key, &t, &e));
+		assert_int_equal(d->sigs[0].refs[0].intact == TRI_TRUE, cases[i].data_intact);
+		assert_int_equal(d->sigs[0].refs[1].intact == TRI_TRUE, cases[i].props_intact);
+		assert_int_equal(t == TRI_TRUE, cases[i].value_intact);
+	}
+	EVP_PKEY_free(key);
+}
+
+/* ---- references ---- */
+
+#define SHA256_ABC "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0="
+#define REFERENCE(uri, transforms) \
+	"<s:Signature xmlns:s=\"" DS_NS "\"><s:SignedInfo><s:CanonicalizationMethod Algorithm=\"" EXCLUSIVE "\"/><s:SignatureMethod " \
+	"Algorithm=\"urn:x\"/><s:Reference" uri ">" transforms "<s:DigestMethod Algorithm=\"http://www.w3.org/2001/04/xmlenc#sha256\"/>" \
+	"<s:DigestValue>" SHA256_ABC "</s:DigestValue></s:Reference></s:SignedInfo><s:SignatureValue>AA==</s:SignatureValue>"
+#define TRANSFORM(uri) "<s:Transforms><s:Transform Algorithm=\"" uri "\"/></s:Transforms>"
+#define END "</s:Signature>"
+
+/* Each case differs from a good one by one fact. The digest is that of "abc". */
+static const struct {
+	const char *name, *doc, *files; /* name=content;... */
+	enum tri found, intact;
+	enum ref_fault fault;
+	bool differs;
+} references[] = {
+    {"base64 of an Object", REFERENCE(" URI=\"#o\"", TRANSFORM(DS_NS "base64")) "<s:Object Id=\"o\">YW<!-- x -->Jj</s:Object>" END, "", TRI_TRUE,
+	TRI_TRUE, REF_FINE, false},
+    {"no such ID", REFERENCE(" URI=\"#p\"", "") "<s:Object Id=\"o\"/>" END, "", TRI_FALSE, TRI_UNKNOWN, REF_NOT_FOUND, false},
+    {"the ID twice, in other spellings", REFERENCE(" URI=\"#o\"", "") "<s:Object Id=\"o\"/><s:Object><a ID=\"o\"/></s:Object>" END, "",
+	TRI_FALSE, TRI_UNKNOWN, REF_AMBIGUOUS, false},
+    {"a file by name", REFERENCE(" URI=\"a%20b\"", "") END, "x=no;a b=abc", TRI_TRUE, TRI_TRUE, REF_FINE, false},
+    {"a named file that is another", REFERENCE(" URI=\"a\"", "") END, "a=abd;b=abc", TRI_TRUE, TRI_FALSE, REF_FINE, false},
+    {"the only file, of another name", REFERENCE(" URI=\"a\"", "") END, "b=abd", TRI_TRUE, TRI_FALSE, REF_FINE, true},
+    {"a file by its digest", REFERENCE(" URI=\"a\"", "") END, "b=abd;c=abc", TRI_TRUE, TRI_TRUE, REF_FINE, true},
+    {"no file", REFERENCE(" URI=\"a\"", "") END, "", TRI_FALSE, TRI_UNKNOWN, REF_NOT_FOUND, false},
+    {"an http URI", REFERENCE(" URI=\"http://h/a\"", "") END, "", TRI_FALSE, TRI_UNKNOWN, REF_FORBIDDEN, false},
+    {"an http URI with a file of that name", REFERENCE(" URI=\"http://h/a\"", "") END, "http://h/a=abc", TRI_TRUE, TRI_TRUE, REF_FINE, false},
+    {"a file URI", REFERENCE(" URI=\"file:///etc/passwd\"", "") END, "x=1;y=2", TRI_FALSE, TRI_UNKNOWN, REF_FORBIDDEN, false},
+    {"a path upwards, hidden by percent signs", REFERENCE(" URI=\"a/%2e%2e/b\"", "") END, "", TRI_FALSE, TRI_UNKNOWN, REF_FORBIDDEN, false},
+    {"no URI, one file", REFERENCE("", "") END, "a=abc", TRI_TRUE, TRI_TRUE, REF_FINE, false},
+    {"XSLT", REFERENCE(" URI=\"a\"", TRANSFORM("http://www.w3.org/TR/1999/REC-xslt-19991116")) END, "a=abc", TRI_TRUE, TRI_UNKNOWN,
+	REF_UNSUPPORTED_TRANSFORM, false},
+    {"base64 of a file", REFERENCE(" URI=\"a\"", TRANSFORM(DS_NS "base64")) END, "a=YWJj", TRI_TRUE, TRI_TRUE, REF_FINE, false},
+    {"C14N of a file that is no XML", REFERENCE(" URI=\"a\"", TRANSFORM(EXCLUSIVE)) END, "a=abc", TRI_TRUE, TRI_UNKNOWN, REF_TRANSFORM_FAILED,
+	false},
+    {"six transforms",
+	REFERENCE(" URI=\"a\"",
+	    "<s:Transforms><s:Transform Algorithm=\"" DS_NS "base64\"/><s:Transform Algorithm=\"" DS_NS "base64\"/><s:Transform "
+	    "Algorithm=\"" DS_NS "base64\"/><s:Transform Algorithm=\"" DS_NS "base64\"/><s:Transform Algorithm=\"" DS_NS
+	    "base64\"/><s:Transform Algorithm=\"" DS_NS "base64\"/></s:Transforms>") END,
+	"a=abc", TRI_TRUE, TRI_UNKNOWN, REF_LIMIT, false},
+    {"a claimed Object outside the signature",
+	"<r><b Id=\"o\">YWJj</b>" REFERENCE(" Type=\"" DS_NS "Object\" URI=\"#o\"", TRANSFORM(DS_NS "base64")) END "</r>", "", TRI_FALSE, TRI_UNKNOWN,
+	REF_NOT_FOUND, false},
+    {"XPath that keeps the text", REFERENCE(" URI=\"#o\"",
+	"<s:Transforms><s:Transform Algorithm=\"http://www.w3.org/TR/1999/REC-xpath-19991116\"><s:XPath>self::text() and "
+	"ancestor::s:Object[@Id='o'] and here()/self::s:XPath</s:XPath></s:Transform></s:Transforms>") "<s:Object Id=\"o\">a<i x=\"1\">b</i>c</s:Object>" END,
+	"", TRI_TRUE, TRI_TRUE, REF_FINE, false},
+    {"Filter 2.0 that keeps the text", REFERENCE(" URI=\"\"",
+	"<s:Transforms><s:Transform Algorithm=\"http://www.w3.org/2002/06/xmldsig-filter2\"><f:XPath "
+	"xmlns:f=\"http://www.w3.org/2002/06/xmldsig-filter2\" Filter=\"intersect\">id('o')/text()</f:XPath></s:Transform></s:Transforms>")
+	"<s:Object Id=\"o\">a<!--b-->bc<i>d</i></s:Object>" END, "", TRI_TRUE, TRI_TRUE, REF_FINE, false},
+};
+
+static size_t
+split_files(char *text, struct side_file *v, struct slice *octets)
+{
+	char *item, *eq;
+	size_t n = 0;
+
+	while (text != NULL && *text != '\0' && (item = strsep(&text, ";")) != NULL) {
+		eq = strrchr(item, '=');
+		if (strncmp(item, "a=YWJj", 6) == 0)
+			eq = item + 1;
+		*eq = '\0';
+		octets[n] = slice_str(eq + 1);
+		v[n] = (struct side_file){.name = item, .has_source = true, .source = source_slice(&octets[n])};
+		n++;
+	}
+	return n;
+}
+
+static void
+references_found_and_intact(void **state)
+{
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(references) / sizeof(references[0]); i++) {
+		AUTO(mem) char *text = mem_dupstr(references[i].files);
+		AUTO(sigdoc) struct sigdoc *d = NULL;
+		struct side_file files[4];
+		struct slice octets[4];
+		struct err e = {0};
+		const struct xref *x;
+		size_t n = split_files(text, files, octets);
+
+		OK(sigdoc_open(slice_str(references[i].doc), files, n, NULL, &d, &e));
+		OK(sig_check_references(d, &d->sigs[0], &e));
+		x = &d->sigs[0].refs[0];
+		if (x->found != references[i].found || x->intact != references[i].intact || x->fault != references[i].fault ||
+		    x->name_differs != references[i].differs)
+			print_error("%s: found %d intact %d fault %d %s\n", references[i].name, x->found, x->intact, x->fault, x->note);
+		assert_int_equal(x->found, references[i].found);
+		assert_int_equal(x->intact, references[i].intact);
+		assert_int_equal(x->fault, references[i].fault);
+		assert_int_equal(x->name_differs, references[i].differs);
+	}
+}
+
+static void
+digest_only_data(void **state)
+{
+	struct digest known = {.alg = DIGEST_SHA256, .n = 32};
+	struct side_file file = {.name = "a", .digests = &known, .n_digests = 1};
+	AUTO(sigdoc) struct sigdoc *d = NULL;
+	AUTO(buf) struct buf octets = {0};
+	struct xstamp t = {.type = STAMP_ALL_DATA, .position = SIZE_MAX};
+	struct sink to = sink_buf(&octets);
+	struct err e = {0};
+
+	(void)state;
+	OK(digest_once(DIGEST_SHA256, slice_str("abc"), &known, &e));
+	OK(sigdoc_open(slice_str(REFERENCE(" URI=\"a\"", "") END), &file, 1, NULL, &d, &e));
+	OK(sig_check_references(d, &d->sigs[0], &e));
+	assert_int_equal(d->sigs[0].refs[0].intact, TRI_TRUE);
+	assert_true(d->sigs[0].refs[0].by_digest_only);
+	/* A time-stamp covers the octets, not their digest. */
+	FAILS(ERR_NOTFOUND, stamp_octets(d, &d->sigs[0], &t, &to, &e));
+}
+
+static char *
+many_references(size_t n)
+{
+	AUTO(buf) struct buf b = {0};
+
+	buf_adds(&b, "<s:Signature xmlns:s=\"" DS_NS "\"><s:SignedInfo>");
+	while (n-- > 0)
+		buf_adds(&b, "<s:Reference/>");
+	buf_adds(&b, "</s:SignedInfo></s:Signature>");
+	return mem_dupstr(buf_str(&b));
+}
+
+static void
+too_many_references(void **state)
+{
+	AUTO(mem) char *fits = many_references(10000);
+	AUTO(mem) char *over = many_references(10001);
+	AUTO(sigdoc) struct sigdoc *d = NULL;
+	AUTO(sigdoc) struct sigdoc *none = NULL;
+	struct err e = {0};
+
+	(void)state;
+	OK(sigdoc_open(slice_str(fits), NULL, 0, NULL, &d, &e));
+	FAILS(ERR_LIMIT, sigdoc_open(slice_str(over), NULL, 0, NULL, &none, &e));
+	SAYS("references");
+}
+
+/* One filter that walks the whole document for every node of it: stopped by the count of steps, not by the clock. */
+static void
+costly_xpath(void **state)
+{
+	AUTO(buf) struct buf b = {0};
+	AUTO(sigdoc) struct sigdoc *d = NULL;
+	struct xades_limits limits = {.xpath_steps = 100000};
+	struct err e = {0};
+	size_t i;
+
+	(void)state;
+	buf_adds(&b, REFERENCE(" URI=\"\"",
+			 "<s:Transforms><s:Transform Algorithm=\"http://www.w3.org/TR/1999/REC-xpath-19991116\"><s:XPath>count(//*) &gt; 0"
+			 "</s:XPath></s:Transform></s:Transforms>") "<s:Object>");
+	for (i = 0; i < 2000; i++)
+		buf_adds(&b, "<i/>");
+	buf_adds(&b, "</s:Object>" END);
+	OK(sigdoc_open(buf_slice(&b), NULL, 0, &limits, &d, &e));
+	OK(sig_check_references(d, &d->sigs[0], &e));
+	assert_int_equal(d->sigs[0].refs[0].fault, REF_LIMIT);
+	assert_int_equal(d->sigs[0].refs[0].intact, TRI_UNKNOWN);
+}
+
+/* Many references to one large part: stopped by what is written, not by the clock. */
+static void
+much_canonical_form(void **state)
+{
+	AUTO(sigdoc) struct sigdoc *d = NULL;
+	struct xades_limits limits = {.canonical_bytes = 60};
+	struct err e = {0};
+
+	(void)state;
+	OK(sigdoc_open(slice_str(REFERENCE(" URI=\"#o\"", "") "<s:Object Id=\"o\">123456789012345678901234567890</s:Object>" END), NULL, 0, &limits,
+	    &d, &e));
+	OK(sig_check_references(d, &d->sigs[0], &e));
+	assert_int_equal(d->sigs[0].refs[0].fault, REF_LIMIT);
+	assert_int_equal(d->sigs[0].refs[0].intact, TRI_UNKNOWN);
+}
+
+static void
+counter_signatures_and_nested_ones(void **state)
+{
+	static const char doc[] =
+	    "<r><s:Signature xmlns:s=\"" DS_NS "\" Id=\"A\"><s:Object><x:QualifyingProperties xmlns:x=\"" NS_X132 "\"><x:UnsignedProperties>"
+	    "<x:UnsignedSignatureProperties><x:CounterSignature><s:Signature Id=\"C\"/></x:CounterSignature></x:UnsignedSignatureProperties>"
+	    "</x:UnsignedProperties></x:QualifyingProperties></s:Object><s:Object><s:Signature Id=\"N\"/></s:Object></s:Signature>"
+	    "<s:Signature xmlns:s=\"" DS_NS "\" Id=\"B\"/></r>";
+	AUTO(sigdoc) struct sigdoc *d = NULL;
+	struct err e = {0};
+
+	(void)state;
+	OK(sigdoc_open(slice_str(doc), NULL, 0, NULL, &d, &e));
+	assert_int_equal(d->n_sigs, 4);
+	assert_string_equal(d->sigs[0].id, "A");
+	assert_string_equal(d->sigs[1].id, "C");
+	assert_int_equal(d->sigs[1].parent, 0);
+	assert_false(d->sigs[1].nested);
+	assert_string_equal(d->sigs[2].id, "N");
+	assert_int_equal(d->sigs[2].parent, -1);
+	assert_true(d->sigs[2].nested);
+	assert_string_equal(d->sigs[3].id, "B");
+	assert_non_null(d->sigs[3].format_fault);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(values_of_every_scheme),
+	    cmocka_unit_test(one_octet_changed),
+	    cmocka_unit_test(references_found_and_intact),
+	    cmocka_unit_test(digest_only_data),
+	    cmocka_unit_test(too_many_references),
+	    cmocka_unit_test(costly_xpath),
+	    cmocka_unit_test(much_canonical_form),
+	    cmocka_unit_test(counter_signatures_and_nested_ones),
+	};
+
+	xml_init();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
