@@ -189,6 +189,22 @@ sync_path(struct disk *d, const char *path, const char *skip)
 	d->n_pend = kept;
 }
 
+static void
+sync_all(struct disk *d)
+{
+	size_t i, k;
+
+	for (i = 0; i < d->n_inodes; i++) {
+		struct inode *x = &d->inodes[i];
+
+		for (k = 0; k < x->n_pend; k++)
+			apply(&x->sure, x->pend[k], x->pend[k]->data);
+		x->n_pend = 0;
+	}
+	d->sure = d->now;
+	d->n_pend = 0;
+}
+
 void
 disk_play(struct disk *d, const struct op *o, const char *skip)
 {
@@ -196,6 +212,9 @@ disk_play(struct disk *d, const struct op *o, const char *skip)
 
 	if (o->op == 'S') {
 		sync_path(d, o->path, skip);
+	} else if (o->op == 'F') {
+		if (skip == NULL || skip[0] != 0)
+			sync_all(d);
 	} else if (o->op == 'W' || o->op == 'T') {
 		struct inode *x;
 

@@ -12,7 +12,7 @@
 #include "tests/kit.h"
 
 struct op {
-	char op; /* Create Write Truncate Sync Rename Link Unlink Mkdir; A = acknowledged */
+	char op; /* Create Write Truncate Sync Rename Link Unlink Mkdir, F = all is synced, A = acknowledged */
 	const char *path, *path2;
 	uint64_t off;
 	struct slice data;
@@ -30,7 +30,7 @@ struct disk *disk_new(void);
 void disk_free(struct disk *d);
 /* What is there and certain before the record begins: everything below dir but LMDB's files. */
 void disk_load(struct disk *d, const char *dir);
-/* skip: a word; syncs of paths that hold it do not count, "folder": those of folders (the controls). NULL: all count. */
+/* skip: a word; syncs of paths that hold it do not count, "folder": those of folders, "": none at all (the controls). NULL: all count. */
 void disk_play(struct disk *d, const struct op *o, const char *skip);
 
 enum variant {

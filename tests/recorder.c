@@ -307,6 +307,26 @@ fdatasync(int fd)
 	return synced(fd, REAL(fdatasync));
 }
 
+/* The whole file system: everything below the folder is certain after it. */
+int
+syncfs(int fd)
+{
+	char path[PATH_MAX];
+	const char *rel;
+	int r;
+
+	path_of_fd(fd, path);
+	rel = below(path);
+	if (fails(rel))
+		return -1;
+	if (rel != NULL && setting("RECORD_NOSYNC") != NULL)
+		return 0;
+	r = REAL(syncfs)(fd);
+	if (r == 0 && rel != NULL)
+		note('F', "", "", 0, NULL, 0);
+	return r;
+}
+
 static int
 cut(int fd, off_t size)
 {
