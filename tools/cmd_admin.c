@@ -50,8 +50,9 @@ write_simulated(struct tool *t, const char *dir, const char *clock, const char *
 		if (buf_ok(&text, e) != ERR_OK || sys_create(AT_FDCWD, path, 0644, &fd, e) != ERR_OK || sys_append(fd, buf_slice(&text), e) != ERR_OK)
 			return err_wrap(e, "init");
 	}
-	t->config_path = mem_dupstr(path);
-	return t->config_path != NULL ? ERR_OK : err_nomem(e);
+	t->config_made = TAKE(path);
+	t->config_path = t->config_made;
+	return ERR_OK;
 }
 
 static int

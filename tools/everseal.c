@@ -102,6 +102,7 @@ global_options(struct tool *t, int argc, char **argv)
 static void
 tool_release(struct tool *t)
 {
+	free(t->config_made);
 	archive_close(t->archive);
 	anchors_free(t->anchors);
 	catalogue_free(t->catalogue);

@@ -28,6 +28,7 @@ int exit_of(enum err_code code);
 /* What the options before the verb said, and what was made of the configuration. */
 struct tool {
 	const char *config_path; /* -c, EVERSEAL_CONFIG, or NULL */
+	char *config_made;	 /* by init --simulated: config_path then points to it; owned */
 	bool json, uncaged, quiet;
 	struct log log;
 	struct config *cfg;
