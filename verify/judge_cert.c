@@ -235,6 +235,11 @@ link_verdict(struct judge *j, struct xcv *x, const struct chain *ch, size_t i)
 
 	if (v.ind == IND_PASSED)
 		v = revocation_verdict(j, x, ch, i);
+	/* the peer compares names as they are encoded; RFC 5280 7.1 says otherwise */
+	if (v.ind == IND_PASSED && j->peer && !slice_eq(ch->v[i]->issuer, ch->v[i + 1]->subject)) {
+		find(j, 1, FIND_FAIL, "IssuerName", CLAUSE, ch->v[i]->subject_text, NULL, "the issuer's name is written otherwise in its certificate");
+		return open_verdict(SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE);
+	}
 	if (v.ind == IND_PASSED)
 		v = crypto_verdict(j, x, ch, i);
 	if (v.ind == IND_PASSED)
