@@ -169,7 +169,7 @@ const struct alg_use *subject_weak(const struct judge *j, const struct subject *
 enum check_level level_of(const struct judge *j, enum check c, enum check_context ctx, enum cert_position pos);
 
 /* ---- findings (report.c) ---- */
-void find(struct judge *j, unsigned depth, enum finding_status st, const char *check, const char *clause,
+void find_add(struct judge *j, unsigned depth, enum finding_status st, const char *check, const char *clause,
     const char *object, const char *cure, const char *fmt, ...) PRINTF(8, 9);
 /* FIND_FAIL, FIND_WARN, FIND_INFO by level; true when it fails. LEVEL_IGNORE says nothing. */
 bool find_level(struct judge *j, unsigned depth, enum check_level level, const char *check, const char *clause,

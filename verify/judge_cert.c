@@ -75,14 +75,14 @@ usage_verdict(struct judge *j, const struct xcv *x)
 				"RFC 3161 2.3", c->subject_text, NULL, "no id-kp-timeStamping"))
 			return open_verdict(SUB_CHAIN_CONSTRAINTS_FAILURE);
 		if (has && !sole)
-			find(j, 1, FIND_WARN, "ExtendedKeyUsage", "RFC 3161 2.3", c->subject_text, NULL,
+			find_add(j, 1, FIND_WARN, "ExtendedKeyUsage", "RFC 3161 2.3", c->subject_text, NULL,
 			    "id-kp-timeStamping is not critical or not alone");
 	} else if (c->has_key_usage && (c->key_usage & KU_NON_REPUDIATION) == 0 &&
 	    find_level(j, 1, level_of(j, CHECK_KEY_USAGE, x->ctx, POS_SIGNING), "KeyUsage", CLAUSE, c->subject_text, NULL,
 		(c->key_usage & KU_DIGITAL_SIGNATURE) != 0 ? "digitalSignature without nonRepudiation" : "neither digitalSignature nor nonRepudiation"))
 		return open_verdict(SUB_CHAIN_CONSTRAINTS_FAILURE);
 	if (c->ocsp_nocheck) {
-		find(j, 1, FIND_FAIL, "ForbiddenExtensions", CLAUSE, c->subject_text, NULL, "id-pkix-ocsp-nocheck in a signing certificate");
+		find_add(j, 1, FIND_FAIL, "ForbiddenExtensions", CLAUSE, c->subject_text, NULL, "id-pkix-ocsp-nocheck in a signing certificate");
 		return open_verdict(SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE);
 	}
 	return passed();
@@ -94,7 +94,7 @@ tell_unsupported(struct judge *j, const struct answers *a)
 {
 	for (size_t i = 0; a != NULL && i < a->n; i++)
 		if (a->v[i].unsupported)
-			find(j, 2, FIND_NOT_CHECKED, "RevocationDataSupported", "RFC 5280 5.2", a->cert->subject_text, NULL, "unsupported: %s",
+			find_add(j, 2, FIND_NOT_CHECKED, "RevocationDataSupported", "RFC 5280 5.2", a->cert->subject_text, NULL, "unsupported: %s",
 			    a->v[i].problem == NULL ? "this kind of CRL" : a->v[i].problem);
 }
 
@@ -121,7 +121,7 @@ revoked_verdict(struct judge *j, struct xcv *x, const struct cert *c, enum cert_
 	if ((r->status != REV_REVOKED && r->status != REV_HOLD) || r->revoked_at > j->now)
 		return passed();
 	time_text(r->revoked_at, when);
-	find(j, 1, FIND_FAIL, r->status == REV_HOLD ? "NotOnHold" : "NotRevoked", CLAUSE, c->subject_text,
+	find_add(j, 1, FIND_FAIL, r->status == REV_HOLD ? "NotOnHold" : "NotRevoked", CLAUSE, c->subject_text,
 	    "a proof of existence before that time", "%s since %s", r->status == REV_HOLD ? "on hold" : "revoked", when);
 	x->revoked_at = r->revoked_at;
 	if (r->status == REV_HOLD) {
@@ -140,7 +140,7 @@ revocation_verdict(struct judge *j, struct xcv *x, const struct chain *ch, size_
 	const char *why;
 
 	if (!needs_revocation(c, false)) {
-		find(j, 1, FIND_OK, "RevocationDataAvailable", CLAUSE, c->subject_text, NULL, "none is needed");
+		find_add(j, 1, FIND_OK, "RevocationDataAvailable", CLAUSE, c->subject_text, NULL, "none is needed");
 		return passed();
 	}
 	struct answers *a = judge_answers(j, c, ch->v[i + 1]);
@@ -162,7 +162,7 @@ revocation_verdict(struct judge *j, struct xcv *x, const struct chain *ch, size_
 	if (!answer_fresh(r, j->now) && find_level(j, 1, level_of(j, CHECK_REVOCATION_FRESHNESS, x->ctx, pos), "RevocationFreshness",
 					    "EN 319 102-1 5.2.5.4", c->subject_text, "newer revocation data", "of %s, past its next update", at))
 		return open_verdict(SUB_TRY_LATER);
-	find(j, 1, FIND_OK, "NotRevoked", CLAUSE, c->subject_text, NULL, "%s of %s", r->object->kind == REV_CRL ? "CRL" : "OCSP", at);
+	find_add(j, 1, FIND_OK, "NotRevoked", CLAUSE, c->subject_text, NULL, "%s of %s", r->object->kind == REV_CRL ? "CRL" : "OCSP", at);
 	return passed();
 }
 
@@ -174,7 +174,7 @@ crypto_verdict(struct judge *j, const struct xcv *x, const struct chain *ch, siz
 
 	if (!alg_good(j, &use, j->now)) {
 		alg_text(&use, text, sizeof(text));
-		find(j, 1, FIND_FAIL, "Cryptographic", CLAUSE, ch->v[i]->subject_text, "a proof of existence before its end",
+		find_add(j, 1, FIND_FAIL, "Cryptographic", CLAUSE, ch->v[i]->subject_text, "a proof of existence before its end",
 		    "certificate signed with %s", text);
 		return open_verdict(SUB_CRYPTO_CONSTRAINTS_FAILURE_NO_POE);
 	}
@@ -183,7 +183,7 @@ crypto_verdict(struct judge *j, const struct xcv *x, const struct chain *ch, siz
 	use = answer_alg(x->rev[i]);
 	if (!alg_good(j, &use, j->now)) {
 		alg_text(&use, text, sizeof(text));
-		find(j, 1, FIND_FAIL, "Cryptographic", CLAUSE, ch->v[i]->subject_text, "a proof of existence before its end",
+		find_add(j, 1, FIND_FAIL, "Cryptographic", CLAUSE, ch->v[i]->subject_text, "a proof of existence before its end",
 		    "revocation data signed with %s", text);
 		return open_verdict(SUB_CRYPTO_CONSTRAINTS_FAILURE_NO_POE);
 	}
@@ -214,7 +214,7 @@ validity_verdict(struct judge *j, const struct xcv *x, const struct chain *ch, s
 		    "CA valid from %s to %s", from, to);
 		return passed();
 	}
-	find(j, 1, FIND_FAIL, "NotExpired", CLAUSE, c->subject_text, "a proof of existence inside its validity",
+	find_add(j, 1, FIND_FAIL, "NotExpired", CLAUSE, c->subject_text, "a proof of existence inside its validity",
 	    "valid from %s to %s", from, to);
 	if (i > 0)
 		return open_verdict(SUB_OUT_OF_BOUNDS_NO_POE);
@@ -237,7 +237,7 @@ link_verdict(struct judge *j, struct xcv *x, const struct chain *ch, size_t i)
 		v = revocation_verdict(j, x, ch, i);
 	/* the peer compares names as they are encoded; RFC 5280 7.1 says otherwise */
 	if (v.ind == IND_PASSED && j->peer && !slice_eq(ch->v[i]->issuer, ch->v[i + 1]->subject)) {
-		find(j, 1, FIND_FAIL, "IssuerName", CLAUSE, ch->v[i]->subject_text, NULL, "the issuer's name is written otherwise in its certificate");
+		find_add(j, 1, FIND_FAIL, "IssuerName", CLAUSE, ch->v[i]->subject_text, NULL, "the issuer's name is written otherwise in its certificate");
 		return open_verdict(SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE);
 	}
 	if (v.ind == IND_PASSED)
@@ -257,12 +257,12 @@ chain_verdict(struct judge *j, struct xcv *x, const struct chain *ch)
 	x->revocation_missing = x->on_hold = false;
 	x->revoked_at = TIME_NONE;
 	if (ch->anchor->sunset_utc <= j->now) {
-		find(j, 1, FIND_FAIL, "TrustAnchorSunset", CLAUSE, ch->anchor->name, "a proof of existence before it",
+		find_add(j, 1, FIND_FAIL, "TrustAnchorSunset", CLAUSE, ch->anchor->name, "a proof of existence before it",
 		    "the anchor is past its sunset date");
 		return open_verdict(SUB_NO_CERTIFICATE_CHAIN_FOUND_NO_POE);
 	}
 	if (ch->n == 1) {
-		find(j, 1, FIND_OK, "TrustAnchor", CLAUSE, x->cert->subject_text, NULL, "trusted itself");
+		find_add(j, 1, FIND_OK, "TrustAnchor", CLAUSE, x->cert->subject_text, NULL, "trusted itself");
 		return passed();
 	}
 	struct verdict v = x->path = fault_verdict(j, x, ch);
@@ -282,7 +282,7 @@ settle(struct judge *j, struct xcv *x)
 
 	if (x->n_chains == 0) {
 		x->v = open_verdict(SUB_NO_CERTIFICATE_CHAIN_FOUND);
-		find(j, 1, FIND_FAIL, "ProspectiveCertificateChain", CLAUSE, x->cert->subject_text,
+		find_add(j, 1, FIND_FAIL, "ProspectiveCertificateChain", CLAUSE, x->cert->subject_text,
 		    "trust its root or an issuer", "no chain to a trust anchor");
 		return;
 	}

@@ -46,7 +46,7 @@ slide_one(struct judge *j, const struct poe *poe, const struct xcv *x, const str
 		if (poe_lowest(j, poe, ch->v[i]->sha256) <= *ct)
 			r = answer_before(j, poe, judge_answers(j, ch->v[i], ch->v[i + 1]), x->line, *ct);
 		if (r == NULL) {
-			find(j, 2, FIND_WARN, "RevocationBeforeControlTime", "EN 319 102-1 5.6.2.2.4", ch->v[i]->subject_text,
+			find_add(j, 2, FIND_WARN, "RevocationBeforeControlTime", "EN 319 102-1 5.6.2.2.4", ch->v[i]->subject_text,
 			    "revocation data under an earlier proof of existence", "none is proven early enough");
 			return false;
 		}
@@ -214,7 +214,7 @@ judge_past(struct judge *j, const struct subject *s, struct verdict cur, const s
 	if (v.ind != IND_PASSED)
 		return v;
 	if (!revocation_issuer_proven(j, poe, s->x, ch)) {
-		find(j, 2, FIND_FAIL, "RevocationIssuerValidAtPOE", CLAUSE, s->x->cert->subject_text,
+		find_add(j, 2, FIND_FAIL, "RevocationIssuerValidAtPOE", CLAUSE, s->x->cert->subject_text,
 		    "a proof of the revocation data while its issuer was valid", "none of its revocation data is proven in time");
 		return open_verdict(SUB_REVOCATION_OUT_OF_BOUNDS_NO_POE);
 	}
@@ -267,7 +267,7 @@ stamp_past(struct judge *j, struct jsig *g, struct jstamp *t)
 	if (r->verdict.ind != IND_PASSED)
 		return;
 	if (!alg_good(j, &imprint, poe)) {
-		find(j, 1, FIND_WARN, "TimestampImprintAlgorithm", "EN 319 102-1 5.6.3.4", stamp_type_name(r->type), NULL,
+		find_add(j, 1, FIND_WARN, "TimestampImprintAlgorithm", "EN 319 102-1 5.6.3.4", stamp_type_name(r->type), NULL,
 		    "the imprint's digest was not reliable when the stamp is proven: no proof from it");
 		return;
 	}
@@ -302,7 +302,7 @@ judge_archival(struct judge *j, struct jsig *g)
 	poe_known(j, g);
 	if (may)
 		poe_add(j, &g->poe, g->sub.key, g->bst);
-	find(j, 0, FIND_INFO, "ArchivalValidation", "EN 319 102-1 5.6.3.4", r->id, NULL, "time-stamps, newest first");
+	find_add(j, 0, FIND_INFO, "ArchivalValidation", "EN 319 102-1 5.6.3.4", r->id, NULL, "time-stamps, newest first");
 	stamps_past(j, g);
 	r->best_signature_time = poe_lowest(j, &g->poe, g->sub.key);
 	r->verdict = r->ltv;

@@ -56,7 +56,7 @@ value_with_bare_key(struct judge *j, struct jsig *g)
 	if (sig_check_value(j->doc, g->s, key, &t, &e) == ERR_NOMEM)
 		judge_broke(j, &e);
 	EVP_PKEY_free(key);
-	find(j, 1, FIND_WARN, "SignatureIntact", "XMLDSig 4.5.2", g->r->id, "give the certificate",
+	find_add(j, 1, FIND_WARN, "SignatureIntact", "XMLDSig 4.5.2", g->r->id, "give the certificate",
 	    "checked with a bare key that names nobody");
 	return t;
 }
@@ -108,7 +108,7 @@ identify(struct judge *j, struct jsig *g)
 	g->isc = passed();
 	g->cert = property_counts(j, g->s) ? by_property(j, g, &which) : NULL;
 	if (g->cert != NULL) {
-		find(j, 1, which == 0 ? FIND_OK : FIND_WARN, "CertDigestMatch", ISC, g->cert->subject_text, NULL, "%s",
+		find_add(j, 1, which == 0 ? FIND_OK : FIND_WARN, "CertDigestMatch", ISC, g->cert->subject_text, NULL, "%s",
 		    which == 0 ? "named by the signing certificate property" : "not the first that the property names");
 		if (serial_fails(j, g, which))
 			g->isc = open_verdict(SUB_NO_SIGNING_CERTIFICATE_FOUND);
@@ -116,13 +116,13 @@ identify(struct judge *j, struct jsig *g)
 	}
 	g->cert = by_key_info(j, g);
 	if (g->cert == NULL) {
-		find(j, 1, FIND_FAIL, "SigningCertificateRecognition", ISC, g->r->id, "give the certificate", "not found");
+		find_add(j, 1, FIND_FAIL, "SigningCertificateRecognition", ISC, g->r->id, "give the certificate", "not found");
 		g->isc = open_verdict(SUB_NO_SIGNING_CERTIFICATE_FOUND);
 		return;
 	}
 	if (j->peer && g->s->qualifying != NULL && g->s->signed_props == NULL) {
 		/* the peer looks for nobody when the properties it was promised are not there */
-		find(j, 1, FIND_FAIL, "SigningCertificateRecognition", ISC, g->r->id, NULL, "no signed properties");
+		find_add(j, 1, FIND_FAIL, "SigningCertificateRecognition", ISC, g->r->id, NULL, "no signed properties");
 		g->isc = open_verdict(SUB_NO_SIGNING_CERTIFICATE_FOUND);
 		return;
 	}
@@ -235,7 +235,7 @@ refs_found(struct judge *j, struct jsig *g)
 
 		if (x->found == TRI_TRUE)
 			continue;
-		find(j, 1, x->found == TRI_FALSE ? FIND_FAIL : FIND_NOT_CHECKED, "ReferenceDataExistence", CV, ref_name(x),
+		find_add(j, 1, x->found == TRI_FALSE ? FIND_FAIL : FIND_NOT_CHECKED, "ReferenceDataExistence", CV, ref_name(x),
 		    "give the data", "%s", x->note == NULL ? "not found" : x->note);
 		v = open_verdict(SUB_SIGNED_DATA_NOT_FOUND);
 	}
@@ -257,7 +257,7 @@ refs_intact(struct judge *j, struct jsig *g)
 			    ref_name(x), NULL, "found by its digest or as the only file, not by its name");
 		if (x->intact == TRI_TRUE)
 			continue;
-		find(j, 1, x->intact == TRI_FALSE ? FIND_FAIL : FIND_NOT_CHECKED, "ReferenceDataIntact", CV, ref_name(x), NULL, "%s",
+		find_add(j, 1, x->intact == TRI_FALSE ? FIND_FAIL : FIND_NOT_CHECKED, "ReferenceDataIntact", CV, ref_name(x), NULL, "%s",
 		    x->note != NULL ? x->note : x->intact == TRI_FALSE ? "its digest differs" : "could not be checked");
 		/* the peer calls broken what it can't compute; we say so only of what differs */
 		if (x->intact == TRI_FALSE || (j->peer && x->fault != REF_UNSUPPORTED_TRANSFORM))
@@ -302,7 +302,7 @@ signs_something(struct judge *j, struct jsig *g)
 	if (data)
 		return passed();
 	g->lacks = "no reference to data";
-	find(j, 1, FIND_FAIL, "ReferenceDataExistence", CV, g->r->id, NULL, "%s", g->lacks);
+	find_add(j, 1, FIND_FAIL, "ReferenceDataExistence", CV, g->r->id, NULL, "%s", g->lacks);
 	return open_verdict(SUB_SIGNED_DATA_NOT_FOUND);
 }
 
@@ -316,7 +316,7 @@ signs_master(struct judge *j, struct jsig *g)
 		if (g->s->refs[i].target != NULL && g->s->refs[i].target == j->doc->sigs[g->s->parent].signature_value)
 			return passed();
 	g->lacks = "no reference to the SignatureValue that it countersigns";
-	find(j, 1, FIND_FAIL, "CounterSignatureReference", "EN 319 132-1 5.2.7.2", g->r->id, NULL, "%s", g->lacks);
+	find_add(j, 1, FIND_FAIL, "CounterSignatureReference", "EN 319 132-1 5.2.7.2", g->r->id, NULL, "%s", g->lacks);
 	return failed(SUB_HASH_FAILURE);
 }
 
@@ -341,7 +341,7 @@ judge_cv(struct judge *j, struct jsig *g)
 	struct verdict v = refs_verdict(j, g);
 
 	g->r->value_intact = g->cert == NULL ? value_with_bare_key(j, g) : value_with(j, g, g->cert);
-	find(j, 1, g->r->value_intact == TRI_TRUE ? FIND_OK : g->r->value_intact == TRI_FALSE ? FIND_FAIL : FIND_NOT_CHECKED,
+	find_add(j, 1, g->r->value_intact == TRI_TRUE ? FIND_OK : g->r->value_intact == TRI_FALSE ? FIND_FAIL : FIND_NOT_CHECKED,
 	    "SignatureIntact", CV, g->r->id, NULL, "%s",
 	    g->r->value_intact == TRI_TRUE ? "SignatureValue is right" :
 	    g->r->value_intact == TRI_FALSE ? "SignatureValue is wrong" : "SignatureValue could not be checked");
@@ -418,7 +418,7 @@ crypto_now(struct judge *j, struct jsig *g)
 	if (weak == NULL)
 		return passed();
 	alg_text(weak, text, sizeof(text));
-	find(j, 1, FIND_FAIL, "Cryptographic", "EN 319 102-1 5.2.8", g->r->id, "a proof of existence before its end",
+	find_add(j, 1, FIND_FAIL, "Cryptographic", "EN 319 102-1 5.2.8", g->r->id, "a proof of existence before its end",
 	    "%s is not reliable now", text);
 	for (size_t i = 0; i < g->n_stamps; i++)
 		if (is_content_stamp(&g->stamps[i]) && g->stamps[i].r->basic.ind == IND_PASSED &&
@@ -450,7 +450,7 @@ tell_unchecked(struct judge *j, const struct jsig *g)
 	};
 
 	for (size_t i = 0; i < sizeof(ROWS) / sizeof(ROWS[0]); i++)
-		find(j, 1, FIND_NOT_CHECKED, ROWS[i][0], ROWS[i][1], g->r->id, NULL, "%s", ROWS[i][2]);
+		find_add(j, 1, FIND_NOT_CHECKED, ROWS[i][0], ROWS[i][1], g->r->id, NULL, "%s", ROWS[i][2]);
 }
 
 /* Everything is looked at, so that the report tells all; the verdict is the first failure in the order of 5.3.4. */
@@ -460,8 +460,8 @@ judge_basic(struct judge *j, struct jsig *g)
 	struct verdict vci, x509 = passed(), crypto;
 	const char *fault = format_fault(j, g);
 
-	find(j, 0, FIND_INFO, "BasicSignatureValidation", "EN 319 102-1 5.3", g->r->id, NULL, "%s %s", g->r->format, g->r->id);
-	find(j, 1, fault == NULL ? FIND_OK : FIND_FAIL, "FormatChecking", "EN 319 102-1 5.2.2", g->r->id, NULL, "%s",
+	find_add(j, 0, FIND_INFO, "BasicSignatureValidation", "EN 319 102-1 5.3", g->r->id, NULL, "%s %s", g->r->format, g->r->id);
+	find_add(j, 1, fault == NULL ? FIND_OK : FIND_FAIL, "FormatChecking", "EN 319 102-1 5.2.2", g->r->id, NULL, "%s",
 	    fault == NULL ? "as the format demands" : fault);
 	identify(j, g);
 	vci = judge_policy(j, g);
@@ -615,5 +615,5 @@ judge_ltv(struct judge *j, struct jsig *g)
 	g->r->ltv = v;
 	time_text(g->bst, when);
 	find_verdict(j, 0, "LongTermValidation", LTV, g->r->id, v);
-	find(j, 1, FIND_INFO, "BestSignatureTime", LTV, g->r->id, NULL, "%s", when);
+	find_add(j, 1, FIND_INFO, "BestSignatureTime", LTV, g->r->id, NULL, "%s", when);
 }

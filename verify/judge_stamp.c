@@ -35,13 +35,13 @@ imprint_verdict(struct judge *j, struct jsig *g, struct jstamp *t)
 	case ERR_OK:
 		break;
 	case ERR_NOTFOUND:
-		find(j, 1, FIND_FAIL, "TimestampImprintFound", CLAUSE, t->r->id, "give the detached data", "%s", e.text);
+		find_add(j, 1, FIND_FAIL, "TimestampImprintFound", CLAUSE, t->r->id, "give the detached data", "%s", e.text);
 		return open_verdict(SUB_SIGNED_DATA_NOT_FOUND);
 	case ERR_FORMAT:
 	case ERR_UNSUPPORTED:
 	case ERR_LIMIT:
 	case ERR_REFUSED:
-		find(j, 1, FIND_FAIL, "TimestampImprintFound", CLAUSE, t->r->id, NULL, "%s", e.text);
+		find_add(j, 1, FIND_FAIL, "TimestampImprintFound", CLAUSE, t->r->id, NULL, "%s", e.text);
 		t->r->imprint_intact = rc == ERR_FORMAT ? TRI_FALSE : TRI_UNKNOWN;
 		return rc == ERR_FORMAT ? failed(SUB_HASH_FAILURE) : open_verdict(SUB_SIGNED_DATA_NOT_FOUND);
 	default:
@@ -50,10 +50,10 @@ imprint_verdict(struct judge *j, struct jsig *g, struct jstamp *t)
 	}
 	t->r->imprint_intact = digest_eq(&d, &t->tok->imprint) ? TRI_TRUE : TRI_FALSE;
 	if (t->r->imprint_intact == TRI_FALSE && listed_order(j, g, t)) {
-		find(j, 1, FIND_WARN, "TimestampImprintIntact", CLAUSE, t->r->id, NULL, "only in the order that TS 101 903 lists");
+		find_add(j, 1, FIND_WARN, "TimestampImprintIntact", CLAUSE, t->r->id, NULL, "only in the order that TS 101 903 lists");
 		t->r->imprint_intact = TRI_TRUE;
 	}
-	find(j, 1, t->r->imprint_intact == TRI_TRUE ? FIND_OK : FIND_FAIL, "TimestampImprintIntact", CLAUSE, t->r->id, NULL, "%s",
+	find_add(j, 1, t->r->imprint_intact == TRI_TRUE ? FIND_OK : FIND_FAIL, "TimestampImprintIntact", CLAUSE, t->r->id, NULL, "%s",
 	    t->r->imprint_intact == TRI_TRUE ? "the octets it covers have its digest" : "the octets it covers have another digest");
 	return t->r->imprint_intact == TRI_TRUE ? passed() : failed(SUB_HASH_FAILURE);
 }
@@ -65,16 +65,16 @@ token_verdict(struct judge *j, struct jstamp *t)
 	case TOKEN_OK:
 		return passed();
 	case TOKEN_NO_SIGNER:
-		find(j, 1, FIND_FAIL, "TimestampSigner", CLAUSE, t->r->id, "the TSA's certificate", "certificate not found");
+		find_add(j, 1, FIND_FAIL, "TimestampSigner", CLAUSE, t->r->id, "the TSA's certificate", "certificate not found");
 		return open_verdict(SUB_NO_SIGNING_CERTIFICATE_FOUND);
 	case TOKEN_HASH:
-		find(j, 1, FIND_FAIL, "TimestampSignature", CLAUSE, t->r->id, NULL, "the token's own content has another digest");
+		find_add(j, 1, FIND_FAIL, "TimestampSignature", CLAUSE, t->r->id, NULL, "the token's own content has another digest");
 		return failed(SUB_HASH_FAILURE);
 	case TOKEN_SIGNATURE:
-		find(j, 1, FIND_FAIL, "TimestampSignature", CLAUSE, t->r->id, NULL, "the token's signature is wrong");
+		find_add(j, 1, FIND_FAIL, "TimestampSignature", CLAUSE, t->r->id, NULL, "the token's signature is wrong");
 		return failed(SUB_SIG_CRYPTO_FAILURE);
 	default:
-		find(j, 1, FIND_FAIL, "TimestampFormat", CLAUSE, t->r->id, NULL, "not a time-stamp token of RFC 3161");
+		find_add(j, 1, FIND_FAIL, "TimestampFormat", CLAUSE, t->r->id, NULL, "not a time-stamp token of RFC 3161");
 		return failed(SUB_FORMAT_FAILURE);
 	}
 }
@@ -133,7 +133,7 @@ stamp_basic(struct judge *j, struct jstamp *t)
 		char text[64];
 
 		alg_text(weak, text, sizeof(text));
-		find(j, 1, FIND_FAIL, "Cryptographic", CLAUSE, r->id, "a newer time-stamp over it", "%s is not reliable now", text);
+		find_add(j, 1, FIND_FAIL, "Cryptographic", CLAUSE, r->id, "a newer time-stamp over it", "%s is not reliable now", text);
 		r->basic = open_verdict(SUB_CRYPTO_CONSTRAINTS_FAILURE_NO_POE);
 	}
 	r->verdict = r->basic;
@@ -146,7 +146,7 @@ judge_stamp(struct judge *j, struct jsig *g, struct jstamp *t)
 	char when[TIME_TEXT];
 
 	if (t->tok == NULL) {
-		find(j, 0, FIND_FAIL, "Timestamp", CLAUSE, r->id, NULL, "%s: no readable token%s%s", stamp_type_name(r->type),
+		find_add(j, 0, FIND_FAIL, "Timestamp", CLAUSE, r->id, NULL, "%s: no readable token%s%s", stamp_type_name(r->type),
 		    t->xs->note == NULL ? "" : ": ", t->xs->note == NULL ? "" : t->xs->note);
 		r->basic = r->verdict = failed(SUB_FORMAT_FAILURE);
 		r->time_utc = TIME_NONE;
@@ -155,7 +155,7 @@ judge_stamp(struct judge *j, struct jsig *g, struct jstamp *t)
 	}
 	stamp_open(j, t);
 	time_text(r->time_utc, when);
-	find(j, 0, FIND_INFO, "Timestamp", CLAUSE, r->id, NULL, "%s of %s by %s", stamp_type_name(r->type), when,
+	find_add(j, 0, FIND_INFO, "Timestamp", CLAUSE, r->id, NULL, "%s of %s by %s", stamp_type_name(r->type), when,
 	    r->tsa_subject == NULL ? "?" : r->tsa_subject);
 	struct verdict token = token_verdict(j, t);
 	struct verdict imprint = imprint_verdict(j, g, t);

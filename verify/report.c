@@ -120,7 +120,7 @@ find_v(struct judge *j, unsigned depth, enum finding_status st, const char *chec
 }
 
 void
-find(struct judge *j, unsigned depth, enum finding_status st, const char *check, const char *clause,
+find_add(struct judge *j, unsigned depth, enum finding_status st, const char *check, const char *clause,
     const char *object, const char *cure, const char *fmt, ...)
 {
 	va_list ap;
@@ -149,7 +149,7 @@ find_level(struct judge *j, unsigned depth, enum check_level level, const char *
 void
 find_verdict(struct judge *j, unsigned depth, const char *check, const char *clause, const char *object, struct verdict v)
 {
-	find(j, depth, v.ind == IND_PASSED ? FIND_OK : FIND_FAIL, check, clause, object, NULL, "%s%s%s",
+	find_add(j, depth, v.ind == IND_PASSED ? FIND_OK : FIND_FAIL, check, clause, object, NULL, "%s%s%s",
 	    indication_token_name(v.ind), v.sub == SUB_NONE ? "" : " ", subindication_name(v.sub));
 }
 
@@ -159,7 +159,7 @@ findings_copy(struct judge *j, const struct findings *from, unsigned depth)
 	for (size_t i = 0; i < from->n; i++) {
 		const struct finding *it = &from->v[i];
 
-		find(j, it->depth + depth, it->status, it->check, it->clause, it->object, it->cure, "%s", it->text);
+		find_add(j, it->depth + depth, it->status, it->check, it->clause, it->object, it->cure, "%s", it->text);
 	}
 }
 
