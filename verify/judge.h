@@ -197,7 +197,13 @@ const char *answer_fault(const struct judge *j, const struct rev_answer *a, cons
 bool answer_fresh(const struct rev_answer *r, int64_t t);
 unsigned line_roles(enum line line, bool revocation);
 
-/* ---- judge_sig.c: basic (5.3) and long-term (5.5) ---- */
+/* ---- judge_signer.c ---- */
+void judge_signer(struct judge *j, struct jsig *g); /* g->cert, g->isc */
+enum tri value_with(struct judge *j, struct jsig *g, const struct cert *c);
+enum tri value_with_bare_key(struct judge *j, struct jsig *g);
+
+/* ---- judge_sig.c: basic (5.3); judge_ltv.c: long-term (5.5) ---- */
+enum check_context sig_context(const struct jsig *g);
 void judge_basic(struct judge *j, struct jsig *g);
 void judge_ltv(struct judge *j, struct jsig *g);
 

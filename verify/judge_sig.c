@@ -1,176 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * One signature: format, signing certificate, cryptography, acceptance; the
- * process for basic signatures (EN 319 102-1 5.3) and the one with time and
- * long-term data (5.5).
- */
+/* One signature by itself: policy, cryptography, acceptance, and the process for basic signatures (EN 319 102-1 5.3). */
 #include "verify/judge.h"
 
-#include <openssl/bn.h>
 #include <stdlib.h>
 #include <string.h>
 
-static enum check_context
-context(const struct jsig *g)
+enum check_context
+sig_context(const struct jsig *g)
 {
 	return g->s->parent >= 0 ? CTX_COUNTER : CTX_SIGNATURE;
-}
-
-/* ---- identification of the signing certificate (5.2.3) ---- */
-
-static const struct cert *
-by_property(struct judge *j, struct jsig *g, size_t *which)
-{
-	for (size_t k = 0; k < g->s->n_cert_ids; k++) {
-		const struct cert *c = cert_by_digest(j, &g->s->cert_ids[k].digest);
-
-		*which = k;
-		if (c != NULL)
-			return c;
-	}
-	return NULL;
-}
-
-static enum tri
-value_with(struct judge *j, struct jsig *g, const struct cert *c)
-{
-	struct err e = {0};
-	enum tri t = TRI_UNKNOWN;
-	EVP_PKEY *key = pki_key(c);
-
-	if (key != NULL && sig_check_value(j->doc, g->s, key, &t, &e) == ERR_NOMEM)
-		judge_broke(j, &e);
-	return t;
-}
-
-/* Without a certificate: is the value that of the bare key in KeyInfo? Nobody is named by it. */
-static enum tri
-value_with_bare_key(struct judge *j, struct jsig *g)
-{
-	struct err e = {0};
-	enum tri t = TRI_UNKNOWN;
-	EVP_PKEY *key = key_value(g->s->key_info);
-
-	if (key == NULL)
-		return TRI_UNKNOWN;
-	if (sig_check_value(j->doc, g->s, key, &t, &e) == ERR_NOMEM)
-		judge_broke(j, &e);
-	EVP_PKEY_free(key);
-	find_add(j, 1, FIND_WARN, "SignatureIntact", "XMLDSig 4.5.2", g->r->id, "give the certificate",
-	    "checked with a bare key that names nobody");
-	return t;
-}
-
-#define KEY_INFO_TRIES 32 /* certificates whose key is tried: no honest KeyInfo holds more */
-
-/* The certificate of KeyInfo whose key verifies; else the first there. */
-static const struct cert *
-by_key_info(struct judge *j, struct jsig *g)
-{
-	const struct cert *first = NULL;
-	struct err e = {0};
-
-	for (size_t i = 0, tried = 0; i < g->s->n_embedded && tried < KEY_INFO_TRIES; i++) {
-		const struct embedded *m = &g->s->embedded[i];
-		const struct cert *c = NULL;
-
-		if (m->place != IN_KEY_INFO || m->kind != EMB_CERT || pki_cert(j->pki, m->der, &c, &e) != ERR_OK)
-			continue;
-		tried++;
-		if (value_with(j, g, c) == TRI_TRUE)
-			return c;
-		if (first == NULL)
-			first = c;
-	}
-	return first;
-}
-
-#define ISC "EN 319 102-1 5.2.3"
-
-/* The peer passes over a property whose digest it can't read (unknown algorithm, no base64); for us it names nobody. */
-static bool
-property_counts(const struct judge *j, const struct xsig *s)
-{
-	bool readable = false;
-
-	for (size_t i = 0; i < s->n_cert_ids; i++)
-		readable = readable || (s->cert_ids[i].digest.alg != DIGEST_NONE && s->cert_ids[i].digest.n > 0);
-	return (s->has_signing_cert_v1 || s->has_signing_cert_v2) && (readable || !j->peer);
-}
-
-static bool serial_fails(struct judge *j, struct jsig *g, size_t which);
-
-static void
-identify(struct judge *j, struct jsig *g)
-{
-	size_t which = 0;
-
-	g->isc = passed();
-	g->cert = property_counts(j, g->s) ? by_property(j, g, &which) : NULL;
-	if (g->cert != NULL) {
-		find_add(j, 1, which == 0 ? FIND_OK : FIND_WARN, "CertDigestMatch", ISC, g->cert->subject_text, NULL, "%s",
-		    which == 0 ? "named by the signing certificate property" : "not the first that the property names");
-		if (serial_fails(j, g, which))
-			g->isc = open_verdict(SUB_NO_SIGNING_CERTIFICATE_FOUND);
-		return;
-	}
-	g->cert = by_key_info(j, g);
-	if (g->cert == NULL) {
-		find_add(j, 1, FIND_FAIL, "SigningCertificateRecognition", ISC, g->r->id, "give the certificate", "not found");
-		g->isc = open_verdict(SUB_NO_SIGNING_CERTIFICATE_FOUND);
-		return;
-	}
-	if (j->peer && g->s->qualifying != NULL && g->s->signed_props == NULL) {
-		/* the peer looks for nobody when the properties it was promised are not there */
-		find_add(j, 1, FIND_FAIL, "SigningCertificateRecognition", ISC, g->r->id, NULL, "no signed properties");
-		g->isc = open_verdict(SUB_NO_SIGNING_CERTIFICATE_FOUND);
-		return;
-	}
-	bool named = property_counts(j, g->s);
-	enum check check = named ? CHECK_CERT_DIGEST_MATCH : CHECK_SIGNING_CERTIFICATE_PRESENT;
-	if (find_level(j, 1, level_of(j, check, context(g), POS_SIGNING),
-		named ? "CertDigestMatch" : "SigningCertificatePresent", ISC, g->cert->subject_text, NULL, "%s",
-		named ? "the property names another certificate" : "no signing certificate property that can be used"))
-		g->isc = open_verdict(SUB_NO_SIGNING_CERTIFICATE_FOUND);
-}
-
-/* What the property says of issuer and serial beside the digest; told, and by the policy more than told. */
-static bool
-serial_matches(const struct cert_id *id, const struct cert *c)
-{
-	BIGNUM *text = NULL, *own = BN_bin2bn(c->serial.p, (int)c->serial.n, NULL);
-	bool same;
-
-	if (id->issuer_serial.n > 0) {
-		BN_free(own);
-		return memmem(id->issuer_serial.p, id->issuer_serial.n, c->issuer.p, c->issuer.n) != NULL &&
-		    memmem(id->issuer_serial.p, id->issuer_serial.n, c->serial.p, c->serial.n) != NULL;
-	}
-	if (id->serial_text == NULL) {
-		BN_free(own);
-		return true;
-	}
-	/* negative serials stand in some old certificates: the value of the content octets as they are written */
-	if (own != NULL && c->serial.n > 0 && (c->serial.p[0] & 0x80) != 0) {
-		BIGNUM *whole = BN_new();
-
-		if (whole != NULL && BN_set_bit(whole, (int)(8 * c->serial.n)) == 1)
-			(void)BN_sub(own, own, whole);
-		BN_free(whole);
-	}
-	same = own != NULL && BN_dec2bn(&text, id->serial_text) > 0 && BN_cmp(text, own) == 0;
-	BN_free(text);
-	BN_free(own);
-	return same;
-}
-
-static bool
-serial_fails(struct judge *j, struct jsig *g, size_t which)
-{
-	if (serial_matches(&g->s->cert_ids[which], g->cert))
-		return false;
-	return find_level(j, 1, level_of(j, CHECK_ISSUER_SERIAL_MATCH, context(g), POS_SIGNING), "IssuerSerialMatch", ISC,
-	    g->cert->subject_text, NULL, "the property names another issuer or serial number");
 }
 
 /* ---- validation context: an explicit signature policy (5.2.4) ---- */
@@ -206,10 +44,10 @@ judge_policy(struct judge *j, struct jsig *g)
 		if (policy_hash_fits(j, g, it.octets))
 			return passed();
 	}
-	if (any && find_level(j, 1, level_of(j, CHECK_POLICY_HASH_MATCH, context(g), POS_SIGNING), "SignaturePolicyHashMatch", CL,
+	if (any && find_level(j, 1, level_of(j, CHECK_POLICY_HASH_MATCH, sig_context(g), POS_SIGNING), "SignaturePolicyHashMatch", CL,
 		       s->policy_id, NULL, "the policy document at hand has another digest"))
 		return open_verdict(SUB_POLICY_PROCESSING_ERROR);
-	if (!any && find_level(j, 1, level_of(j, CHECK_POLICY_AVAILABLE, context(g), POS_SIGNING), "SignaturePolicyAvailable", CL,
+	if (!any && find_level(j, 1, level_of(j, CHECK_POLICY_AVAILABLE, sig_context(g), POS_SIGNING), "SignaturePolicyAvailable", CL,
 			s->policy_id, "give the policy document", "not at hand"))
 		return open_verdict(SUB_SIGNATURE_POLICY_NOT_AVAILABLE);
 	return passed();
@@ -253,7 +91,7 @@ refs_intact(struct judge *j, struct jsig *g)
 		if (x->found != TRI_TRUE)
 			continue;
 		if (x->name_differs)
-			find_level(j, 1, level_of(j, CHECK_REFERENCE_NAME_MATCH, context(g), POS_SIGNING), "ReferenceDataNameMatch", CV,
+			find_level(j, 1, level_of(j, CHECK_REFERENCE_NAME_MATCH, sig_context(g), POS_SIGNING), "ReferenceDataNameMatch", CV,
 			    ref_name(x), NULL, "found by its digest or as the only file, not by its name");
 		if (x->intact == TRI_TRUE)
 			continue;
@@ -272,8 +110,8 @@ static struct verdict
 manifest_entries(struct judge *j, struct jsig *g, const struct xref *m)
 {
 	struct verdict v = passed();
-	enum check_level found = level_of(j, CHECK_MANIFEST_ENTRY_FOUND, context(g), POS_SIGNING),
-			 intact = level_of(j, CHECK_MANIFEST_ENTRY_INTACT, context(g), POS_SIGNING);
+	enum check_level found = level_of(j, CHECK_MANIFEST_ENTRY_FOUND, sig_context(g), POS_SIGNING),
+			 intact = level_of(j, CHECK_MANIFEST_ENTRY_INTACT, sig_context(g), POS_SIGNING);
 
 	for (size_t i = 0; i < m->n_entries; i++) {
 		const struct xref *x = &m->entries[i];
@@ -360,11 +198,11 @@ judge_sav(struct judge *j, struct jsig *g)
 	struct verdict no = open_verdict(SUB_SIG_CONSTRAINTS_FAILURE);
 
 	if (s->signing_time == TIME_NONE) {
-		if (find_level(j, 1, level_of(j, CHECK_SIGNING_TIME_PRESENT, context(g), POS_SIGNING), "SigningTime", CL, g->r->id, NULL,
+		if (find_level(j, 1, level_of(j, CHECK_SIGNING_TIME_PRESENT, sig_context(g), POS_SIGNING), "SigningTime", CL, g->r->id, NULL,
 			"missing"))
 			return no;
 	} else if (g->cert != NULL && (s->signing_time < g->cert->not_before || s->signing_time > g->cert->not_after) &&
-	    find_level(j, 1, level_of(j, CHECK_SIGNING_TIME_IN_CERT_RANGE, context(g), POS_SIGNING), "SigningTimeInCertRange", CL,
+	    find_level(j, 1, level_of(j, CHECK_SIGNING_TIME_IN_CERT_RANGE, sig_context(g), POS_SIGNING), "SigningTimeInCertRange", CL,
 		g->r->id, NULL, "the claimed time is outside the certificate's validity"))
 		return no;
 	if (s->props_ref == NULL && find_level(j, 1, LEVEL_FAIL, "SignedProperties", CL, g->r->id, NULL, "no signed properties"))
@@ -463,11 +301,11 @@ judge_basic(struct judge *j, struct jsig *g)
 	find_add(j, 0, FIND_INFO, "BasicSignatureValidation", "EN 319 102-1 5.3", g->r->id, NULL, "%s %s", g->r->format, g->r->id);
 	find_add(j, 1, fault == NULL ? FIND_OK : FIND_FAIL, "FormatChecking", "EN 319 102-1 5.2.2", g->r->id, NULL, "%s",
 	    fault == NULL ? "as the format demands" : fault);
-	identify(j, g);
+	judge_signer(j, g);
 	vci = judge_policy(j, g);
 	own_algorithms(j, g);
 	if (g->cert != NULL)
-		g->sub.x = judge_cert(j, g->cert, context(g), LINE_SIGNER);
+		g->sub.x = judge_cert(j, g->cert, sig_context(g), LINE_SIGNER);
 	if (g->sub.x != NULL) {
 		find_verdict(j, 1, "X509CertificateValidation", "EN 319 102-1 5.2.6", g->cert->subject_text, g->sub.x->v);
 		findings_copy(j, &g->sub.x->f, 1);
@@ -483,137 +321,4 @@ judge_basic(struct judge *j, struct jsig *g)
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]) && g->r->basic.ind == IND_PASSED; i++)
 		g->r->basic = order[i];
 	find_verdict(j, 1, "BasicSignatureValidation", "EN 319 102-1 5.3", g->r->id, g->r->basic);
-}
-
-/* ---- the process with time and long-term data ---- */
-
-#define LTV "EN 319 102-1 5.5.4"
-
-static int64_t
-best_time(struct judge *j, struct jsig *g)
-{
-	int64_t best = j->now;
-
-	for (size_t i = 0; i < g->n_stamps; i++) {
-		const struct jstamp *t = &g->stamps[i];
-
-		if (t->tok == NULL || t->xs->type != STAMP_SIGNATURE)
-			continue;
-		if (t->r->basic.ind == IND_PASSED && t->tok->gen_time < best)
-			best = t->tok->gen_time;
-	}
-	return best;
-}
-
-/* What else the chain says once the status of one certificate is mended. */
-static struct verdict
-rest_of_chain(const struct xcv *x, struct verdict mended)
-{
-	bool skipped = false;
-
-	if (x->path.ind != IND_PASSED)
-		return x->path;
-	for (size_t i = 0; x->chain != NULL && i + 1 < x->chain->n; i++) {
-		if (!skipped && x->at[i].ind == mended.ind && x->at[i].sub == mended.sub) {
-			skipped = true;
-			continue;
-		}
-		if (x->at[i].ind != IND_PASSED)
-			return x->at[i];
-	}
-	return passed();
-}
-
-static struct verdict
-in_bounds(const struct jsig *g)
-{
-	if (g->bst < g->cert->not_before)
-		return failed(SUB_NOT_YET_VALID);
-	if (g->bst > g->cert->not_after)
-		return open_verdict(SUB_OUT_OF_BOUNDS_NOT_REVOKED);
-	return passed();
-}
-
-static bool
-fresh_for(const struct judge *j, const struct jsig *g)
-{
-	const struct rev_answer *r = g->sub.x->rev[0];
-
-	return r != NULL && r->this_update >= g->bst + j->in->grace_seconds;
-}
-
-/* 5.5.4 step 4 and 7: is the basic status mended by the best signature time? */
-static struct verdict
-mend(struct judge *j, struct jsig *g, struct verdict v)
-{
-	const struct xcv *x = g->sub.x;
-	struct verdict fixed = v;
-
-	switch (v.sub) {
-	case SUB_NONE:
-	case SUB_OUT_OF_BOUNDS_NO_POE:
-		return x->chain != NULL && x->chain->n > 1 && g->bst < g->cert->not_before ? failed(SUB_NOT_YET_VALID) : v;
-	case SUB_REVOKED_NO_POE:
-	case SUB_REVOKED_CA_NO_POE:
-		if (x->revoked_at <= g->bst)
-			return v;
-		fixed = in_bounds(g);
-		break;
-	case SUB_OUT_OF_BOUNDS_NOT_REVOKED:
-		fixed = in_bounds(g);
-		break;
-	case SUB_CRYPTO_CONSTRAINTS_FAILURE_NO_POE:
-		/* of the signature itself only: certificates are the archival process's matter */
-		if (x->v.ind != IND_PASSED || subject_weak(j, &g->sub, g->bst) != NULL)
-			return v;
-		return passed();
-	case SUB_TRY_LATER:
-		if (x->on_hold ? x->revoked_at <= g->bst : !fresh_for(j, g))
-			return v;
-		fixed = in_bounds(g);
-		break;
-	default:
-		return v;
-	}
-	if (fixed.ind == IND_PASSED)
-		fixed = rest_of_chain(x, v);
-	if (fixed.ind == IND_PASSED)
-		fixed = g->sav;
-	if (fixed.ind == IND_PASSED && subject_weak(j, &g->sub, g->bst) != NULL)
-		fixed = open_verdict(SUB_CRYPTO_CONSTRAINTS_FAILURE_NO_POE);
-	return fixed;
-}
-
-static bool
-may_mend(struct verdict v)
-{
-	switch (v.sub) {
-	case SUB_CRYPTO_CONSTRAINTS_FAILURE_NO_POE:
-	case SUB_REVOKED_NO_POE:
-	case SUB_REVOKED_CA_NO_POE:
-	case SUB_TRY_LATER:
-	case SUB_OUT_OF_BOUNDS_NO_POE:
-	case SUB_OUT_OF_BOUNDS_NOT_REVOKED:
-		return v.ind == IND_INDETERMINATE;
-	default:
-		return v.ind == IND_PASSED;
-	}
-}
-
-void
-judge_ltv(struct judge *j, struct jsig *g)
-{
-	struct verdict v = g->r->basic;
-	char when[TIME_TEXT];
-
-	g->bst = j->now;
-	if (may_mend(v) && g->sub.x != NULL && g->cv.ind == IND_PASSED) {
-		g->bst = best_time(j, g);
-		/* 5.5.4 step 2: the data of every certificate of the chain, the signing one's own status aside */
-		v = g->sub.x->revocation_missing ? open_verdict(SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE) : mend(j, g, v);
-	}
-	g->r->ltv = v;
-	time_text(g->bst, when);
-	find_verdict(j, 0, "LongTermValidation", LTV, g->r->id, v);
-	find_add(j, 1, FIND_INFO, "BestSignatureTime", LTV, g->r->id, NULL, "%s", when);
 }

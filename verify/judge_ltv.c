@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/* The process with time and long-term validation data (EN 319 102-1 5.5): what the best signature time mends. */
+#include "verify/judge.h"
+
+#include <string.h>
+
+#define LTV "EN 319 102-1 5.5.4"
+
+static int64_t
+best_time(struct judge *j, struct jsig *g)
+{
+	int64_t best = j->now;
+
+	for (size_t i = 0; i < g->n_stamps; i++) {
+		const struct jstamp *t = &g->stamps[i];
+
+		if (t->tok == NULL || t->xs->type != STAMP_SIGNATURE)
+			continue;
+		if (t->r->basic.ind == IND_PASSED && t->tok->gen_time < best)
+			best = t->tok->gen_time;
+	}
+	return best;
+}
+
+/* What else the chain says once the status of one certificate is mended. */
+static struct verdict
+rest_of_chain(const struct xcv *x, struct verdict mended)
+{
+	bool skipped = false;
+
+	if (x->path.ind != IND_PASSED)
+		return x->path;
+	for (size_t i = 0; x->chain != NULL && i + 1 < x->chain->n; i++) {
+		if (!skipped && x->at[i].ind == mended.ind && x->at[i].sub == mended.sub) {
+			skipped = true;
+			continue;
+		}
+		if (x->at[i].ind != IND_PASSED)
+			return x->at[i];
+	}
+	return passed();
+}
+
+static struct verdict
+in_bounds(const struct jsig *g)
+{
+	if (g->bst < g->cert->not_before)
+		return failed(SUB_NOT_YET_VALID);
+	if (g->bst > g->cert->not_after)
+		return open_verdict(SUB_OUT_OF_BOUNDS_NOT_REVOKED);
+	return passed();
+}
+
+static bool
+fresh_for(const struct judge *j, const struct jsig *g)
+{
+	const struct rev_answer *r = g->sub.x->rev[0];
+
+	return r != NULL && r->this_update >= g->bst + j->in->grace_seconds;
+}
+
+/* 5.5.4 step 4 and 7: is the basic status mended by the best signature time? */
+static struct verdict
+mend(struct judge *j, struct jsig *g, struct verdict v)
+{
+	const struct xcv *x = g->sub.x;
+	struct verdict fixed = v;
+
+	switch (v.sub) {
+	case SUB_NONE:
+	case SUB_OUT_OF_BOUNDS_NO_POE:
+		return x->chain != NULL && x->chain->n > 1 && g->bst < g->cert->not_before ? failed(SUB_NOT_YET_VALID) : v;
+	case SUB_REVOKED_NO_POE:
+	case SUB_REVOKED_CA_NO_POE:
+		if (x->revoked_at <= g->bst)
+			return v;
+		fixed = in_bounds(g);
+		break;
+	case SUB_OUT_OF_BOUNDS_NOT_REVOKED:
+		fixed = in_bounds(g);
+		break;
+	case SUB_CRYPTO_CONSTRAINTS_FAILURE_NO_POE:
+		/* of the signature itself only: certificates are the archival process's matter */
+		if (x->v.ind != IND_PASSED || subject_weak(j, &g->sub, g->bst) != NULL)
+			return v;
+		return passed();
+	case SUB_TRY_LATER:
+		if (x->on_hold ? x->revoked_at <= g->bst : !fresh_for(j, g))
+			return v;
+		fixed = in_bounds(g);
+		break;
+	default:
+		return v;
+	}
+	if (fixed.ind == IND_PASSED)
+		fixed = rest_of_chain(x, v);
+	if (fixed.ind == IND_PASSED)
+		fixed = g->sav;
+	if (fixed.ind == IND_PASSED && subject_weak(j, &g->sub, g->bst) != NULL)
+		fixed = open_verdict(SUB_CRYPTO_CONSTRAINTS_FAILURE_NO_POE);
+	return fixed;
+}
+
+static bool
+may_mend(struct verdict v)
+{
+	switch (v.sub) {
+	case SUB_CRYPTO_CONSTRAINTS_FAILURE_NO_POE:
+	case SUB_REVOKED_NO_POE:
+	case SUB_REVOKED_CA_NO_POE:
+	case SUB_TRY_LATER:
+	case SUB_OUT_OF_BOUNDS_NO_POE:
+	case SUB_OUT_OF_BOUNDS_NOT_REVOKED:
+		return v.ind == IND_INDETERMINATE;
+	default:
+		return v.ind == IND_PASSED;
+	}
+}
+
+void
+judge_ltv(struct judge *j, struct jsig *g)
+{
+	struct verdict v = g->r->basic;
+	char when[TIME_TEXT];
+
+	g->bst = j->now;
+	if (may_mend(v) && g->sub.x != NULL && g->cv.ind == IND_PASSED) {
+		g->bst = best_time(j, g);
+		/* 5.5.4 step 2: the data of every certificate of the chain, the signing one's own status aside */
+		v = g->sub.x->revocation_missing ? open_verdict(SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE) : mend(j, g, v);
+	}
+	g->r->ltv = v;
+	time_text(g->bst, when);
+	find_verdict(j, 0, "LongTermValidation", LTV, g->r->id, v);
+	find_add(j, 1, FIND_INFO, "BestSignatureTime", LTV, g->r->id, NULL, "%s", when);
+}
