@@ -185,6 +185,65 @@ digest_only_data(void **state)
 	FAILS(ERR_NOTFOUND, stamp_octets(d, &d->sigs[0], &t, &to, &e));
 }
 
+/* The short forms give what evaluating them gives: the second of each pair says the same in a form that is not short. */
+static const struct {
+	const char *shorter, *longer;
+} filters[] = {
+    {"not(ancestor-or-self::s:Signature)", "not(ancestor-or-self::s:Signature) and true()"},
+    {" not( ancestor-or-self::s:Signature )", "true() and not(ancestor-or-self::s:Signature)"},
+    {"ancestor-or-self::*[@Id='a']", "true() and ancestor-or-self::*[@Id='a']"},
+    {"ancestor-or-self::*[ @ID = \"b\" ]", "true() and ancestor-or-self::*[@ID='b']"},
+    {"ancestor-or-self::*[@Id='b']", "true() and ancestor-or-self::*[@Id='b']"},	      /* spelled otherwise: nothing */
+    {"ancestor-or-self::*[@Id='a a']", "true() and ancestor-or-self::*[@Id='a a']"},	      /* no such element */
+    {"ancestor-or-self::*[@Id='t']", "true() and ancestor-or-self::*[@Id='t']"},	      /* at two elements */
+    {"ancestor-or-self::*[@Id='top']", "true() and ancestor-or-self::*[@Id='top']"},
+    {"not(ancestor-or-self::*[@Id='a'])", "true() and not(ancestor-or-self::*[@Id='a'])"},
+    {"not(ancestor-or-self::*[@Id='S'])", "true() and not(ancestor-or-self::*[@Id='S'])"},
+};
+
+static void
+filtered(const char *expression, const char *more, struct buf *out)
+{
+	AUTO(mem) char *doc = mem_printf("<r Id='top' xmlns:p='urn:p'><a xmlns='urn:a' Id='a'>1<i/><!--c--></a><p:b ID='b' p:x='1'>2</p:b><c Id='t'/><c Id='t'/>"
+					 "<s:Signature xmlns:s='" DS_NS "' Id='S'><s:SignedInfo><s:Reference URI=''><s:Transforms>%s<s:Transform "
+					 "Algorithm='http://www.w3.org/TR/1999/REC-xpath-19991116'><s:XPath>%s</s:XPath></s:Transform>%s</s:Transforms>"
+					 "</s:Reference></s:SignedInfo></s:Signature><z>3</z></r>",
+	    *more == '-' ? more + 1 : "", expression, *more == '-' ? "" : more);
+	AUTO(sigdoc) struct sigdoc *d = NULL;
+	struct sink to = sink_buf(out);
+	const struct c14n plain = {0};
+	struct err e = {0};
+	struct run r;
+
+	OK(sigdoc_open(slice_str(doc), NULL, 0, NULL, &d, &e));
+	r = (struct run){.d = d, .s = &d->sigs[0]};
+	OK(ref_write(&r, &d->sigs[0].refs[0], &plain, &to, &e));
+	assert_int_equal(r.fault, REF_FINE);
+}
+
+static void
+short_filters(void **state)
+{
+	static const char enveloped[] = "<s:Transform Algorithm='" DS_NS "enveloped-signature'/>";
+	static const char before[] = "-<s:Transform Algorithm='" DS_NS "enveloped-signature'/>";
+	const char *const more[] = {"", enveloped, before};
+	size_t i, k;
+
+	(void)state;
+	for (i = 0; i < sizeof(filters) / sizeof(filters[0]); i++) {
+		for (k = strstr(filters[i].shorter, "top") != NULL ? 1 : 0; k < 3; k++) { /* else the expression is in the result */
+			AUTO(buf) struct buf a = {0};
+			AUTO(buf) struct buf b = {0};
+
+			filtered(filters[i].shorter, more[k], &a);
+			filtered(filters[i].longer, more[k], &b);
+			if (!slice_eq(buf_slice(&a), buf_slice(&b)))
+				print_error("%s (%zu):\n%s\n%s\n", filters[i].shorter, k, buf_str(&a), buf_str(&b));
+			SAME(buf_slice(&a), buf_slice(&b));
+		}
+	}
+}
+
 static char *
 many_references(size_t n)
 {
@@ -284,6 +343,7 @@ main(void)
 	    cmocka_unit_test(one_octet_changed),
 	    cmocka_unit_test(references_found_and_intact),
 	    cmocka_unit_test(digest_only_data),
+	    cmocka_unit_test(short_filters),
 	    cmocka_unit_test(too_many_references),
 	    cmocka_unit_test(costly_xpath),
 	    cmocka_unit_test(much_canonical_form),

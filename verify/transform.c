@@ -104,14 +104,18 @@ nodes_to_octets(struct run *r, const struct c14n *how, struct data *io, struct e
 }
 
 static enum err_code
-enveloped(struct run *r, struct data *io)
+enveloped(struct run *r, struct data *io, struct err *e)
 {
 	size_t first;
 
 	if (io->kind != DATA_NODES || io->nodes.doc != r->d->dom)
 		return run_fault(r, REF_TRANSFORM_FAILED, "enveloped-signature on data that is not this document (XMLDSig 6.6.4)");
-	if (io->nodes.hidden != NULL)
+	if (io->nodes.hidden == r->s->node)
 		return run_fault(r, REF_TRANSFORM_FAILED, "enveloped-signature twice (xades.md 1.4)");
+	if (io->nodes.hidden != NULL && data_marks(r, io, e) != ERR_OK)
+		return err_wrap(e, "enveloped-signature");
+	if (r->fault != REF_FINE)
+		return ERR_OK;
 	if (io->nodes.marks != NULL) {
 		first = number_of(r->s->node);
 		marks_put_range(io->nodes.marks, first, io->numbers->last[first], false);
@@ -168,7 +172,7 @@ static enum err_code
 one_transform(struct run *r, const xmlNode *t, const char *uri, struct data *io, struct err *e)
 {
 	if (strcmp(uri, ENVELOPED_URI) == 0)
-		return enveloped(r, io);
+		return enveloped(r, io, e);
 	if (strcmp(uri, BASE64_URI) == 0)
 		return from_base64(r, io, e);
 	if (strcmp(uri, XPATH_URI) == 0 || strcmp(uri, FILTER2_URI) == 0) {

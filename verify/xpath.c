@@ -234,15 +234,35 @@ filter_all(struct evaluator *v, const struct marks *in, struct marks *out, struc
 	return ERR_OK;
 }
 
-/* The expression without white space: literals with spaces only make it miss the short forms. */
+static bool
+is_name_char(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == ':' || c == '-' || c == '_' || c == '.' ||
+	    (c & 0x80) != 0;
+}
+
+/* The expression without white space that means nothing: outside literals, and not between two name characters. */
 static void
 squeeze(const char *text, char *out, size_t cap)
 {
 	size_t n = 0;
+	char quote = '\0';
+	bool space = false;
 
-	for (; *text != '\0' && n + 1 < cap; text++)
-		if (strchr(" \t\r\n", *text) == NULL)
-			out[n++] = *text;
+	for (; *text != '\0' && n + 2 < cap; text++) {
+		if (quote == '\0' && strchr(" \t\r\n", *text) != NULL) {
+			space = true;
+			continue;
+		}
+		if (space && n != 0 && is_name_char(out[n - 1]) && is_name_char(*text))
+			out[n++] = ' ';
+		space = false;
+		if (quote == '\0' && (*text == '\'' || *text == '"'))
+			quote = *text;
+		else if (*text == quote)
+			quote = '\0';
+		out[n++] = *text;
+	}
 	out[*text == '\0' ? n : 0] = '\0';
 }
 
@@ -276,6 +296,59 @@ hide_all(struct data *io)
 	return true;
 }
 
+/* head + "[@Id='value']" + tail, with any spelling of Id: the element that it means; NULL when it is not that or not one. */
+static const xmlNode *
+names_element(const struct run *r, const struct data *io, const char *text, const char *head, const char *tail)
+{
+	char name[3] = {0}, value[200];
+	size_t h = strlen(head), n;
+	bool ambiguous;
+	const xmlNode *found;
+	char quote;
+
+	if (io->nodes.doc != r->d->dom || strncmp(text, head, h) != 0 || strncmp(text + h, "[@", 2) != 0)
+		return NULL;
+	text += h + 2;
+	if ((text[0] | 0x20) != 'i' || (text[1] | 0x20) != 'd' || text[2] != '=' || (text[3] != '\'' && text[3] != '"'))
+		return NULL;
+	memcpy(name, text, 2);
+	quote = text[3];
+	text += 4;
+	n = strcspn(text, "'\"");
+	if (n == 0 || n >= sizeof(value) || text[n] != quote || text[n + 1] != ']' || strcmp(text + n + 2, tail) != 0)
+		return NULL;
+	memcpy(value, text, n);
+	value[n] = '\0';
+	found = idmap_find(&state_of(r->d)->ids, value, &ambiguous);
+	if (found == NULL || ambiguous || xml_attr(found, name) == NULL || strcmp(xml_attr(found, name), value) != 0)
+		return NULL;
+	return found;
+}
+
+/* The forms that signers write every day, answered on the subtree itself. False: to be evaluated. */
+static bool
+filter_short(const struct run *r, const xmlNode *here, const char *squeezed, struct data *io)
+{
+	const xmlNode *n;
+
+	if (io->nodes.marks != NULL)
+		return false;
+	if (names_signature(here, squeezed, "not(ancestor-or-self::", ")"))
+		return hide_all(io);
+	n = names_element(r, io, squeezed, "ancestor-or-self::*", "");
+	if (n != NULL && is_within(io->nodes.apex, n))
+		return true; /* all of the set lies in it */
+	if (n != NULL && is_within(n, io->nodes.apex)) {
+		io->nodes.apex = n;
+		return true;
+	}
+	n = names_element(r, io, squeezed, "not(ancestor-or-self::*", ")");
+	if (n == NULL || io->nodes.hidden != NULL)
+		return false;
+	io->nodes.hidden = n;
+	return true;
+}
+
 enum err_code
 xpath_filter(struct run *r, const xmlNode *transform, struct data *io, struct err *e)
 {
@@ -291,7 +364,7 @@ xpath_filter(struct run *r, const xmlNode *transform, struct data *io, struct er
 	if (buf_ok(&text, e) != ERR_OK)
 		return err_wrap(e, "XPath");
 	squeeze(buf_str(&text), squeezed, sizeof(squeezed));
-	if (names_signature(v.here, squeezed, "not(ancestor-or-self::", ")") && hide_all(io))
+	if (filter_short(r, v.here, squeezed, io))
 		return ERR_OK;
 	rc = data_marks(r, io, e);
 	if (rc != ERR_OK || r->fault != REF_FINE)
