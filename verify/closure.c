@@ -433,8 +433,25 @@ judge_closure(struct judge *j, struct jsig *g)
 
 /* ---- level detection: are the values complete? (xades.md 6) ---- */
 
+/* In g's own properties, tokens or counter-signatures: what its master or a neighbour holds is not its level. */
 static bool
-chain_has_values(struct judge *j, const struct xcv *x, bool *all_self_signed)
+holds(const struct judge *j, const struct jsig *g, const struct revocation *r)
+{
+	for (size_t i = 0; i < g->s->n_embedded; i++)
+		if (g->embedded[i].rev == r)
+			return true;
+	for (size_t i = 0; i < g->n_stamps; i++)
+		for (size_t k = 0; g->stamps[i].tok != NULL && k < g->stamps[i].tok->n_revs; k++)
+			if (memcmp(g->stamps[i].tok->revs[k]->sha256, r->sha256, 32) == 0)
+				return true;
+	for (size_t i = g->s->index + 1; g->s->count.counter_signatures > 0 && i < j->n_sigs; i++)
+		if (j->sigs[i].s->parent == (long)g->s->index && holds(j, &j->sigs[i], r))
+			return true;
+	return false;
+}
+
+static bool
+chain_has_values(struct judge *j, const struct jsig *g, const struct xcv *x, bool *all_self_signed)
 {
 	const struct chain *ch = chain_of(x);
 
@@ -448,7 +465,7 @@ chain_has_values(struct judge *j, const struct xcv *x, bool *all_self_signed)
 			return false;
 		const struct answers *a = judge_answers(j, ch->v[i], ch->v[i + 1]);
 		for (size_t k = 0; a != NULL && k < a->n && !found; k++)
-			found = a->v[k].status != REV_NONE && answer_embedded(j, &a->v[k]);
+			found = a->v[k].status != REV_NONE && holds(j, g, a->v[k].object);
 		if (!found)
 			return false;
 	}
@@ -472,10 +489,10 @@ values_complete(struct judge *j, struct jsig *g)
 	const struct jstamp *last = last_archive(g);
 	bool self = true;
 
-	if (g->sub.x != NULL && !chain_has_values(j, g->sub.x, &self))
+	if (g->sub.x != NULL && !chain_has_values(j, g, g->sub.x, &self))
 		return false;
 	for (size_t i = 0; i < g->n_stamps; i++)
-		if (&g->stamps[i] != last && g->stamps[i].sub.x != NULL && !chain_has_values(j, g->stamps[i].sub.x, &self))
+		if (&g->stamps[i] != last && g->stamps[i].sub.x != NULL && !chain_has_values(j, g, g->stamps[i].sub.x, &self))
 			return false;
 	return !self || g->s->count.cert_values > 0 || g->s->count.validation_data > 0;
 }
