@@ -293,11 +293,32 @@ stamps_past(struct judge *j, struct jsig *g)
 	free(order);
 }
 
+/* Is there a stamp over another stamp of this signature, or an evidence record? */
+static bool
+has_archival_material(const struct jsig *g)
+{
+	size_t first = SIZE_MAX;
+
+	for (size_t i = 0; i < g->n_stamps; i++) {
+		const struct xstamp *s = g->stamps[i].xs;
+
+		if (s->type == STAMP_ARCHIVE || (s->type == STAMP_SIG_AND_REFS && first < s->position))
+			return true;
+		if (s->type == STAMP_SIGNATURE && s->position < first)
+			first = s->position;
+	}
+	return g->s->count.evidence_records + g->s->count.archive_old > 0;
+}
+
 void
 judge_archival(struct judge *j, struct jsig *g)
 {
 	struct report_signature *r = g->r;
 	bool may = may_continue(r->ltv, false);
+
+	/* The peer ends with the long-term verdict where nothing archival stands in the signature itself. */
+	if (j->peer && r->ltv.sub != SUB_NO_CERTIFICATE_CHAIN_FOUND_NO_POE && !has_archival_material(g))
+		may = false;
 
 	poe_known(j, g);
 	if (may)
