@@ -25,7 +25,7 @@ CORPUS_OBJS = $(call objs,tests/corpus)
 KIT_OBJS = $(BUILD)/tests/kit.o
 TESTS = $(patsubst tests/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/t_*.c)))
 
-.PHONY: all check check-asan clean corpus layers splice interop
+.PHONY: all check check-asan clean corpus purity layers splice interop
 all: $(if $(TOOL_OBJS),$(BUILD)/everseal) $(if $(PKI_OBJS),$(BUILD)/testpki)
 
 $(BUILD)/%.o: %.c
@@ -70,8 +70,16 @@ splice: all $(BUILD)/splice/run
 interop: all
 	@BUILD=$(BUILD) sh tests/interop/run.sh
 
-corpus: $(BUILD)/corpus/run
+corpus: $(BUILD)/corpus/run $(BUILD)/tests/t_xmldsig
+	$(BUILD)/tests/t_xmldsig
 	$(BUILD)/corpus/run --out $(BUILD)/corpus/differences.tsv
+
+# The corpus twice, the second time with the wall clock twenty years on: byte-equal reports.
+purity: $(BUILD)/corpus/run
+	$(BUILD)/corpus/run --out $(BUILD)/corpus/now.tsv --reports $(BUILD)/corpus/now.json
+	$(BUILD)/corpus/run --out $(BUILD)/corpus/later.tsv --reports $(BUILD)/corpus/later.json --years-on 20
+	cmp $(BUILD)/corpus/now.json $(BUILD)/corpus/later.json
+	@echo "purity: $$(wc -l < $(BUILD)/corpus/now.json) reports, equal octets"
 
 # Stands in front of libc in the crash tests; no sanitizer, no library of ours.
 $(BUILD)/tests/recorder.so: tests/recorder.c

@@ -47,12 +47,16 @@ struct corpus {
 	struct vpolicy dss, lenient;
 	FILE *differences;
 	const char *only; /* part of a path, or NULL */
+	FILE *reports;	  /* every report as one JSON line, or NULL */
 	const char *show; /* a row whose report is printed, or NULL */
 };
 struct report *corpus_verify(struct corpus *c, const char *path, struct slice doc, const struct inputs *in,
     const struct anchors *a, const struct vpolicy *policy, int64_t time_utc);
 /* "a; b; c": the failing findings of a signature, for a reader of differences. */
 void reasons(const struct report_signature *s, char *out, size_t n);
+
+/* ---- clock.c ---- */
+void clock_move(int years); /* the wall clock of this process, from now on */
 
 /* False: what the task demands is not reached. */
 bool run_verdicts(struct corpus *c);

@@ -228,6 +228,20 @@ anchors_load(const char *root, const char *list, const char *folder, const char 
 
 /* ---- one verification ---- */
 
+static void
+write_report(FILE *to, const struct report *r)
+{
+	AUTO(json) json_t *head = NULL, *one = NULL;
+	AUTO(buf) struct buf b = {0};
+	struct err e = {0};
+
+	if (report_header_json(r, &head, &e) != ERR_OK || report_json(r, &one, &e) != ERR_OK ||
+	    json_push(json_object_get(head, "documents"), TAKE(one), &e) != ERR_OK || json_canonical(head, &b, &e) != ERR_OK)
+		fprintf(to, "%s\n", e.text);
+	else
+		fprintf(to, "%s\n", buf_str(&b));
+}
+
 struct report *
 corpus_verify(struct corpus *c, const char *path, struct slice doc, const struct inputs *in, const struct anchors *a,
     const struct vpolicy *policy, int64_t time_utc)
@@ -239,6 +253,8 @@ corpus_verify(struct corpus *c, const char *path, struct slice doc, const struct
 
 	if (verify_document(c->v, &vi, &r, &e) != ERR_OK)
 		fprintf(stderr, "%s: %s\n", path, e.text);
+	if (c->reports != NULL && r != NULL)
+		write_report(c->reports, r);
 	return r;
 }
 
