@@ -267,6 +267,29 @@ put_trust(struct export *x, struct err *e)
 	return ERR_OK;
 }
 
+/* ---- what was fetched for the record and is not all embedded: a revoked or unknown signer's, say ---- */
+
+static enum err_code
+put_material(struct export *x, struct err *e)
+{
+	const json_t *o = NULL;
+	uint8_t sha256[32];
+	size_t i;
+
+	json_array_foreach (json_object_get(x->m, "material"), i, o) {
+		AUTO(mem) char *name = mem_printf("material/%s.%s", sig_str(o, "sha256"), sig_str(o, "kind"));
+		AUTO(buf) struct buf raw = {0};
+
+		if (name == NULL)
+			return err_nomem(e);
+		if (!hex32_to(sig_str(o, "sha256"), sha256))
+			return err_set(e, ERR_DAMAGED, "record %s: material %zu has no digest", manifest_record(x->m), i);
+		if (store_get_bytes(x->a->store, sha256, OBJECT_MAX, &raw, e) != ERR_OK || bundle_put(&x->b, name, buf_slice(&raw), e) != ERR_OK)
+			return err_wrap(e, "%s", name);
+	}
+	return ERR_OK;
+}
+
 /* ---- stamps ---- */
 
 /* An open document of the record, and which of its signatures is under way. */
@@ -487,8 +510,8 @@ archive_export(struct archive *a, const char *record, const char *dir, json_t **
 	__attribute__((cleanup(export_auto))) struct export x = {.b = {.dir = -1}};
 
 	if (export_open(a, record, dir, &x, e) != ERR_OK || put_carried(&x, e) != ERR_OK || put_files(&x, e) != ERR_OK ||
-	    put_log(&x, e) != ERR_OK || put_trust(&x, e) != ERR_OK || put_documents(&x, e) != ERR_OK || put_verdict(&x, e) != ERR_OK ||
-	    bundle_put_json(&x.b, "index.json", x.index, e) != ERR_OK || bundle_close(&x.b, e) != ERR_OK)
+	    put_log(&x, e) != ERR_OK || put_trust(&x, e) != ERR_OK || put_material(&x, e) != ERR_OK || put_documents(&x, e) != ERR_OK ||
+	    put_verdict(&x, e) != ERR_OK || bundle_put_json(&x.b, "index.json", x.index, e) != ERR_OK || bundle_close(&x.b, e) != ERR_OK)
 		return err_wrap(e, "record %s", record);
 	*out = json_pack("{s:s, s:s, s:I, s:I, s:I}", "record", manifest_record(x.m), "directory", dir, "files", (json_int_t)x.n_files, "signatures",
 	    (json_int_t)json_array_size(x.sigs), "timestamps", (json_int_t)x.n_stamps);

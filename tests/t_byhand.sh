@@ -103,6 +103,9 @@ checked() { # all OK; PSS is beyond xmlsec1, and only that is not run
 for n in $(cat names); do
 	ok "$n: archived and renewed" twice_archived "$n"
 	ok "$n: sha256sum, openssl, imprint.py, xmlsec1" checked "$n"
+	doc=$(cut -f2 "bundle/$n/signatures.tsv" | head -n 1)
+	beside=$(cd "bundle/$n/files" && ls | grep -v '\.xml$')
+	ok "$n: the document alone, with anchors only" code 0 "$everseal" verify "bundle/$n/files/$doc" --trust pki/trust --at $now ${beside:+--with "bundle/$n/files/$beside"}
 	ok "$n: everseal verify, the auditor's anchors" code 0 "$everseal" verify "bundle/$n" --trust pki/trust --at $now --log-key archive/archive/log.pub
 done
 mkdir -p nobody

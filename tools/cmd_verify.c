@@ -18,6 +18,7 @@
 #define WITH_MAX 4096
 #define SMALL_BYTES ((uint64_t)1 << 20)
 #define POLICY_DOCUMENT_BYTES ((size_t)16 << 20)
+#define MATERIAL_BYTES ((size_t)256 << 20)
 
 /* A file beside the document: small ones in memory, large ones behind a descriptor of the request. */
 struct beside {
@@ -385,6 +386,25 @@ open_job(struct tool *t, struct verify_job *j, const struct judge_request *q, st
 	return ERR_OK;
 }
 
+static enum err_code
+add_material(struct verify_job *j, const json_t *list, struct err *e)
+{
+	const json_t *o = NULL;
+	size_t i;
+
+	if (material_new(&j->material, e) != ERR_OK)
+		return err_wrap(e, "verify");
+	json_array_foreach (list, i, o) {
+		AUTO(buf) struct buf raw = {0};
+		const char *kind = json_string_value(json_object_get(o, "kind")), *path = json_string_value(json_object_get(o, "path"));
+		enum material_kind k = strcmp(kind, "cert") == 0 ? MAT_CERT : strcmp(kind, "crl") == 0 ? MAT_CRL : MAT_OCSP;
+
+		if (sys_read_file(AT_FDCWD, path, MATERIAL_BYTES, &raw, e) != ERR_OK || material_add(j->material, k, buf_slice(&raw), e) != ERR_OK)
+			return err_wrap(e, "%s", path);
+	}
+	return ERR_OK;
+}
+
 enum err_code
 tool_judge(struct tool *t, const struct judge_request *q, json_t **out, int *code, struct err *e)
 {
@@ -395,6 +415,8 @@ tool_judge(struct tool *t, const struct judge_request *q, json_t **out, int *cod
 	if (path == NULL)
 		return err_nomem(e);
 	r = open_job(t, &j, q, e);
+	if (r == ERR_OK)
+		r = add_material(&j, q->material, e);
 	if (r == ERR_OK)
 		r = judge_files(t, &j, 1, &path, out, code, e);
 	job_release(&j);

@@ -97,6 +97,7 @@ struct judge_request {
 	const char *trust, *at, *policy, *path;
 	const char *const *with; /* [NAME=]PATH */
 	size_t n_with;
+	const json_t *material; /* NULL, or [ { "kind": "cert"|"crl"|"ocsp", "path" } ]: known beside the document */
 };
 /* Text goes to stdout unless --json. *out: the first request makes it, later ones add their document. *code gets worse only. */
 MUST_USE enum err_code tool_judge(struct tool *t, const struct judge_request *q, json_t **out, int *code, struct err *e);
