@@ -91,6 +91,11 @@ void marks_put_range(struct marks *m, size_t first, size_t last, bool in);
 MUST_USE enum err_code marks_put_ns(struct marks *m, const xmlNode *element, const xmlNs *ns, struct err *e);
 bool marks_has_ns(const struct marks *m, const xmlNode *element, const xmlNs *ns);
 
+/* Take out [first, last] with the namespace nodes of its elements. */
+MUST_USE enum err_code marks_drop_range(struct marks *m, size_t first, size_t last, struct err *e);
+/* Take out what is not in keep; a namespace node stays with its element. */
+MUST_USE enum err_code marks_intersect(struct marks *m, const struct marks *keep, struct err *e);
+
 /* What is canonicalised. All pointers borrowed. */
 struct nodes {
 	xmlDoc *doc;

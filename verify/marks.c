@@ -171,6 +171,50 @@ marks_has_ns(const struct marks *m, const xmlNode *element, const xmlNs *ns)
 	return m->cap_ns != 0 && m->ns[pair_slot(m, element, ns)].element != NULL;
 }
 
+/* Namespace nodes of elements that stay: all but [first, last], or those in keep. */
+static enum err_code
+filter_ns(struct marks *m, const struct marks *keep, size_t first, size_t last, struct err *e)
+{
+	struct marks next = {.cap_ns = m->cap_ns};
+	size_t i;
+
+	if (!m->ns_explicit || m->cap_ns == 0)
+		return ERR_OK;
+	next.ns = mem_new(next.cap_ns, sizeof(*next.ns));
+	if (next.ns == NULL)
+		return err_nomem(e);
+	for (i = 0; i < m->cap_ns; i++) {
+		const xmlNode *element = m->ns[i].element;
+		size_t n = element != NULL ? number_of(element) : 0;
+
+		if (element == NULL || (keep != NULL ? !marks_has(keep, n) : n >= first && n <= last))
+			continue;
+		next.ns[pair_slot(&next, element, m->ns[i].ns)] = m->ns[i];
+		next.n_ns++;
+	}
+	free(m->ns);
+	m->ns = next.ns;
+	m->n_ns = next.n_ns;
+	return ERR_OK;
+}
+
+enum err_code
+marks_drop_range(struct marks *m, size_t first, size_t last, struct err *e)
+{
+	marks_put_range(m, first, last, false);
+	return filter_ns(m, NULL, first, last, e);
+}
+
+enum err_code
+marks_intersect(struct marks *m, const struct marks *keep, struct err *e)
+{
+	size_t i;
+
+	for (i = 0; i < m->numbering->count / 8 + 1; i++)
+		m->bits[i] &= keep->bits[i];
+	return filter_ns(m, keep, 0, 0, e);
+}
+
 static void
 hide_kind(struct marks *m, const struct nodes *what)
 {

@@ -110,15 +110,17 @@ enveloped(struct run *r, struct data *io, struct err *e)
 
 	if (io->kind != DATA_NODES || io->nodes.doc != r->d->dom)
 		return run_fault(r, REF_TRANSFORM_FAILED, "enveloped-signature on data that is not this document (XMLDSig 6.6.4)");
-	if (io->nodes.hidden == r->s->node)
-		return run_fault(r, REF_TRANSFORM_FAILED, "enveloped-signature twice (xades.md 1.4)");
-	if (io->nodes.hidden != NULL && data_marks(r, io, e) != ERR_OK)
+	if (io->enveloped)
+		return run_fault(r, REF_TRANSFORM_FAILED, "enveloped-signature twice in one reference");
+	io->enveloped = true;
+	if (io->nodes.hidden != NULL && io->nodes.hidden != r->s->node && data_marks(r, io, e) != ERR_OK)
 		return err_wrap(e, "enveloped-signature");
 	if (r->fault != REF_FINE)
 		return ERR_OK;
 	if (io->nodes.marks != NULL) {
 		first = number_of(r->s->node);
-		marks_put_range(io->nodes.marks, first, io->numbers->last[first], false);
+		if (marks_drop_range(io->nodes.marks, first, io->numbers->last[first], e) != ERR_OK)
+			return err_wrap(e, "enveloped-signature");
 	}
 	io->nodes.hidden = r->s->node;
 	return ERR_OK;

@@ -80,6 +80,7 @@ struct data {
 	struct buf octets;
 	const struct side_file *file;
 	struct nodes nodes;
+	bool enveloped; /* enveloped-signature was applied: once is allowed */
 	xmlDoc *own_doc;	   /* parsed on the way */
 	struct numbering own_numbers;
 	struct numbering *numbers; /* of nodes.doc */

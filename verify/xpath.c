@@ -514,7 +514,7 @@ xpath_filter2(struct run *r, const xmlNode *transform, struct data *io, struct e
 	for (; x != NULL && rc == ERR_OK && r->fault == REF_FINE; x = xml_next(x, FILTER2_URI, "XPath"))
 		rc = filter2_step(r, x, io, z, e);
 	if (rc == ERR_OK && r->fault == REF_FINE)
-		combine(io->nodes.marks, z, io->numbers->count, F_INTERSECT);
+		rc = marks_intersect(io->nodes.marks, z, e);
 	marks_free(z);
 	return rc;
 }
