@@ -170,6 +170,31 @@ not_yet(struct walk *w, const struct gathered *g, const char *gap, struct err *e
 	return sig_go(w->s, "quarantined", archive_now(w->a) + DAY, why, e);
 }
 
+/* An issuer whose responder denied certificates stops the completing of everybody it issued to, until it is released. */
+static enum err_code
+on_hold(struct walk *w, const json_t *judge, bool *held, struct err *e)
+{
+	const json_t *flow = json_array_get(json_object_get(judge, "signatures"), w->index), *o = NULL;
+	size_t i;
+
+	*held = false;
+	json_array_foreach (json_object_get(json_object_get(flow, "closure"), "objects"), i, o) {
+		AUTO(buf) struct buf text = {0};
+		AUTO(json) json_t *row = NULL;
+		enum err_code r;
+
+		if (!sig_is(o, "kind", "cert"))
+			continue;
+		r = batch_get_row(w->b, "hold", slice_str(sig_str(o, "sha256")), &text, e);
+		if (r == ERR_NOTFOUND)
+			continue;
+		if (r != ERR_OK || json_read(buf_slice(&text), NULL, &row, e) != ERR_OK)
+			return err_wrap(e, "issuer hold");
+		*held |= json_is_true(json_object_get(row, "held"));
+	}
+	return ERR_OK;
+}
+
 /* A verdict that no later material cures: kept as it is, said plainly. */
 static bool
 final_verdict(const json_t *s)
@@ -261,7 +286,7 @@ arrow_complete(struct walk *w, struct err *e)
 	AUTO(json) json_t *draft = NULL;
 	json_t *list = NULL;
 	const char *gap = "";
-	bool waits = false;
+	bool waits = false, held = false;
 
 	/* What was collected provisionally stays usable: a responder may be gone by now. */
 	if (pile_new(&pile, e) != ERR_OK || pile_load(w->a, pile, json_object_get(w->m, "material"), e) != ERR_OK ||
@@ -273,6 +298,10 @@ arrow_complete(struct walk *w, struct err *e)
 		return sig_go(w->s, "kept", TIME_MAX, sig_str(w->s, "subindication"), e);
 	if (!ready(w, g.judge, &gap))
 		return not_yet(w, &g, gap, e);
+	if (on_hold(w, g.judge, &held, e) != ERR_OK)
+		return err_wrap(e, "complete");
+	if (held)
+		return sig_go(w->s, "quarantined", archive_now(w->a) + DAY, "its issuer is on hold: release it", e);
 	if (!sig_is(w->s, "indication", "TOTAL-PASSED"))
 		return walk_later(w, TIME_NONE, sig_str(w->s, "subindication"), e);
 	if (start_draft(w, g.judge, &draft, e) != ERR_OK || pile_add_named(pile, g.judge, json_object_get(draft, "own"), e) != ERR_OK ||
