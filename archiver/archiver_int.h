@@ -184,6 +184,8 @@ MUST_USE enum err_code tsa_used(
  */
 MUST_USE enum err_code tsa_material(struct archive *a, struct batch *b, const char *tsa_sha256, int64_t newer_than,
     struct pile *pile, json_t **objects, bool *complete, char why[300], struct err *e);
+/* What the jobs hold for the TSA certificates under a record's stamps joins the pile; nothing is fetched. */
+MUST_USE enum err_code tsa_held(struct archive *a, const json_t *m, struct pile *pile, struct err *e);
 /* Have it fetched once more soon: a stamp of this certificate was covered by another. */
 MUST_USE enum err_code tsa_covered(struct archive *a, struct batch *b, const char *tsa_sha256, struct err *e);
 /* Jobs that are due: after first use, monthly, in the last 30 days. *next: earliest coming one, TIME_MAX none. */

@@ -73,7 +73,8 @@ judge_file(struct archive *a, const json_t *m, size_t file, int64_t time_utc, js
 	struct slice packed;
 
 	if (record_doc_open(a, m, file, -1, &doc, e) != ERR_OK || pile_new(&pile, e) != ERR_OK ||
-	    pile_load(a, pile, json_object_get(m, "material"), e) != ERR_OK || pile_packed(pile, &packed, e) != ERR_OK ||
+	    pile_load(a, pile, json_object_get(m, "material"), e) != ERR_OK || tsa_held(a, m, pile, e) != ERR_OK ||
+	    pile_packed(pile, &packed, e) != ERR_OK ||
 	    caged_judge(a->caged, &doc.doc, packed, time_utc, 0, slice_of("0123456789abcdef0123456789abcdef", 32), &answer, e) != ERR_OK)
 		return err_wrap(e, "verify");
 	if (json_push(documents, json_incref(json_object_get(answer, "report")), e) != ERR_OK)

@@ -205,6 +205,39 @@ tsa_material(struct archive *a, struct batch *b, const char *tsa_sha256, int64_t
 	return *objects != NULL ? ERR_OK : err_nomem(e);
 }
 
+struct held_material {
+	struct archive *a;
+	const json_t *evidence; /* of one record: its "tsa" are subjects */
+	struct pile *pile;
+};
+
+static enum err_code
+held_row(void *ctx, struct slice key, struct slice value, bool *stop, struct err *e)
+{
+	struct held_material *h = ctx;
+	AUTO(json) json_t *row = NULL;
+	const json_t *piece = NULL;
+	size_t i;
+
+	(void)key;
+	(void)stop;
+	if (json_read(value, NULL, &row, e) != ERR_OK)
+		return err_wrap(e, "TSA certificate");
+	json_array_foreach (h->evidence, i, piece)
+		if (json_equal(json_object_get(piece, "tsa"), json_object_get(row, "subject")))
+			return pile_load(h->a, h->pile, json_object_get(row, "objects"), e);
+	return ERR_OK;
+}
+
+enum err_code
+tsa_held(struct archive *a, const json_t *m, struct pile *pile, struct err *e)
+{
+	struct held_material h = {a, json_object_get(m, "evidence"), pile};
+	const struct store_each each = {held_row, &h};
+
+	return store_rows(a->store, "tsacert", (struct slice){0}, (struct slice){0}, &each, e);
+}
+
 struct due_jobs {
 	struct archive *a;
 	json_t *list;
