@@ -25,7 +25,7 @@ CORPUS_OBJS = $(call objs,tests/corpus)
 KIT_OBJS = $(BUILD)/tests/kit.o
 TESTS = $(patsubst tests/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/t_*.c)))
 
-.PHONY: all check check-asan clean corpus purity layers splice interop
+.PHONY: all check check-asan clean corpus purity layers splice interop travel
 all: $(if $(TOOL_OBJS),$(BUILD)/everseal) $(if $(PKI_OBJS),$(BUILD)/testpki)
 
 $(BUILD)/%.o: %.c
@@ -100,6 +100,10 @@ demo:
 	@sh tests/deps.sh
 	@$(MAKE) --no-print-directory all
 	@BUILD=$(BUILD) sh tests/demo/demo.sh
+
+# Thirty virtual years with a twin that oversleeps; the short way is tests/t_travel.sh.
+travel: all
+	@BUILD=$(BUILD) sh tests/travel/all.sh
 
 layers:
 	@sh tests/layers.sh
