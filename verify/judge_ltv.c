@@ -80,7 +80,9 @@ mend(struct judge *j, struct jsig *g, struct verdict v)
 		fixed = in_bounds(g);
 		break;
 	case SUB_CRYPTO_CONSTRAINTS_FAILURE_NO_POE:
-		/* of the signature itself only: certificates are the archival process's matter */
+		/* acceptance first; then of the signature itself only: certificates are the archival process's matter */
+		if (g->sav.ind != IND_PASSED)
+			return g->sav;
 		if (x->v.ind != IND_PASSED || subject_weak(j, &g->sub, g->bst) != NULL)
 			return v;
 		return passed();

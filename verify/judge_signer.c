@@ -125,6 +125,22 @@ serial_fails(struct judge *j, struct jsig *g, size_t which)
 	    g->cert->subject_text, NULL, "the property names another issuer or serial number");
 }
 
+/* The peer takes the certificate whose key verifies for the signer's, and then misses its digest in the property. */
+static bool
+another_signed(struct judge *j, struct jsig *g)
+{
+	const struct cert *other;
+
+	if (value_with(j, g, g->cert) == TRI_TRUE)
+		return false;
+	other = by_key_info(j, g);
+	if (other == NULL || other == g->cert || value_with(j, g, other) != TRI_TRUE)
+		return false;
+	g->cert = other;
+	find_add(j, 1, FIND_FAIL, "CertDigestMatch", ISC, other->subject_text, NULL, "signed by another than the property names");
+	return true;
+}
+
 void
 judge_signer(struct judge *j, struct jsig *g)
 {
@@ -135,7 +151,7 @@ judge_signer(struct judge *j, struct jsig *g)
 	if (g->cert != NULL) {
 		find_add(j, 1, which == 0 ? FIND_OK : FIND_WARN, "CertDigestMatch", ISC, g->cert->subject_text, NULL, "%s",
 		    which == 0 ? "named by the signing certificate property" : "not the first that the property names");
-		if (serial_fails(j, g, which))
+		if (serial_fails(j, g, which) || (j->peer && another_signed(j, g)))
 			g->isc = open_verdict(SUB_NO_SIGNING_CERTIFICATE_FOUND);
 		return;
 	}
