@@ -21,6 +21,8 @@
 #define SMALL_FILE 4096
 #define BOOT_ID "/proc/sys/kernel/random/boot_id"
 #define DIRTY "dirty"
+#define LOCK_TRIES 10
+#define LOCK_WAIT_US 20000
 
 enum err_code
 store_bad(struct store *s, enum err_code code, struct err *e)
@@ -243,11 +245,14 @@ static enum err_code
 lock_and_load(struct store *s, struct err *e)
 {
 	enum err_code r;
+	int tries = 0;
 
 	s->lock_fd = openat(s->dir_fd, "lock", O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	if (s->lock_fd < 0)
 		return err_errno(e, ERR_IO, errno, "lock");
-	r = sys_lock(s->lock_fd, e);
+	/* a reader that looks whether somebody writes has it for a moment */
+	while ((r = sys_lock(s->lock_fd, e)) == ERR_BUSY && tries++ < LOCK_TRIES)
+		usleep(LOCK_WAIT_US);
 	if (r != ERR_OK)
 		return err_wrap(e, "another writer holds the store");
 	return sys_read_file(s->dir_fd, "log.key", SMALL_FILE, &s->key_pem, e);
@@ -409,11 +414,33 @@ store_auto(struct store **s)
 	errno = saved;
 }
 
+/* The old index is kept until the new one is whole: over a damaged log it is all there is. */
+static enum err_code
+rebuild_aside(const char *dir, const struct store_seams *seams, struct err *e)
+{
+	static const char was[] = "index/data.mdb", aside[] = "index/data.mdb.old";
+	struct store *s = NULL;
+	AUTO(fd) int fd = -1;
+	enum err_code r = sys_open_dir(AT_FDCWD, dir, &fd, e);
+
+	if (r != ERR_OK)
+		return r;
+	if (renameat(fd, was, fd, aside) != 0 && errno != ENOENT)
+		return err_errno(e, ERR_IO, errno, "old index");
+	r = store_open(dir, STORE_WRITE, seams, &s, e);
+	if (r == ERR_OK)
+		r = store_close(s, e);
+	if (r != ERR_OK)
+		(void)!renameat(fd, aside, fd, was);
+	else
+		unlinkat(fd, aside, 0);
+	return r;
+}
+
 enum err_code
 store_rebuild(const char *dir, const struct store_seams *seams, struct err *e)
 {
 	struct store *s = mem_new(1, sizeof(*s));
-	struct store *again = NULL;
 	enum err_code r;
 
 	if (s == NULL)
@@ -424,12 +451,10 @@ store_rebuild(const char *dir, const struct store_seams *seams, struct err *e)
 		r = read_format(s, e);
 	if (r == ERR_OK)
 		r = lock_and_load(s, e);
+	release(s); /* there is a store, and nobody writes; store_open takes the lock again */
 	if (r == ERR_OK)
-		wipe(s, "index");
-	release(s); /* the lock goes with it; whoever comes in between makes the index just as well */
-	if (r == ERR_OK)
-		r = store_open(dir, STORE_WRITE, seams, &again, e);
-	return r == ERR_OK ? store_close(again, e) : err_wrap(e, "rebuild");
+		r = rebuild_aside(dir, seams, e);
+	return r == ERR_OK ? ERR_OK : err_wrap(e, "rebuild");
 }
 
 enum err_code

@@ -261,7 +261,10 @@ MUST_USE enum err_code store_log_verify(struct store *s, const struct store_watc
  * and octets that belong to nothing. Damage is ERR_OK with report->damaged > 0; each is told to w.
  */
 MUST_USE enum err_code store_scrub(struct store *s, bool full, const struct store_watch *w, struct store_report *out, struct err *e);
-/* Throw the index away and make it again from the segments alone. The store must be closed; takes the lock. */
+/*
+ * Make the index again from the segments alone, in place of the one there is, which stays if that fails (ERR_DAMAGED: the
+ * log is broken). The store must be closed; takes the lock.
+ */
 MUST_USE enum err_code store_rebuild(const char *dir, const struct store_seams *seams, struct err *e);
 /* The whole index as text, one line an entry, in key order: equal indexes give equal text. */
 MUST_USE enum err_code store_dump(struct store *s, const struct sink *to, struct err *e);

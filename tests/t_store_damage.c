@@ -158,6 +158,37 @@ test_refused_group(void **state)
 	}
 }
 
+/* Over a broken log the old index is all there is: a rebuild that fails leaves it. */
+static void
+test_failed_rebuild_keeps_the_index(void **state)
+{
+	AUTO(box) struct box x = {.s = NULL};
+	struct member m;
+	struct err e = {0};
+	char path[200];
+	int i;
+
+	(void)state;
+	box_make(&x, NULL);
+	for (i = 0; i < 3; i++)
+		fill(x.s, i, 1);
+	OK(index_group(&x.s->index, 2, &m, &e));
+	OK(store_close(TAKE(x.s), &e));
+	snprintf(path, sizeof(path), "%s/segments/log-00000003.tar", x.path);
+	flip(path, m.off + 600, 1);
+	FAILS(ERR_DAMAGED, store_rebuild(x.path, &x.seams, &e));
+	OK(store_open(x.path, STORE_WRITE, &x.seams, &x.s, &e));
+	for (i = 0; i < 3; i++) {
+		char text[40];
+
+		snprintf(text, sizeof(text), "document %d", i);
+		has_text(x.s, text);
+	}
+	assert_int_equal(scrubbed(x.s), 1);
+	assert_true(log_damage(x.s) > 0);
+	FAILS(ERR_BUSY, store_rebuild(x.path, &x.seams, &e));
+}
+
 int
 main(void)
 {
@@ -166,6 +197,7 @@ main(void)
 	    cmocka_unit_test(test_get_rehashes),
 	    cmocka_unit_test(test_broken_log_is_not_cut),
 	    cmocka_unit_test(test_refused_group),
+	    cmocka_unit_test(test_failed_rebuild_keeps_the_index),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
