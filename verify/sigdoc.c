@@ -265,6 +265,8 @@ see_element(struct walk *w, xmlNode *n, struct err *e)
 			return err_wrap(e, "IDs");
 	if (is_ds(n, "Reference") && ++w->references > st->limits.references)
 		return err_set(e, ERR_LIMIT, "more than %zu references", st->limits.references);
+	if (is_ds(n, "Transforms") && xml_count(n, NS_DS, "Transform") > st->limits.transforms)
+		return err_set(e, ERR_LIMIT, "a reference with more than %zu transforms", st->limits.transforms);
 	return is_ds(n, "Signature") ? add_signature(w, n, e) : ERR_OK;
 }
 
