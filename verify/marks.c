@@ -166,7 +166,8 @@ marks_put_ns(struct marks *m, const xmlNode *element, const xmlNs *ns, struct er
 bool
 marks_has_ns(const struct marks *m, const xmlNode *element, const xmlNs *ns)
 {
-	if (!m->ns_explicit)
+	/* xmlns="" is no namespace node, but the lack of one: it goes with its element (Canonical XML 1.0, 2.3). */
+	if (!m->ns_explicit || ns->href == NULL || *ns->href == '\0')
 		return marks_has(m, number_of(element));
 	return m->cap_ns != 0 && m->ns[pair_slot(m, element, ns)].element != NULL;
 }
