@@ -204,7 +204,7 @@ static const struct {
 static void
 filtered(const char *expression, const char *more, struct buf *out)
 {
-	AUTO(mem) char *doc = mem_printf("<r Id='top' xmlns:p='urn:p'><a xmlns='urn:a' Id='a'>1<i/><!--c--></a><p:b ID='b' p:x='1'>2</p:b><c Id='t'/><c Id='t'><n xmlns='urn:n'><m xmlns=''/></n></c>"
+	AUTO(mem) char *doc = mem_printf("<r Id='top' xmlns:p='urn:p'><a xmlns='urn:a' Id='a'>1<i/><!--c--></a><p:b ID='b' p:x='1'>2</p:b><c Id='t'/><c Id='t'><n xmlns='urn:n'><m xmlns=''><k/></m></n></c>"
 					 "<s:Signature xmlns:s='" DS_NS "' Id='S'><s:SignedInfo><s:Reference URI=''><s:Transforms>%s<s:Transform "
 					 "Algorithm='http://www.w3.org/TR/1999/REC-xpath-19991116'><s:XPath>%s</s:XPath></s:Transform>%s</s:Transforms>"
 					 "</s:Reference></s:SignedInfo></s:Signature><z>3</z></r>",
