@@ -117,9 +117,16 @@ passed_auto(struct passed *p)
 	fd_auto(&p->bundle);
 }
 
+static enum err_code
+side_size(const struct caged_file *f, uint64_t *size_bytes, struct err *e)
+{
+	*size_bytes = f->size_bytes;
+	return f->size_bytes != 0 ? ERR_OK : sys_size(f->fd, size_bytes, e);
+}
+
 /* Appends a side file's octets to the bundle. */
 static enum err_code
-bundle_add(struct passed *p, int fd, uint64_t size_bytes, struct err *e)
+bundle_add(struct passed *p, const struct caged_file *f, uint64_t size_bytes, struct err *e)
 {
 	uint8_t piece[65536];
 	if (size_bytes > BUNDLE_BYTES_MAX - p->bundle_bytes)
@@ -127,7 +134,7 @@ bundle_add(struct passed *p, int fd, uint64_t size_bytes, struct err *e)
 		    WORKER_FDS - 2, (unsigned long long)BUNDLE_BYTES_MAX);
 	for (uint64_t at = 0; at < size_bytes;) {
 		size_t n = size_bytes - at < sizeof(piece) ? (size_t)(size_bytes - at) : sizeof(piece);
-		if (sys_pread(fd, piece, n, at, e) != ERR_OK)
+		if (sys_pread(f->fd, piece, n, f->base_bytes + at, e) != ERR_OK)
 			return err_wrap(e, "side file");
 		if (sys_pwrite(p->bundle, slice_of(piece, n), p->bundle_bytes + at, e) != ERR_OK)
 			return err_wrap(e, "bundle");
@@ -141,8 +148,8 @@ bundle_add(struct passed *p, int fd, uint64_t size_bytes, struct err *e)
 static enum err_code
 side_pass(struct passed *p, const struct caged_file *f, bool own, json_t *rows, struct err *e)
 {
-	uint64_t size_bytes, base = 0;
-	if (sys_size(f->fd, &size_bytes, e) != ERR_OK)
+	uint64_t size_bytes, base = f->base_bytes;
+	if (side_size(f, &size_bytes, e) != ERR_OK)
 		return err_wrap(e, "%s", f->name);
 	if (own) {
 		p->fds[p->n++] = f->fd;
@@ -150,7 +157,7 @@ side_pass(struct passed *p, const struct caged_file *f, bool own, json_t *rows, 
 		base = p->bundle_bytes;
 		if (p->bundle < 0 && worker_memfd_empty(&p->bundle, e) != ERR_OK)
 			return err_wrap(e, "bundle");
-		if (bundle_add(p, f->fd, size_bytes, e) != ERR_OK)
+		if (bundle_add(p, f, size_bytes, e) != ERR_OK)
 			return err_wrap(e, "%s", f->name);
 	}
 	json_t *row = json_object();
@@ -186,7 +193,7 @@ doc_pass(const struct caged_doc *doc, size_t taken, struct passed *p, json_t *he
 		return err_nomem(e);
 	p->fds[p->n++] = doc->main.fd;
 	for (size_t i = 0; i < doc->n_side; i++)
-		if (sys_size(doc->side[i].fd, &sizes[i], e) != ERR_OK)
+		if (side_size(&doc->side[i], &sizes[i], e) != ERR_OK)
 			return err_wrap(e, "%s", doc->side[i].name);
 	for (size_t i = 0; i < doc->n_side; i++)
 		if (side_pass(p, &doc->side[i], own_descriptor(doc, sizes, i, room), rows, e) != ERR_OK)

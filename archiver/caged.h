@@ -34,6 +34,7 @@ struct caged_setup {
 struct caged_file {
 	const char *name;
 	int fd;
+	uint64_t base_bytes, size_bytes; /* of a side file that lies inside another; size 0: the whole of fd */
 };
 struct caged_doc {
 	struct caged_file main;

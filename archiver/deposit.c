@@ -198,7 +198,7 @@ judge_one(struct archive *a, struct intake *in, size_t file, json_t **answer, st
 		return err_nomem(e);
 	for (i = 0; i < in->d->n_files; i++)
 		if (i != file)
-			side[doc.n_side++] = (struct caged_file){in->d->files[i].name, in->d->files[i].fd};
+			side[doc.n_side++] = (struct caged_file){.name = in->d->files[i].name, .fd = in->d->files[i].fd};
 	doc.side = side;
 	if (entropy_fill(&a->seams.entropy, seed, sizeof(seed), e) != ERR_OK)
 		return err_wrap(e, "judge");

@@ -225,6 +225,29 @@ original_name(const json_t *original)
 	return name != NULL ? name : "";
 }
 
+/*
+ * A file beside the document, as deposited. A large one is passed where it lies, in the segment that holds it alone: a copy
+ * would be memory. It is not rehashed then; the signature's own reference to it is checked by whoever judges.
+ */
+static enum err_code
+side_open(struct archive *a, const json_t *m, size_t file, struct caged_file *out, int *fd, struct err *e)
+{
+	const json_t *o = json_array_get(json_object_get(m, "originals"), file);
+	uint8_t sha256[32];
+	enum err_code r;
+
+	if (need_digest(o, "sha256", sha256, e) != ERR_OK || json_need_size(o, "size", &out->size_bytes, e) != ERR_OK)
+		return err_wrap(e, "original %zu", file);
+	out->name = original_name(o);
+	r = store_object_fd(a->store, sha256, fd, &out->base_bytes, e);
+	if (r == ERR_REFUSED) {
+		out->base_bytes = out->size_bytes = 0;
+		r = version_fd(a, m, file, 0, fd, e);
+	}
+	out->fd = r == ERR_OK ? *fd : -1;
+	return r == ERR_OK ? ERR_OK : err_wrap(e, "file %s", out->name);
+}
+
 enum err_code
 record_doc_open(struct archive *a, const json_t *m, size_t file, int version, struct record_doc *out, struct err *e)
 {
@@ -238,13 +261,18 @@ record_doc_open(struct archive *a, const json_t *m, size_t file, int version, st
 	if (d.fds == NULL || d.side == NULL)
 		return err_nomem(e);
 	json_array_foreach (originals, i, o) {
-		if (version_fd(a, m, i, i == file ? version : 0, &fd, e) != ERR_OK)
-			return err_wrap(e, "file %s", original_name(o));
+		struct caged_file side = {0};
+
+		if (i != file) {
+			if (side_open(a, m, i, &side, &fd, e) != ERR_OK)
+				return err_wrap(e, "record %s", manifest_record(m));
+			d.side[d.doc.n_side++] = side;
+		} else {
+			if (version_fd(a, m, i, version, &fd, e) != ERR_OK)
+				return err_wrap(e, "file %s", original_name(o));
+			d.doc.main = (struct caged_file){.name = original_name(o), .fd = fd};
+		}
 		d.fds[d.n_fds++] = fd;
-		if (i == file)
-			d.doc.main = (struct caged_file){original_name(o), fd};
-		else
-			d.side[d.doc.n_side++] = (struct caged_file){original_name(o), fd};
 	}
 	d.doc.side = d.side;
 	*out = d;
