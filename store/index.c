@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The derived index: where things are, what the rows say, the nodes of the log's
- * tree. It changes by whole groups only, always through index_apply, so that an
- * index made again from the segments is equal key by key.
+ * tree. This half opens it and answers; apply.c changes it.
  */
-#include "store/store_int.h"
+#include "store/index_int.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -20,62 +19,6 @@ static const char *const NAME[INDEX_DBS] = {
     [DB_NODES] = "nodes",
     [DB_ROWS] = "rows",
 };
-
-/* Keys are big-endian numbers, so that octet order is their order. */
-struct key {
-	uint8_t p[16];
-	size_t n;
-};
-
-static void
-key_num(struct key *k, uint64_t v, unsigned octets)
-{
-	while (octets-- > 0)
-		k->p[k->n++] = (uint8_t)(v >> (8 * octets));
-}
-
-static struct key
-key32(uint32_t v)
-{
-	struct key k = {.n = 0};
-
-	key_num(&k, v, 4);
-	return k;
-}
-
-static struct key
-key64(uint64_t v)
-{
-	struct key k = {.n = 0};
-
-	key_num(&k, v, 8);
-	return k;
-}
-
-static struct key
-key_member(uint32_t seg, uint64_t off)
-{
-	struct key k = key32(seg);
-
-	key_num(&k, off, 8);
-	return k;
-}
-
-static struct key
-key_node(unsigned level, uint64_t at)
-{
-	struct key k = {.n = 0};
-
-	key_num(&k, level, 1);
-	key_num(&k, at, 8);
-	return k;
-}
-
-static struct slice
-key_slice(const struct key *k)
-{
-	return slice_of(k->p, k->n);
-}
 
 enum err_code
 index_open(const char *path, bool read_only, struct index *ix, struct err *e)
@@ -109,23 +52,10 @@ index_close(struct index *ix)
 	kv_close(&ix->kv);
 }
 
-/* --- applying a group --- */
+/* --- what both halves read --- */
 
-struct apply {
-	struct index *ix;
-	MDB_txn *t;
-	const struct group *g;
-	bool full;
-};
-
-static enum err_code
-put(struct apply *a, enum index_db d, const struct key *k, struct slice v, struct err *e)
-{
-	return kv_put(a->t, a->ix->db[d], key_slice(k), v, &a->full, e);
-}
-
-static enum err_code
-read_seg(struct index *ix, MDB_txn *t, uint32_t id, struct seg_row *out, struct err *e)
+enum err_code
+ix_read_seg(struct index *ix, MDB_txn *t, uint32_t id, struct seg_row *out, struct err *e)
 {
 	struct key k = key32(id);
 	struct slice v = {0};
@@ -143,36 +73,6 @@ read_seg(struct index *ix, MDB_txn *t, uint32_t id, struct seg_row *out, struct 
 	out->id.born_utc = (int64_t)cur_be64(&c);
 	out->end = cur_be64(&c);
 	return cur_end(&c, "index: segment", e);
-}
-
-static enum err_code
-write_seg(struct apply *a, const struct seg_row *s, struct err *e)
-{
-	AUTO(buf) struct buf v = {0};
-	struct key k = key32(s->id.id);
-
-	buf_add8(&v, s->id.kind);
-	buf_add8(&v, s->id.year >> 8);
-	buf_add8(&v, s->id.year & 0xff);
-	buf_add8(&v, s->id.alone);
-	buf_add8(&v, s->sealed);
-	buf_addbe64(&v, (uint64_t)s->id.born_utc);
-	buf_addbe64(&v, s->end);
-	return put(a, DB_SEGMENTS, &k, buf_slice(&v), e);
-}
-
-static enum err_code
-write_member(struct apply *a, const struct member *m, struct err *e)
-{
-	AUTO(buf) struct buf v = {0};
-	struct key k = key_member(m->seg, m->off);
-
-	buf_add8(&v, m->kind);
-	buf_addbe64(&v, m->group);
-	buf_addbe64(&v, m->ref.size_bytes);
-	buf_add(&v, m->ref.sha256, 32);
-	buf_add(&v, m->ref.sha512, 64);
-	return put(a, DB_MEMBERS, &k, buf_slice(&v), e);
 }
 
 static enum err_code
@@ -194,82 +94,6 @@ parse_member(uint32_t seg, uint64_t off, struct slice v, struct member *m, struc
 	return cur_end(&c, "index: member", e);
 }
 
-/* An object has one address: the copy that is kept longest. */
-static enum err_code
-write_object(struct apply *a, const struct member *m, const struct seg_row *seg, struct err *e)
-{
-	struct slice sha = slice_of(m->ref.sha256, 32), old = {0};
-	struct seg_row other;
-	struct key at = key_member(m->seg, m->off);
-	enum err_code r = kv_get(a->t, a->ix->db[DB_OBJECTS], sha, &old, NULL);
-
-	if (r == ERR_OK) {
-		struct cur c = cur_from(old);
-
-		r = read_seg(a->ix, a->t, cur_be32(&c), &other, e);
-		if (r != ERR_OK)
-			return r;
-		if (seg_rank(other.id.kind, other.id.year) >= seg_rank(seg->id.kind, seg->id.year))
-			return ERR_OK;
-	}
-	return kv_put(a->t, a->ix->db[DB_OBJECTS], sha, key_slice(&at), &a->full, e);
-}
-
-static enum err_code
-apply_member(struct apply *a, const struct member *m, struct err *e)
-{
-	struct seg_row seg;
-	uint64_t end = m->off + tar_member_bytes(m->ref.size_bytes);
-	enum err_code r = read_seg(a->ix, a->t, m->seg, &seg, e);
-
-	if (r != ERR_OK)
-		return r;
-	if (m->off != seg.end)
-		return err_set(e, ERR_DAMAGED, "group %" PRIu64 ": member at %" PRIu64 " of segment %" PRIu32
-		    ", which ends at %" PRIu64, a->g->n, m->off, m->seg, seg.end);
-	seg.end = end;
-	r = write_seg(a, &seg, e);
-	if (r == ERR_OK)
-		r = write_member(a, m, e);
-	if (r == ERR_OK && m->kind == MEMBER_OBJECT)
-		r = write_object(a, m, &seg, e);
-	return r;
-}
-
-static enum err_code
-apply_segments(struct apply *a, struct err *e)
-{
-	enum err_code r = ERR_OK;
-	size_t i;
-
-	for (i = 0; r == ERR_OK && i < a->g->n_born; i++) {
-		struct seg_row s = {.id = a->g->born[i]};
-
-		r = write_seg(a, &s, e);
-	}
-	for (i = 0; r == ERR_OK && i < a->g->n_members; i++)
-		r = apply_member(a, &a->g->members[i], e);
-	for (i = 0; r == ERR_OK && i < a->g->n_sealed; i++) {
-		struct seg_row s;
-
-		r = read_seg(a->ix, a->t, a->g->sealed[i], &s, e);
-		if (r != ERR_OK)
-			return r;
-		s.sealed = true;
-		s.end += TAR_END_OCTETS;
-		r = write_seg(a, &s, e);
-	}
-	return r;
-}
-
-static enum err_code
-put_node(void *ctx, unsigned level, uint64_t at, const uint8_t hash[TLOG_HASH], struct err *e)
-{
-	struct key k = key_node(level, at);
-
-	return put(ctx, DB_NODES, &k, slice_of(hash, TLOG_HASH), e);
-}
-
 static enum err_code
 get_node(struct index *ix, MDB_txn *t, unsigned level, uint64_t at, uint8_t out[TLOG_HASH], struct err *e)
 {
@@ -285,8 +109,8 @@ get_node(struct index *ix, MDB_txn *t, unsigned level, uint64_t at, uint8_t out[
 	return ERR_OK;
 }
 
-static enum err_code
-edge_in(struct index *ix, MDB_txn *t, uint64_t size, struct tlog_edge *out, struct err *e)
+enum err_code
+ix_edge_in(struct index *ix, MDB_txn *t, uint64_t size, struct tlog_edge *out, struct err *e)
 {
 	uint64_t start = 0;
 	int level;
@@ -304,75 +128,6 @@ edge_in(struct index *ix, MDB_txn *t, uint64_t size, struct tlog_edge *out, stru
 		start += 1ULL << level;
 	}
 	return ERR_OK;
-}
-
-static enum err_code
-apply_leaves(struct apply *a, uint64_t size, struct err *e)
-{
-	const struct tlog_nodes nodes = {put_node, a};
-	struct tlog_edge edge;
-	uint8_t h[TLOG_HASH];
-	enum err_code r = edge_in(a->ix, a->t, size, &edge, e);
-	size_t i;
-
-	for (i = 0; r == ERR_OK && i < a->g->n_leaves; i++) {
-		struct slice leaf = slice_of(a->g->leaves[i], TLOG_LEAF_OCTETS);
-		struct key k = key64(edge.size);
-
-		r = put(a, DB_LEAVES, &k, leaf, e);
-		if (r == ERR_OK)
-			r = tlog_leaf_hash(leaf, h, e);
-		if (r == ERR_OK)
-			r = tlog_append(&edge, h, &nodes, e);
-	}
-	if (r == ERR_OK)
-		r = tlog_root(&edge, h, e);
-	if (r != ERR_OK)
-		return r;
-	if (edge.size != a->g->log_size || memcmp(h, a->g->root, TLOG_HASH) != 0)
-		return err_set(e, ERR_DAMAGED, "group %" PRIu64 ": the log's root is not that of its leaves", a->g->n);
-	return ERR_OK;
-}
-
-static enum err_code
-apply_rows(struct apply *a, struct err *e)
-{
-	enum err_code r = ERR_OK;
-	size_t i;
-
-	for (i = 0; r == ERR_OK && i < a->g->n_rows; i++) {
-		const struct row *w = &a->g->rows[i];
-		struct slice key = slice_of(a->g->arena.p + w->at, w->key_n);
-		struct slice v = slice_of(a->g->arena.p + w->at + w->key_n, w->value_n);
-
-		r = w->del ? kv_del(a->t, a->ix->db[DB_ROWS], key, &a->full, e)
-			   : kv_put(a->t, a->ix->db[DB_ROWS], key, v, &a->full, e);
-	}
-	return r;
-}
-
-static enum err_code
-apply_self(struct apply *a, struct err *e)
-{
-	AUTO(buf) struct buf v = {0};
-	const struct group *g = a->g;
-	const struct member m = {.seg = g->seg, .off = g->off, .kind = MEMBER_GROUP, .group = g->n, .ref = g->ref};
-	struct key k = key64(g->n), last = {.p = "last", .n = 4};
-	enum err_code r = apply_member(a, &m, e);
-
-	buf_addbe32(&v, g->seg);
-	buf_addbe64(&v, g->off);
-	buf_addbe64(&v, g->ref.size_bytes);
-	buf_addbe64(&v, g->log_size);
-	buf_addbe64(&v, (uint64_t)g->time_utc);
-	buf_add(&v, g->ref.sha256, 32);
-	buf_add(&v, g->root, TLOG_HASH);
-	buf_addslice(&v, buf_slice(&g->checkpoint));
-	if (r == ERR_OK)
-		r = put(a, DB_GROUPS, &k, buf_slice(&v), e);
-	if (r == ERR_OK)
-		r = put(a, DB_META, &last, key_slice(&k), e);
-	return r;
 }
 
 static enum err_code
@@ -399,8 +154,8 @@ parse_last(uint64_t n, struct slice v, struct index_last *out, struct buf *check
 	return cur_end(&c, "index: group", e);
 }
 
-static enum err_code
-last_in(struct index *ix, MDB_txn *t, struct index_last *out, struct buf *checkpoint, struct err *e)
+enum err_code
+ix_last_in(struct index *ix, MDB_txn *t, struct index_last *out, struct buf *checkpoint, struct err *e)
 {
 	struct key last = {.p = "last", .n = 4};
 	struct slice v = {0};
@@ -419,48 +174,6 @@ last_in(struct index *ix, MDB_txn *t, struct index_last *out, struct buf *checkp
 	return r == ERR_OK ? parse_last(n, v, out, checkpoint, e) : r;
 }
 
-static enum err_code
-apply_once(struct index *ix, const struct group *g, bool *full, struct err *e)
-{
-	AUTO(txn) MDB_txn *t = NULL;
-	struct apply a = {.ix = ix, .g = g};
-	struct index_last last;
-	enum err_code r = kv_begin(&ix->kv, true, &t, e);
-
-	a.t = t;
-	if (r == ERR_OK)
-		r = last_in(ix, t, &last, NULL, e);
-	if (r == ERR_OK && last.group + 1 != g->n)
-		return err_set(e, ERR_BUG, "group %" PRIu64 " after group %" PRIu64, g->n, last.group);
-	if (r == ERR_OK)
-		r = apply_segments(&a, e);
-	if (r == ERR_OK)
-		r = apply_leaves(&a, last.log_size, e);
-	if (r == ERR_OK)
-		r = apply_rows(&a, e);
-	if (r == ERR_OK)
-		r = apply_self(&a, e);
-	if (r == ERR_OK)
-		r = kv_commit(&t, &a.full, e);
-	*full = a.full;
-	return r;
-}
-
-enum err_code
-index_apply(struct index *ix, const struct group *g, struct err *e)
-{
-	bool full = false;
-	enum err_code r = apply_once(ix, g, &full, e);
-
-	while (r != ERR_OK && full) {
-		full = false;
-		r = kv_grow(&ix->kv, e);
-		if (r == ERR_OK)
-			r = apply_once(ix, g, &full, e);
-	}
-	return r;
-}
-
 /* --- asking --- */
 
 enum err_code
@@ -469,7 +182,7 @@ index_last(struct index *ix, struct index_last *out, struct err *e)
 	AUTO(txn) MDB_txn *t = NULL;
 	enum err_code r = kv_begin(&ix->kv, false, &t, e);
 
-	return r == ERR_OK ? last_in(ix, t, out, NULL, e) : r;
+	return r == ERR_OK ? ix_last_in(ix, t, out, NULL, e) : r;
 }
 
 enum err_code
@@ -482,7 +195,7 @@ index_checkpoint(struct index *ix, uint64_t group, struct buf *out, struct err *
 	enum err_code r = kv_begin(&ix->kv, false, &t, e);
 
 	if (r == ERR_OK && group == 0)
-		r = last_in(ix, t, &last, out, e);
+		r = ix_last_in(ix, t, &last, out, e);
 	else if (r == ERR_OK && (r = kv_get(t, ix->db[DB_GROUPS], key_slice(&k), &v, e)) == ERR_OK)
 		r = parse_last(group, v, &last, out, e);
 	if (r == ERR_OK && out->n == 0)
@@ -529,7 +242,7 @@ index_segment(struct index *ix, uint32_t id, struct seg_row *out, struct err *e)
 	AUTO(txn) MDB_txn *t = NULL;
 	enum err_code r = kv_begin(&ix->kv, false, &t, e);
 
-	return r == ERR_OK ? read_seg(ix, t, id, out, e) : r;
+	return r == ERR_OK ? ix_read_seg(ix, t, id, out, e) : r;
 }
 
 enum err_code
@@ -552,7 +265,7 @@ index_object(struct index *ix, const uint8_t sha256[32], struct member *m, struc
 	r = kv_get(t, ix->db[DB_MEMBERS], v, &v, e);
 	if (r == ERR_OK)
 		r = parse_member(id, off, v, m, e);
-	return r == ERR_OK ? read_seg(ix, t, id, seg, e) : r;
+	return r == ERR_OK ? ix_read_seg(ix, t, id, seg, e) : r;
 }
 
 enum err_code
@@ -579,7 +292,7 @@ index_edge(struct index *ix, uint64_t size, struct tlog_edge *out, struct err *e
 	AUTO(txn) MDB_txn *t = NULL;
 	enum err_code r = kv_begin(&ix->kv, false, &t, e);
 
-	return r == ERR_OK ? edge_in(ix, t, size, out, e) : r;
+	return r == ERR_OK ? ix_edge_in(ix, t, size, out, e) : r;
 }
 
 /* RFC 9162 2.1.1: where the tree of n leaves is split, the largest power of two below n. */
