@@ -17,7 +17,7 @@
 struct world {
 	struct verifier *v;
 	struct anchors *anchors, *only_tsa, *sunset;
-	struct who root, sub, deep, ca, signer, early, responder, short_responder, stranger;
+	struct who root, sub, sub_narrow, deep, ca, signer, early, responder, short_responder, stranger;
 	struct who troot, tsa, tsa_long, troot2, tsa2, tsa3;
 };
 
@@ -38,6 +38,9 @@ world_people(struct world *w)
 {
 	w->root = mini_cert(NULL, (struct spec){.name = "root", .key = "p256", .ca = true, .to = NEVER, .serial = 1});
 	w->sub = mini_cert(NULL, (struct spec){.name = "sub", .key = "p256", .ca = true, .issuer = &w->root, .to = NEVER, .serial = 2});
+	/* the same CA, certified once more by its root, but not for the one name that it signs */
+	w->sub_narrow = mini_cert(NULL, (struct spec){.name = "sub", .reuse = w->sub.key, .ca = true, .issuer = &w->root, .to = NEVER,
+					    .serial = 12, .ext = {"2.5.29.30=critical,DER:3017a1153013a411300f310d300b06035504030c0464656570"}});
 	w->deep = mini_cert(NULL, (struct spec){.name = "deep", .key = "p256", .issuer = &w->sub, .from = T0 - 30 * DAY, .to = T0 + YEAR,
 				      .serial = 3, .ext = {"keyUsage=critical,nonRepudiation"}});
 	w->ca = mini_cert(NULL, (struct spec){.name = "ca", .key = "p256", .ca = true, .from = T0 - 30 * YEAR, .to = NEVER, .serial = 4});
@@ -99,7 +102,7 @@ static inline int
 world_down(void **state)
 {
 	struct world *w = *state;
-	struct who *all[] = {&w->root, &w->sub, &w->deep, &w->ca, &w->signer, &w->early, &w->responder, &w->short_responder,
+	struct who *all[] = {&w->root, &w->sub, &w->sub_narrow, &w->deep, &w->ca, &w->signer, &w->early, &w->responder, &w->short_responder,
 	    &w->stranger, &w->troot, &w->tsa, &w->tsa_long, &w->troot2, &w->tsa2, &w->tsa3};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
@@ -334,6 +337,31 @@ static inline struct doc
 ca_revoked_before_stamp(struct world *w)
 {
 	return deep_chain(w, true, T0 - DAY);
+}
+
+static inline struct doc
+narrow_chain(struct world *w, bool wide_too)
+{
+	struct doc d = signed_by(&w->deep);
+
+	doc_cert(&d, &w->sub_narrow);
+	if (wide_too)
+		doc_cert(&d, &w->sub);
+	doc_crl(&d, &w->sub, T0 + DAY, NULL, 0);
+	doc_crl(&d, &w->root, T0 + DAY, NULL, 0);
+	return d;
+}
+
+static inline struct doc
+narrow_chain_only(struct world *w)
+{
+	return narrow_chain(w, false);
+}
+
+static inline struct doc
+narrow_and_wide_chain(struct world *w)
+{
+	return narrow_chain(w, true);
 }
 
 static inline struct doc

@@ -59,6 +59,8 @@ static const struct row ROWS[] = {
     {"OCSP unknown is not good", answered_unknown, T0 + 2 * DAY, IND_INDETERMINATE, SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE, 0, 0, 0, 0},
     {"anchor past its sunset, archived before", archived_fully, T0 + 200 * DAY, IND_PASSED, SUB_NONE, 0, 1, 0, 0},
     {"anchor past its sunset, no stamp", plain, T0 + 200 * DAY, IND_INDETERMINATE, SUB_NO_CERTIFICATE_CHAIN_FOUND_NO_POE, 0, 1, 0, 0},
+    {"excluded by a CA's name constraints", narrow_chain_only, T0 + 2 * DAY, IND_INDETERMINATE, SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE, 0, 0, 0, 0},
+    {"the same, and a second chain without them", narrow_and_wide_chain, T0 + 2 * DAY, IND_PASSED, SUB_NONE, 0, 0, 0, 0},
     {"stale list, freshness asked for", list_stale, T0 + 40 * DAY, IND_INDETERMINATE, SUB_TRY_LATER, 0, 0, 0, 1},
     {"stale list, not asked for", list_stale, T0 + 40 * DAY, IND_PASSED, SUB_NONE, 0, 0, 0, 0},
     {"stale now, but newer than the stamp and grace", fresh_for_the_stamp, T0 + 40 * DAY, IND_PASSED, SUB_NONE, 0, 0, 0, 1},
@@ -224,6 +226,45 @@ wants_until_complete(void **state)
 	assert_false(third->sigs[0].closure.v[0].embedded && third->sigs[0].closure.n < 3);
 }
 
+static void
+issuer_is_wanted(void **state)
+{
+	struct world *w = *state;
+	struct row row = {.at = T0 + 2 * DAY};
+	AUTO(doc) struct doc d = signed_by(&w->deep);
+	AUTO(report) struct report *r = judge_doc(w, &d, &row, NULL, true);
+
+	assert_int_equal(r->sigs[0].verdict.sub, SUB_NO_CERTIFICATE_CHAIN_FOUND);
+	assert_int_equal(r->n_wants, 1);
+	assert_int_equal(r->wants[0].kind, WANT_ISSUER);
+	assert_false(r->wants[0].anchored);
+}
+
+/* The archive vouches for the file at a time: as good as a stamp over all of it. */
+static void
+known_proof_counts(void **state)
+{
+	struct world *w = *state;
+	AUTO(doc) struct doc d = ended_short_responder(w);
+	AUTO(buf) struct buf text = {0};
+	struct vpolicy policy;
+	struct known_poe known = {.time_utc = T0 + 5 * DAY};
+	struct err e = {0};
+
+	doc_text(&d, &text);
+	OK(vpolicy_builtin("default", NULL, &policy, &e));
+	OK(digest_sha256(buf_slice(&text), known.sha256, &e));
+	struct verify_input in = {.name = "row", .doc = buf_slice(&text), .policy = &policy, .time_utc = T0 + YEAR + 9 * DAY,
+	    .anchors = w->anchors, .poes = &known, .n_poes = 1};
+	AUTO(report) struct report *r = NULL;
+	OK(verify_document(w->v, &in, &r, &e));
+	assert_int_equal(r->sigs[0].verdict.ind, IND_PASSED);
+	in.n_poes = 0;
+	AUTO(report) struct report *without = NULL;
+	OK(verify_document(w->v, &in, &without, &e));
+	assert_int_equal(without->sigs[0].verdict.sub, SUB_REVOCATION_OUT_OF_BOUNDS_NO_POE);
+}
+
 /* ---- the report's octets ---- */
 
 static void
@@ -323,6 +364,8 @@ main(void)
 	    cmocka_unit_test(wrong_order_warns),
 	    cmocka_unit_test(best_time_is_the_oldest_stamp),
 	    cmocka_unit_test(wants_until_complete),
+	    cmocka_unit_test(issuer_is_wanted),
+	    cmocka_unit_test(known_proof_counts),
 	    cmocka_unit_test(same_input_same_octets),
 	    cmocka_unit_test(refused_and_unsigned),
 	    cmocka_unit_test(token_alone),
