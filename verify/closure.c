@@ -289,8 +289,8 @@ chain_into(struct builder *b, const struct chain *ch, enum object_role role, uns
 			continue;
 		if (i + 1 == ch->n) {
 			if (!anchored)
-				gap(b, c->self_signed ? "not trusted:" : "no issuer for", c);
-			if (!anchored && !c->self_signed)
+				gap(b, pki_self_signed(c) ? "not trusted:" : "no issuer for", c);
+			if (!anchored && !pki_self_signed(c))
 				want_add(b, WANT_ISSUER, c, NULL, false, TIME_NONE);
 			continue;
 		}

@@ -25,7 +25,7 @@ answer_fresh(const struct rev_answer *r, int64_t t)
 bool
 needs_revocation(const struct cert *c, bool as_responder)
 {
-	if (c->self_signed || c->no_rev_avail || c->val_assured)
+	if (pki_self_signed(c) || c->no_rev_avail || c->val_assured)
 		return false;
 	return !(as_responder && c->ocsp_nocheck);
 }

@@ -135,7 +135,7 @@ climb(struct search *s)
 	} else if (s->way.n > s->longest.n) {
 		s->longest = s->way;
 	}
-	if (top->self_signed || s->way.n == CHAIN_MAX)
+	if (pki_self_signed(top) || s->way.n == CHAIN_MAX)
 		return ERR_OK;
 	if (issuers_of(s, top, &list, &n) != ERR_OK)
 		return ERR_NOMEM;

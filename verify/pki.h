@@ -46,7 +46,7 @@ struct cert {
 	struct alg_use own_key;	    /* key kind and bits of its own key; digest NONE */
 	uint8_t key_sha1[20];	    /* RFC 6960 KeyHash */
 	struct slice ski, aki;	    /* key identifiers, may be empty */
-	bool has_key_usage, has_eku, eku_critical, is_ca, self_issued, self_signed /* name equal and own key verifies */;
+	bool has_key_usage, has_eku, eku_critical, is_ca, self_issued; /* pki_self_signed() says whether its own key verifies it */
 	unsigned key_usage, eku; /* bits above */
 	size_t eku_count;
 	int path_len; /* -1 = none */
@@ -154,6 +154,8 @@ MUST_USE enum err_code pki_token(struct pki *p, struct slice der, const struct t
 EVP_PKEY *pki_key(const struct cert *c);
 /* The same certificate as OpenSSL sees it, made on first use (dear: 100 us), owned by the pki. NULL if it can't. */
 X509 *pki_x509(const struct cert *c);
+/* Its names are equal and its own key verifies it: asked on first use, so that a folder of anchors costs no signatures. */
+bool pki_self_signed(const struct cert *c);
 /* Names equal by RFC 5280 7.1 (case and white space folded); arguments are DER of Names. */
 bool pki_name_eq(struct slice a, struct slice b);
 /* One PEM block of that label ("CERTIFICATE", "X509 CRL"), or bare base64 of a SEQUENCE, to DER; DER is copied as it is. */

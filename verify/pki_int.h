@@ -21,6 +21,7 @@ struct cert_priv {
 	struct slice key_octets; /* content of the key's BIT STRING: what KeyHash is made of */
 	struct sig_scheme scheme;
 	struct slice crl_dp, name_constraints, alt_names; /* extension values, empty if absent */
+	struct pki *owner;
 	EVP_PKEY *key;
 	X509 *x509;
 	bool key_tried, x509_tried;

@@ -163,10 +163,10 @@ pki_cert(struct pki *p, struct slice der, const struct cert **out, struct err *e
 	if (read_names(c, e) != ERR_OK)
 		return err_wrap(e, "certificate");
 	c->id = p->next_id++;
+	c->owner = p;
 	if (pki_keep(p, OBJ_CERT, sha256, c, cert_free, e) != ERR_OK)
 		return err_wrap(e, "certificate");
 	*out = &TAKE(c)->c;
-	cert_priv(*out)->c.self_signed = (*out)->self_issued && pki_signed_by(p, *out, *out);
 	return ERR_OK;
 }
 
@@ -204,6 +204,12 @@ pki_signed_by(struct pki *p, const struct cert *c, const struct cert *issuer)
 	if (child->issuer_hash != parent->subject_hash || !pki_name_eq(c->issuer, issuer->subject))
 		return false;
 	return pki_object_signed_by(p, child->id, &child->scheme, child->tbs, child->signature, issuer);
+}
+
+bool
+pki_self_signed(const struct cert *c)
+{
+	return c->self_issued && pki_signed_by(cert_priv(c)->owner, c, c);
 }
 
 struct alg_use
