@@ -25,7 +25,7 @@ CORPUS_OBJS = $(call objs,tests/corpus)
 KIT_OBJS = $(BUILD)/tests/kit.o
 TESTS = $(patsubst tests/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/t_*.c)))
 
-.PHONY: all check check-asan clean corpus purity layers splice interop travel
+.PHONY: all bench check check-asan clean corpus purity layers splice interop travel
 all: $(if $(TOOL_OBJS),$(BUILD)/everseal) $(if $(PKI_OBJS),$(BUILD)/testpki)
 
 $(BUILD)/%.o: %.c
@@ -80,6 +80,18 @@ purity: $(BUILD)/corpus/run
 	$(BUILD)/corpus/run --out $(BUILD)/corpus/later.tsv --reports $(BUILD)/corpus/later.json --years-on 20
 	cmp $(BUILD)/corpus/now.json $(BUILD)/corpus/later.json
 	@echo "purity: $$(wc -l < $(BUILD)/corpus/now.json) reports, equal octets"
+
+# Ratios to counted floors (docs/bench.md); not part of check. The linker sends the product's signature checks by the
+# bench's own functions, which count them.
+BENCH = $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(sort $(wildcard tests/bench/*.c)))
+BENCH_WRAP = -Wl,--wrap=EVP_PKEY_verify
+$(BUILD)/bench/lta: BENCH_WRAP += -Wl,--wrap=sig_verify
+$(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(LIBS)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) $(BENCH_WRAP) -o $@ $< $(LIBS) $(PKG_LIBS)
+
+bench: all $(BENCH)
+	@BUILD=$(BUILD) sh tests/bench/bench.sh
 
 # Stands in front of libc in the crash tests; no sanitizer, no library of ours.
 $(BUILD)/tests/recorder.so: tests/recorder.c
