@@ -86,9 +86,13 @@ purity: $(BUILD)/corpus/run
 BENCH = $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(sort $(wildcard tests/bench/*.c)))
 BENCH_WRAP = -Wl,--wrap=EVP_PKEY_verify
 $(BUILD)/bench/lta: BENCH_WRAP += -Wl,--wrap=sig_verify
+XMLSEC := $(shell pkg-config --exists xmlsec1-openssl && echo xmlsec1-openssl)
+$(BUILD)/tests/bench/core.o: CFLAGS += $(if $(XMLSEC),-DWITH_XMLSEC $(shell pkg-config --cflags $(XMLSEC)))
+$(BUILD)/bench/core: BENCH_LIBS = $(if $(XMLSEC),$(shell pkg-config --libs $(XMLSEC)))
+$(BUILD)/bench/empty: BENCH_WRAP += -Wl,--no-as-needed
 $(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(LIBS)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) $(BENCH_WRAP) -o $@ $< $(LIBS) $(PKG_LIBS)
+	$(CC) $(LDFLAGS_ALL) $(BENCH_WRAP) -o $@ $< $(LIBS) $(PKG_LIBS) $(BENCH_LIBS)
 
 bench: all $(BENCH)
 	@BUILD=$(BUILD) sh tests/bench/bench.sh

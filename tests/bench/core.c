@@ -3,12 +3,18 @@
  * (a) The core check: file in memory, certificate decoded, to "every reference
  * and the value are right"; against SHA-256 of the file and one key operation.
  *
- *	core FILE... [--once product|floor FILE]	(--once: for callgrind)
+ *	core FILE...
+ *	core --repeat product|floor FILE	a hundred times, for callgrind
+ *
+ * libxmlsec stands beside us in the same rounds where its headers are.
  */
 #include "tests/bench/bench.h"
 #include "verify/xades.h"
 
 #include <openssl/evp.h>
+#ifdef WITH_XMLSEC
+#include "tests/bench/xmlsec.h"
+#endif
 
 struct core {
 	struct buf file;
@@ -121,14 +127,27 @@ static void
 compare(const char *path)
 {
 	struct core c = {0};
-	struct bench_side s[2] = {{product, &c, 0}, {floor_of, &c, 0}};
+	struct bench_side s[3] = {{product, &c, 0}, {floor_of, &c, 0}};
+	const char *name = strrchr(path, '/') != NULL ? strrchr(path, '/') + 1 : path;
 	char what[200], made[200];
+	size_t n = 2;
 
 	prepare(&c, path);
-	bench_interleaved(s, 2, 200);
-	snprintf(what, sizeof(what), "core check, %s, %zu octets", strrchr(path, '/') != NULL ? strrchr(path, '/') + 1 : path, c.file.n);
+#ifdef WITH_XMLSEC
+	struct theirs t = {0};
+	theirs_prepare(&t, buf_slice(&c.file), c.key);
+	s[n++] = (struct bench_side){theirs_product, &t, 0};
+#endif
+	bench_interleaved(s, n, 200);
+	snprintf(what, sizeof(what), "core check, %s, %zu octets", name, c.file.n);
 	snprintf(made, sizeof(made), "%.1f us; SHA-256 + one key operation %.1f us", s[0].ns / 1e3, s[1].ns / 1e3);
 	bench_row("a", what, s[0].ns / s[1].ns, "<= 4", made);
+#ifdef WITH_XMLSEC
+	snprintf(what, sizeof(what), "the same by libxmlsec %s", XMLSEC_VERSION);
+	snprintf(made, sizeof(made), "%.1f us", s[2].ns / 1e3);
+	bench_row("a", what, s[2].ns / s[1].ns, "-", made);
+	xmlSecKeyDestroy(t.key);
+#endif
 	release(&c);
 }
 
@@ -151,6 +170,9 @@ main(int argc, char **argv)
 	int i;
 
 	xml_init();
+#ifdef WITH_XMLSEC
+	theirs_start();
+#endif
 	if (argc == 4 && strcmp(argv[1], "--repeat") == 0) {
 		repeat(argv[2], argv[3]);
 		return 0;
