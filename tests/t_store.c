@@ -47,6 +47,44 @@ test_in_and_out(void **state)
 	FAILS(ERR_USAGE, store_batch_begin(x.s, &(struct batch *){NULL}, &e));
 }
 
+/* Sizes around every border: empty, a block of tar, what is read in one piece, what is alone. */
+static void
+test_sizes(void **state)
+{
+	static const size_t sizes[] = {0, 1, 511, 512, 513, SMALL_BYTES - 1, SMALL_BYTES, SMALL_BYTES + 1, 2 * SMALL_BYTES,
+	    2 * SMALL_BYTES + 1};
+	const struct store_options o = {.large_bytes = 2 * SMALL_BYTES};
+	AUTO(box) struct box x = {.s = NULL};
+	AUTO(buf) struct buf octets = {0};
+	struct store_ref refs[10];
+	struct batch *b = NULL;
+	struct store_info info;
+	struct err e = {0};
+	size_t i;
+
+	(void)state;
+	box_make(&x, &o);
+	while (octets.n < sizes[9])
+		buf_addf(&octets, "%zu ", octets.n);
+	OK(store_batch_begin(x.s, &b, &e));
+	for (i = 0; i < 10; i++)
+		OK(batch_put_bytes(b, STORE_DATA, 2036, slice_of(octets.p, sizes[i]), &refs[i], &e));
+	OK(store_commit(&b, NULL, &e));
+	box_again(&x, STORE_WRITE);
+	for (i = 0; i < 10; i++) {
+		AUTO(buf) struct buf got = {0};
+		AUTO(fd) int fd = -1;
+
+		OK(store_get_bytes(x.s, refs[i].sha256, sizes[9], &got, &e));
+		SAME(buf_slice(&got), slice_of(octets.p, sizes[i]));
+		OK(store_object_copy_fd(x.s, refs[i].sha256, sizes[i], &fd, &e));
+		OK(store_stat(x.s, refs[i].sha256, &info, &e));
+		assert_int_equal(info.alone, i == 9);
+		assert_int_equal(info.ref.size_bytes, sizes[i]);
+	}
+	assert_int_equal(scrubbed(x.s), 0);
+}
+
 static void
 test_nothing_before_commit(void **state)
 {
@@ -652,6 +690,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_in_and_out),
+	    cmocka_unit_test(test_sizes),
 	    cmocka_unit_test(test_nothing_before_commit),
 	    cmocka_unit_test(test_expected_digest),
 	    cmocka_unit_test(test_same_octets_once),
