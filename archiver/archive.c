@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The handle: open, close, alarms, one run, records. */
+#include "archiver/spool.h"
 #include "archiver/steps.h"
 
 #include <errno.h>
@@ -49,23 +50,6 @@ archive_store(struct archive *a)
 
 /* ---- create, open, close ---- */
 
-static enum err_code
-make_spool(const struct conf_spool *s, struct err *e)
-{
-	static const char *const parts[] = {"tmp", "new", "cur", "done", "failed"};
-	size_t i;
-
-	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-		AUTO(mem) char *path = mem_printf("%s/%s", s->dir, parts[i]);
-
-		if (path == NULL)
-			return err_nomem(e);
-		if (sys_mkdirs(AT_FDCWD, path, 0770, e) != ERR_OK)
-			return err_wrap(e, "spool of %s", s->depositor);
-	}
-	return ERR_OK;
-}
-
 enum err_code
 archive_create(const struct config *cfg, const struct archive_seams *seams, struct err *e)
 {
@@ -75,9 +59,12 @@ archive_create(const struct config *cfg, const struct archive_seams *seams, stru
 
 	if (store_create(cfg->archive.dir, NULL, &ss, e) != ERR_OK)
 		return err_wrap(e, "archive");
-	for (i = 0; i < cfg->n_spools; i++)
-		if (make_spool(&cfg->spools[i], e) != ERR_OK)
+	for (i = 0; i < cfg->n_spools; i++) {
+		AUTO(spool) struct spool s = SPOOL_NONE;
+
+		if (spool_open(&cfg->spools[i], &s, e) != ERR_OK)
 			return err_wrap(e, "archive");
+	}
 	return ERR_OK;
 }
 

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Inside the spool: spool.c claims and works, spool_entry.c reads what was
+ * claimed, spool_answer.c writes what the depositor gets to see, news.c says
+ * how a record goes on.
+ *
+ * The folders belong to a depositor who may change them while we look, so:
+ * nothing here follows a symbolic link, and whatever goes wrong in a spool
+ * holds up that depositor alone.
+ */
+#ifndef EVERSEAL_ARCHIVER_SPOOL_H
+#define EVERSEAL_ARCHIVER_SPOOL_H
+
+#include "archiver/archiver_int.h"
+
+#define META_SUFFIX ".meta.json"
+
+struct spool {
+	const struct conf_spool *cfg;
+	int root, new, cur, done, failed;
+};
+#define SPOOL_NONE {.root = -1, .new = -1, .cur = -1, .done = -1, .failed = -1}
+/* The folders are made where they are missing: a spool may have been configured after init. */
+MUST_USE enum err_code spool_open(const struct conf_spool *cfg, struct spool *s, struct err *e);
+void spool_auto(struct spool *s);
+
+/* ---- spool_entry.c: a claimed file or folder ---- */
+
+struct entry {
+	char record[UUID_TEXT];
+	char *name; /* as the depositor called it */
+	struct deposit_file *files;
+	int *fds;
+	char **names;
+	size_t n_files, n_seen, cap_fds, cap_names;
+	uint64_t bytes;
+	json_t *meta;
+	struct err why; /* refused before it came to the archive; ERR_IO and ERR_NOMEM: our own trouble, later */
+};
+/* cur/RECORD.NAME; false for anything else, nothing to release then. */
+bool entry_of(const char *in_cur, struct entry *en);
+/* Open every file of it; en->why says why not. */
+void entry_read(const struct spool *s, const struct conf_limits *limits, const char *in_cur, struct entry *en);
+void entry_release(struct entry *en);
+
+#define LIST_MAX ((size_t)4096)
+/* Names in a folder, sorted. hidden: those that begin with a dot, too. *more: there are above LIST_MAX. */
+MUST_USE enum err_code list_names(int dir, bool hidden, char ***out, size_t *n, bool *more, struct err *e);
+void free_names(char **v, size_t n);
+bool ends_with(const char *s, const char *suffix);
+/* A file that a process still has open for writing, as far as the kernel tells us. */
+bool still_written(int dir, const char *name);
+
+/* ---- spool_answer.c ---- */
+
+/*
+ * NAME + suffix in the folder; NAME.RECORD + suffix when that name is taken by the answer to another record, so that no
+ * receipt replaces another one's. answer: its "record" says whose it is. Not synced.
+ */
+MUST_USE enum err_code spool_answer(
+    int dir, const char *name, const char *record, const char *suffix, const json_t *answer, struct err *e);
+/* Refused: file and meta file go to failed/ beside the reason, which gets the claim's id. */
+MUST_USE enum err_code spool_give_back(const struct spool *s, const struct entry *en, json_t *reason, struct err *e);
+/* A name in new/ that can't be claimed. *moved: it is in failed/ now; else it stays, and is not told twice. */
+MUST_USE enum err_code spool_refuse(
+    const struct spool *s, const char *name, const char *record, int64_t now, const struct err *why, bool *moved, struct err *e);
+/*
+ * A meta file in cur/ whose main file is not there: a crash came between two renames. It goes with its record when that
+ * is kept, to failed/ when that was refused, else back to new/, where the main file waits for it.
+ */
+void spool_orphan(const struct spool *s, const struct entry *en, bool kept);
+/* Answered: the claimed files go. False when they can't be removed. */
+bool spool_forget(const struct spool *s, const struct entry *en);
+
+#endif
