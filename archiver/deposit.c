@@ -7,10 +7,10 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define NAME_MAX_OCTETS 255
-#define FILES_MAX 1000
 
 /* One deposit on its way. */
 struct intake {
@@ -24,6 +24,8 @@ struct intake {
 	uint64_t leaf;
 	bool in_batch;
 	bool again; /* the same own id and bytes: the receipt of then */
+	const struct intake *before; /* those of this call that came before it, n_before */
+	size_t n_before;
 };
 
 static void
@@ -69,7 +71,8 @@ static enum err_code
 read_meta(struct archive *a, struct intake *in, struct err *e)
 {
 	const json_t *meta = in->d->meta;
-	const char *profile = in->d->profile;
+	const char *profile = in->d->profile, *text = NULL;
+	int64_t years = 0;
 
 	if (meta != NULL && !json_is_object(meta))
 		return err_set(e, ERR_REFUSED, "the meta file is not a JSON object");
@@ -79,6 +82,11 @@ read_meta(struct archive *a, struct intake *in, struct err *e)
 		return err_wrap(e, "meta file");
 	if (in->own_id != NULL && (in->own_id[0] == '\0' || strlen(in->own_id) > 200))
 		return err_set(e, ERR_REFUSED, "meta file: \"id\" has %zu octets; 1 to 200 are accepted", strlen(in->own_id));
+	if (meta != NULL && (json_want_int(meta, "retention_years", 0, &years, e) != ERR_OK ||
+				json_want_str(meta, "title", NULL, &text, e) != ERR_OK ||
+				json_want_str(meta, "media_type", NULL, &text, e) != ERR_OK ||
+				json_want_str(meta, "comment", NULL, &text, e) != ERR_OK))
+		return err_wrap(e, "meta file");
 	in->profile = config_profile(a->cfg, profile != NULL ? profile : "default");
 	return in->profile != NULL ? ERR_OK : err_set(e, ERR_REFUSED, "meta file: there is no profile \"%.60s\"", profile);
 }
@@ -104,25 +112,73 @@ expected_digest(struct intake *in, struct err *e)
 	return ERR_OK;
 }
 
+/*
+ * A descriptor that came from outside: a folder, a pipe, one opened for writing only, a file whose server is gone. That
+ * it can't be read is the deposit's fault and must not look like one of the store.
+ */
 static enum err_code
-hash_files(struct intake *in, struct err *e)
+foreign_read(void *ctx, uint64_t off, void *to, size_t n, struct err *e)
+{
+	struct source s;
+	struct err why = {0};
+
+	if (source_fd(ctx, &s, &why) != ERR_OK || s.read_at(s.ctx, off, to, n, &why) != ERR_OK)
+		return err_set(e, ERR_REFUSED, "can't be read: %s", why.text);
+	return ERR_OK;
+}
+
+static enum err_code
+foreign_source(const struct deposit_file *f, struct source *out, struct err *e)
+{
+	struct stat st;
+
+	if (fstat(f->fd, &st) != 0 || !S_ISREG(st.st_mode))
+		return err_set(e, ERR_REFUSED, "is not a regular file");
+	*out = (struct source){foreign_read, (void *)(uintptr_t)&f->fd, (uint64_t)st.st_size};
+	return ERR_OK;
+}
+
+/* Sizes before contents: a sparse file of petabytes is refused at once. */
+static enum err_code
+check_sizes(struct archive *a, const struct intake *in, struct err *e)
+{
+	const struct conf_limits *l = &a->cfg->limits;
+	uint64_t all = 0;
+	struct source s;
+	size_t i;
+
+	for (i = 0; i < in->d->n_files; i++) {
+		const char *name = in->d->files[i].name;
+
+		if (check_file_name(name, e) != ERR_OK)
+			return err_wrap(e, "deposit");
+		if (foreign_source(&in->d->files[i], &s, e) != ERR_OK)
+			return err_wrap(e, "%s", name);
+		if (s.size_bytes == 0)
+			return err_set(e, ERR_REFUSED, "%s is empty", name);
+		if (s.size_bytes > l->file_bytes)
+			return err_set(e, ERR_REFUSED, "%s has %llu octets; [limits] file_size is %llu", name, (unsigned long long)s.size_bytes, (unsigned long long)l->file_bytes);
+		all += s.size_bytes;
+		if (all > l->record_bytes)
+			return err_set(e, ERR_REFUSED, "the files have more than %llu octets together ([limits] record_size)", (unsigned long long)l->record_bytes);
+	}
+	return ERR_OK;
+}
+
+static enum err_code
+hash_files(struct archive *a, struct intake *in, struct err *e)
 {
 	struct source s;
 	size_t i;
 
+	if (check_sizes(a, in, e) != ERR_OK)
+		return e->code;
 	in->refs = mem_new(in->d->n_files, sizeof(*in->refs));
 	if (in->refs == NULL)
 		return err_nomem(e);
-	for (i = 0; i < in->d->n_files; i++) {
-		const struct deposit_file *f = &in->d->files[i];
-
-		if (check_file_name(f->name, e) != ERR_OK)
-			return err_wrap(e, "deposit");
-		if (source_fd(&f->fd, &s, e) != ERR_OK || store_hash(&s, &in->refs[i], e) != ERR_OK)
-			return err_wrap(e, "%s", f->name);
-		if (in->refs[i].size_bytes == 0)
-			return err_set(e, ERR_REFUSED, "%s is empty", f->name);
-	}
+	for (i = 0; i < in->d->n_files; i++)
+		if (foreign_source(&in->d->files[i], &s, e) != ERR_OK || store_hash(&s, &in->refs[i], e) != ERR_OK)
+			return err_wrap(e, "%s", in->d->files[i].name);
 	return ERR_OK;
 }
 
@@ -158,6 +214,12 @@ retention_year(struct archive *a, const struct intake *in)
 	return retention_segment_year(&r);
 }
 
+static json_t *
+meta_text(const json_t *meta, const char *key)
+{
+	return json_text(json_string_value(json_object_get(meta, key)));
+}
+
 static enum err_code
 start_manifest(struct archive *a, struct intake *in, struct err *e)
 {
@@ -175,7 +237,9 @@ start_manifest(struct archive *a, struct intake *in, struct err *e)
 	    json_set(m, "depositor", json_text(in->d->depositor), e) != ERR_OK ||
 	    json_set(m, "spool_name", json_text(in->d->spool_name), e) != ERR_OK ||
 	    json_set(m, "own_id", json_text(in->own_id), e) != ERR_OK ||
-	    json_set(m, "title", json_deep_copy(json_is_string(json_object_get(meta, "title")) ? json_object_get(meta, "title") : json_null()), e) != ERR_OK ||
+	    json_set(m, "title", meta_text(meta, "title"), e) != ERR_OK ||
+	    json_set(m, "media_type", meta_text(meta, "media_type"), e) != ERR_OK ||
+	    json_set(m, "comment", meta_text(meta, "comment"), e) != ERR_OK ||
 	    json_set(m, "profile", TAKE(profile), e) != ERR_OK ||
 	    json_set(m, "retention_year", json_integer((json_int_t)retention_year(a, in)), e) != ERR_OK ||
 	    json_set(m, "holds", json_array(), e) != ERR_OK || json_set(m, "originals", TAKE(files), e) != ERR_OK ||
@@ -284,12 +348,36 @@ same_files(const struct intake *in, const json_t *m)
 	return true;
 }
 
-/* ERR_EXISTS: own id known with the same bytes (in->again set). ERR_REFUSED: with others. */
+/* The same id earlier in this very group, whose manifest can't be loaded yet. */
+static const struct intake *
+earlier(const struct intake *in, const char *record)
+{
+	size_t i;
+
+	for (i = 0; i < in->n_before; i++)
+		if (in->before[i].in_batch && strcmp(in->before[i].record, record) == 0)
+			return &in->before[i];
+	return NULL;
+}
+
+static enum err_code
+same_as(struct archive *a, const struct intake *in, const char *record, bool *same, struct err *e)
+{
+	const struct intake *twin = earlier(in, record);
+	AUTO(json) json_t *m = NULL;
+
+	if (twin == NULL && manifest_load(a, record, &m, e) != ERR_OK)
+		return err_wrap(e, "own id");
+	*same = same_files(in, twin != NULL ? twin->manifest : m);
+	return ERR_OK;
+}
+
+/* Own id known with the same bytes: in->again. ERR_REFUSED: with others. */
 static enum err_code
 look_for_own_id(struct archive *a, struct batch *b, struct intake *in, struct err *e)
 {
-	AUTO(json) json_t *m = NULL;
 	AUTO(buf) struct buf key = {0}, found = {0};
+	bool same = false;
 	enum err_code r;
 
 	if (in->own_id == NULL)
@@ -300,12 +388,9 @@ look_for_own_id(struct archive *a, struct batch *b, struct intake *in, struct er
 		return ERR_OK;
 	if (r != ERR_OK)
 		return err_wrap(e, "own id");
-	r = manifest_load(a, buf_str(&found), &m, e);
-	if (r == ERR_NOTFOUND)
-		return err_set(e, ERR_REFUSED, "id \"%s\" stands twice in one run", in->own_id);
-	if (r != ERR_OK)
-		return err_wrap(e, "own id");
-	if (!same_files(in, m))
+	if (same_as(a, in, buf_str(&found), &same, e) != ERR_OK)
+		return e->code;
+	if (!same)
 		return err_set(e, ERR_REFUSED, "id \"%s\" is taken by record %s with other bytes", in->own_id, buf_str(&found));
 	memcpy(in->record, buf_str(&found), UUID_TEXT - 1);
 	in->again = true;
@@ -333,7 +418,7 @@ put_files(struct batch *b, const struct intake *in, struct err *e)
 	size_t i;
 
 	for (i = 0; i < in->d->n_files; i++)
-		if (source_fd(&in->d->files[i].fd, &s, e) != ERR_OK ||
+		if (foreign_source(&in->d->files[i], &s, e) != ERR_OK ||
 		    batch_put(b, STORE_DATA, manifest_year(in->manifest), &s, &in->refs[i], NULL, e) != ERR_OK)
 			return err_wrap(e, "%s", in->d->files[i].name);
 	return ERR_OK;
@@ -357,9 +442,9 @@ first_due(struct archive *a, const json_t *m)
 static enum err_code
 intake_one(struct archive *a, struct batch *b, struct intake *in, struct err *e)
 {
-	if (in->d->n_files == 0 || in->d->n_files > FILES_MAX)
-		return err_set(e, ERR_REFUSED, "%zu files in one deposit; 1 to %d are accepted", in->d->n_files, FILES_MAX);
-	if (read_meta(a, in, e) != ERR_OK || hash_files(in, e) != ERR_OK || expected_digest(in, e) != ERR_OK ||
+	if (in->d->n_files == 0 || in->d->n_files > a->cfg->limits.record_files)
+		return err_set(e, ERR_REFUSED, "%zu files in one deposit; 1 to %u are accepted", in->d->n_files, a->cfg->limits.record_files);
+	if (read_meta(a, in, e) != ERR_OK || hash_files(a, in, e) != ERR_OK || expected_digest(in, e) != ERR_OK ||
 	    look_for_own_id(a, b, in, e) != ERR_OK)
 		return e->code;
 	if (in->again)
@@ -445,8 +530,11 @@ archive_deposit(struct archive *a, struct deposit *deposits, size_t n, struct er
 
 	if (all == NULL)
 		return err_nomem(e);
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n; i++) {
 		all[i].d = &deposits[i];
+		all[i].before = all;
+		all[i].n_before = i;
+	}
 	r = deposit_all(a, all, n, &local);
 	for (i = 0; i < n; i++)
 		intake_release(&all[i]);

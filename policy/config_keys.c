@@ -98,7 +98,7 @@ const struct key_row config_keys[] = {
     NEEDED(SEC_TRUST, "dir", V_PATH, 0),
     BYTES(SEC_LIMITS, "file_size", limits, file_bytes, "64GiB", 1, GIB(1 << 20)),
     BYTES(SEC_LIMITS, "record_size", limits, record_bytes, "256GiB", 1, GIB(1 << 20)),
-    COUNT(SEC_LIMITS, "record_files", limits, record_files, "10000", 1, 1000000),
+    COUNT(SEC_LIMITS, "record_files", limits, record_files, "1000", 1, 10000),
     BYTES(SEC_LIMITS, "xml_size", limits, xml_bytes, "256MiB", 1024, GIB(1)),
     COUNT(SEC_LIMITS, "xml_depth", limits, xml_depth, "256", 16, 1024),
     COUNT(SEC_LIMITS, "xml_nodes", limits, xml_nodes, "4000000", 1000, INT_MAX),

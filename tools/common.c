@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -242,6 +243,19 @@ tool_trust(struct tool *t, struct err *e)
 	return t->anchors != NULL ? ERR_OK : tool_anchors(t->cfg->trust_dir, &t->anchors, e);
 }
 
+/* A deposit's files are open together; the soft limit of a shell is 1024. */
+static void
+more_files(const struct tool *t)
+{
+	struct rlimit l;
+	rlim_t want = (rlim_t)t->cfg->limits.record_files + 1024;
+
+	if (getrlimit(RLIMIT_NOFILE, &l) != 0 || l.rlim_cur >= want)
+		return;
+	l.rlim_cur = l.rlim_max == RLIM_INFINITY || l.rlim_max > want ? want : l.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &l);
+}
+
 enum err_code
 tool_open(struct tool *t, enum archive_mode mode, struct err *e)
 {
@@ -249,6 +263,7 @@ tool_open(struct tool *t, enum archive_mode mode, struct err *e)
 
 	if (tool_config(t, e) != ERR_OK || tool_trust(t, e) != ERR_OK)
 		return e->code;
+	more_files(t);
 	s = tool_seams(t);
 	return archive_open(t->cfg, t->anchors, &t->policy, mode, &s, &t->archive, e);
 }
