@@ -6,12 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
-#include <unistd.h>
 
 #define BUF_MAX_DEFAULT ((size_t)1 << 30)
-#define COPY_BYTES ((size_t)256 << 10)
 
 struct slice
 slice_str(const char *s)
@@ -51,8 +47,8 @@ buf_fail(struct buf *b)
 	b->failed = true;
 }
 
-static bool
-buf_reserve(struct buf *b, size_t more)
+bool
+buf_room(struct buf *b, size_t more)
 {
 	size_t max = b->max_bytes != 0 ? b->max_bytes : BUF_MAX_DEFAULT;
 	size_t want = b->cap < 64 ? 64 : b->cap;
@@ -82,7 +78,7 @@ buf_reserve(struct buf *b, size_t more)
 void
 buf_add(struct buf *b, const void *p, size_t n)
 {
-	if (!buf_reserve(b, n))
+	if (!buf_room(b, n))
 		return;
 	if (n != 0)
 		memcpy(b->p + b->n, p, n);
@@ -157,7 +153,7 @@ buf_addvec(struct buf *b, struct slice s)
 void
 buf_addhex(struct buf *b, struct slice s)
 {
-	if (!buf_reserve(b, s.n * 2))
+	if (!buf_room(b, s.n * 2))
 		return;
 	hex_of(s, (char *)b->p + b->n);
 	b->n += s.n * 2;
@@ -171,7 +167,7 @@ buf_addbase64(struct buf *b, struct slice s)
 	uint32_t v;
 	size_t i;
 
-	if (s.n > SIZE_MAX / 2 || !buf_reserve(b, (s.n + 2) / 3 * 4))
+	if (s.n > SIZE_MAX / 2 || !buf_room(b, (s.n + 2) / 3 * 4))
 		return;
 	to = b->p + b->n;
 	for (i = 0; i < s.n; i += 3) {
@@ -478,7 +474,7 @@ base64_to(struct slice text, struct buf *out, struct err *e)
 	size_t before = out->n;
 	enum err_code code;
 
-	if (!buf_reserve(out, text.n / 4 * 3 + 3))
+	if (!buf_room(out, text.n / 4 * 3 + 3))
 		return buf_ok(out, e);
 	code = decode_base64(text, out, e);
 	if (code != ERR_OK) {
@@ -486,270 +482,4 @@ base64_to(struct slice text, struct buf *out, struct err *e)
 		out->p[before] = 0;
 	}
 	return code;
-}
-
-static enum err_code
-slice_read_at(void *ctx, uint64_t off, void *to, size_t n, struct err *e)
-{
-	const struct slice *s = ctx;
-
-	if (off > s->n || n > s->n - off)
-		return err_set(e, ERR_BUG, "read of %zu at %llu past %zu", n, (unsigned long long)off, s->n);
-	if (n != 0)
-		memcpy(to, s->p + off, n);
-	return ERR_OK;
-}
-
-struct source
-source_slice(const struct slice *s)
-{
-	return (struct source){slice_read_at, (void *)(uintptr_t)s, s->n};
-}
-
-static enum err_code
-fd_read_at(void *ctx, uint64_t off, void *to, size_t n, struct err *e)
-{
-	const int *fd = ctx;
-	uint8_t *at = to;
-	ssize_t r;
-
-	while (n != 0) {
-		r = pread(*fd, at, n, (off_t)off);
-		if (r < 0 && errno == EINTR)
-			continue;
-		if (r < 0)
-			return err_errno(e, ERR_IO, errno, "read");
-		if (r == 0)
-			return err_set(e, ERR_IO, "file ends at octet %llu, shorter than before", (unsigned long long)off);
-		at += r;
-		off += (uint64_t)r;
-		n -= (size_t)r;
-	}
-	return ERR_OK;
-}
-
-enum err_code
-source_fd(const int *fd, struct source *out, struct err *e)
-{
-	struct stat st;
-
-	if (fstat(*fd, &st) != 0)
-		return err_errno(e, ERR_IO, errno, "stat");
-	*out = (struct source){fd_read_at, (void *)(uintptr_t)fd, (uint64_t)st.st_size};
-	return ERR_OK;
-}
-
-enum err_code
-source_read_all(const struct source *s, size_t max_bytes, struct buf *out, struct err *e)
-{
-	if (s->size_bytes > max_bytes)
-		return err_set(
-		    e, ERR_LIMIT, "%llu octets, at most %zu", (unsigned long long)s->size_bytes, max_bytes);
-	if (!buf_reserve(out, (size_t)s->size_bytes))
-		return buf_ok(out, e);
-	if (s->read_at(s->ctx, 0, out->p + out->n, (size_t)s->size_bytes, e) != ERR_OK)
-		return e != NULL ? e->code : ERR_IO;
-	out->n += (size_t)s->size_bytes;
-	out->p[out->n] = 0;
-	return ERR_OK;
-}
-
-static enum err_code
-buf_write(void *ctx, struct slice s, struct err *e)
-{
-	buf_addslice(ctx, s);
-	return buf_ok(ctx, e);
-}
-
-struct sink
-sink_buf(struct buf *b)
-{
-	return (struct sink){buf_write, b};
-}
-
-enum err_code
-sink_write(const struct sink *s, struct slice data, struct err *e)
-{
-	return data.n == 0 ? ERR_OK : s->write(s->ctx, data, e);
-}
-
-enum err_code
-source_copy(const struct source *from, uint64_t off, uint64_t n, const struct sink *to, struct err *e)
-{
-	AUTO(mem) uint8_t *piece = mem_new(1, COPY_BYTES);
-	enum err_code r = ERR_OK;
-
-	if (piece == NULL)
-		return err_nomem(e);
-	while (n != 0 && r == ERR_OK) {
-		size_t k = n < COPY_BYTES ? (size_t)n : COPY_BYTES;
-
-		r = from->read_at(from->ctx, off, piece, k, e);
-		if (r == ERR_OK)
-			r = sink_write(to, slice_of(piece, k), e);
-		off += k;
-		n -= k;
-	}
-	return r;
-}
-
-/* Days since 1970-01-01 of a proleptic Gregorian date; month may run outside 1..12. */
-static int64_t
-days_of(int64_t year, int64_t month, int64_t day)
-{
-	int64_t era, yoe, doy;
-
-	year += (month > 0 ? month - 1 : month - 12) / 12;
-	month = ((month - 1) % 12 + 12) % 12 + 1;
-	year -= month <= 2;
-	era = (year >= 0 ? year : year - 399) / 400;
-	yoe = year - era * 400;
-	doy = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-	return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
-}
-
-static void
-date_of(int64_t days, int *year, int *month, int *day)
-{
-	int64_t z = days + 719468, era, doe, yoe, doy, mp;
-
-	era = (z >= 0 ? z : z - 146096) / 146097;
-	doe = z - era * 146097;
-	yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
-	doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-	mp = (5 * doy + 2) / 153;
-	*day = (int)(doy - (153 * mp + 2) / 5 + 1);
-	*month = (int)(mp < 10 ? mp + 3 : mp - 9);
-	*year = (int)(yoe + era * 400 + (*month <= 2));
-}
-
-int64_t
-time_make(int year, int month, int day, int hour, int minute, int second)
-{
-	return ((days_of(year, month, day) * 24 + hour) * 60 + minute) * 60 + second;
-}
-
-static int64_t
-floor_div(int64_t a, int64_t b)
-{
-	return a / b - (a % b != 0 && (a < 0) != (b < 0));
-}
-
-static int
-days_in_month(int year, int month)
-{
-	return (int)(days_of(year, month + 1, 1) - days_of(year, month, 1));
-}
-
-int64_t
-time_add_months(int64_t utc, int months)
-{
-	int64_t days = floor_div(utc, 86400), rest = utc - days * 86400;
-	int year, month, day, last;
-
-	date_of(days, &year, &month, &day);
-	month += months;
-	year += (int)floor_div(month - 1, 12);
-	month = (int)(month - 1 - floor_div(month - 1, 12) * 12) + 1;
-	last = days_in_month(year, month);
-	return days_of(year, month, day < last ? day : last) * 86400 + rest;
-}
-
-void
-time_text(int64_t utc, char out[TIME_TEXT])
-{
-	int64_t days, s;
-	int year, month, day;
-
-	if (utc == TIME_NONE || utc == TIME_MAX) {
-		snprintf(out, TIME_TEXT, "%s", utc == TIME_NONE ? "-" : "open");
-		return;
-	}
-	days = floor_div(utc, 86400);
-	s = utc - days * 86400;
-	date_of(days, &year, &month, &day);
-	if (year < 0 || year > 9999) {
-		snprintf(out, TIME_TEXT, "-");
-		return;
-	}
-	snprintf(out, TIME_TEXT, "%04u-%02u-%02uT%02u:%02u:%02uZ", (unsigned)year % 10000u, (unsigned)month % 100u,
-	    (unsigned)day % 100u, (unsigned)(s / 3600) % 100u, (unsigned)(s / 60 % 60), (unsigned)(s % 60));
-}
-
-/* n digits at *p, within [lo, hi]; -1 if not. Moves *p on success. */
-static int
-digits(const char **p, int n, int lo, int hi)
-{
-	int i, v = 0;
-
-	for (i = 0; i < n; i++) {
-		if ((*p)[i] < '0' || (*p)[i] > '9')
-			return -1;
-		v = v * 10 + (*p)[i] - '0';
-	}
-	if (v < lo || v > hi)
-		return -1;
-	*p += n;
-	return v;
-}
-
-static bool
-parse_clock(const char **p, int64_t *s)
-{
-	int h = digits(p, 2, 0, 24), m, sec;
-
-	if (h < 0 || *(*p)++ != ':' || (m = digits(p, 2, 0, 59)) < 0 || *(*p)++ != ':' ||
-	    (sec = digits(p, 2, 0, 60)) < 0 || (h == 24 && (m != 0 || sec != 0)))
-		return false;
-	*s += h * 3600 + m * 60 + sec;
-	if (**p == '.') {
-		++*p;
-		if (digits(p, 1, 0, 9) < 0)
-			return false;
-		while (digits(p, 1, 0, 9) >= 0)
-			continue;
-	}
-	return true;
-}
-
-static bool
-parse_offset(const char **p, int64_t *s)
-{
-	int sign, h, m;
-
-	if (**p == 'Z') {
-		++*p;
-		return true;
-	}
-	if (**p != '+' && **p != '-')
-		return true;
-	sign = *(*p)++ == '+' ? 1 : -1;
-	if ((h = digits(p, 2, 0, 14)) < 0 || *(*p)++ != ':' || (m = digits(p, 2, 0, 59)) < 0)
-		return false;
-	*s -= sign * (h * 3600 + m * 60);
-	return true;
-}
-
-bool
-time_parse(const char *text, int64_t *utc)
-{
-	const char *p = text + strspn(text, " \t\r\n");
-	int year, month, day;
-	int64_t s;
-
-	if ((year = digits(&p, 4, 0, 9999)) < 0 || *p++ != '-' || (month = digits(&p, 2, 1, 12)) < 0 || *p++ != '-' ||
-	    (day = digits(&p, 2, 1, 31)) < 0 || day > days_in_month(year, month))
-		return false;
-	s = days_of(year, month, day) * 86400;
-	if (*p == 'T') {
-		p++;
-		if (!parse_clock(&p, &s))
-			return false;
-	}
-	if (!parse_offset(&p, &s))
-		return false;
-	if (p[strspn(p, " \t\r\n")] != '\0')
-		return false;
-	*utc = s;
-	return true;
 }

@@ -49,6 +49,8 @@ void buf_addhex(struct buf *b, struct slice s);
 void buf_addbase64(struct buf *b, struct slice s); /* standard alphabet, padded, no line ends */
 /* Text with & < > " and control characters as XML references; for ASCII output non-ASCII becomes &#x...; from UTF-8. */
 void buf_addxml(struct buf *b, const char *utf8);
+/* Room for so many octets more and the zero behind them; false, and failed, when there is none. */
+bool buf_room(struct buf *b, size_t more);
 void buf_clear(struct buf *b);	 /* empty, memory kept, failure forgotten */
 void buf_release(struct buf *b); /* empty, memory freed */
 void buf_auto(struct buf *b);	 /* AUTO(buf) struct buf b = {0}; */
