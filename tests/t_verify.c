@@ -8,64 +8,63 @@
 
 /* ---- rows ---- */
 
+enum how { PLAIN = 0, STRICT = 1, SUNSET = 2, SWAPPED = 4 /* anchors in the other's role */, FRESHNESS = 8, ORDER = 16 };
 struct row {
 	const char *name;
 	struct doc (*make)(struct world *w);
 	int64_t at;
 	enum indication ind;
 	enum subindication sub;
-	bool strict, sunset, swapped, freshness;
+	unsigned how;
 };
 static const struct row ROWS[] = {
-    {"valid, inside the validity", plain, T0 + 2 * DAY, IND_PASSED, SUB_NONE, 0, 0, 0, 0},
-    {"the last second of the validity", plain, T0 + YEAR, IND_PASSED, SUB_NONE, 0, 0, 0, 0},
-    {"one second later", plain, T0 + YEAR + 1, IND_INDETERMINATE, SUB_OUT_OF_BOUNDS_NOT_REVOKED, 0, 0, 0, 0},
-    {"data changed", data_changed, T0 + 2 * DAY, IND_FAILED, SUB_HASH_FAILURE, 0, 0, 0, 0},
-    {"SignatureValue changed", value_changed, T0 + 2 * DAY, IND_FAILED, SUB_SIG_CRYPTO_FAILURE, 0, 0, 0, 0},
-    {"SignedProperties changed", properties_changed, T0 + 2 * DAY, IND_FAILED, SUB_HASH_FAILURE, 0, 0, 0, 0},
-    {"wrong value, unknown chain: still failed", value_changed_unknown_chain, T0 + 2 * DAY, IND_FAILED, SUB_SIG_CRYPTO_FAILURE, 0, 0, 0, 0},
-    {"no revocation data", bare, T0 + 2 * DAY, IND_INDETERMINATE, SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE, 0, 0, 0, 0},
-    {"revoked yesterday, no stamp", revoked_bare, T0 + 10 * DAY, IND_INDETERMINATE, SUB_REVOKED_NO_POE, 0, 0, 0, 0},
-    {"revoked after the stamp", revoked_later, T0 + 11 * DAY, IND_PASSED, SUB_NONE, 0, 0, 0, 0},
-    {"revoked before the stamp", revoked_earlier, T0 + 11 * DAY, IND_INDETERMINATE, SUB_REVOKED_NO_POE, 0, 0, 0, 0},
-    {"content stamp after the revocation", content_after_revocation, T0 + 11 * DAY, IND_FAILED, SUB_REVOKED, 0, 0, 0, 0},
-    {"content stamp after the end", content_after_end, T0 + YEAR + 3 * DAY, IND_FAILED, SUB_EXPIRED, 0, 0, 0, 0},
-    {"ended, stamped, responder lives", ended_long_responder, T0 + YEAR + 9 * DAY, IND_PASSED, SUB_NONE, 0, 0, 0, 0},
+    {"valid, inside the validity", plain, T0 + 2 * DAY, IND_PASSED, SUB_NONE, PLAIN},
+    {"the last second of the validity", plain, T0 + YEAR, IND_PASSED, SUB_NONE, PLAIN},
+    {"one second later", plain, T0 + YEAR + 1, IND_INDETERMINATE, SUB_OUT_OF_BOUNDS_NOT_REVOKED, PLAIN},
+    {"data changed", data_changed, T0 + 2 * DAY, IND_FAILED, SUB_HASH_FAILURE, PLAIN},
+    {"SignatureValue changed", value_changed, T0 + 2 * DAY, IND_FAILED, SUB_SIG_CRYPTO_FAILURE, PLAIN},
+    {"SignedProperties changed", properties_changed, T0 + 2 * DAY, IND_FAILED, SUB_HASH_FAILURE, PLAIN},
+    {"wrong value, unknown chain: still failed", value_changed_unknown_chain, T0 + 2 * DAY, IND_FAILED, SUB_SIG_CRYPTO_FAILURE, PLAIN},
+    {"no revocation data", bare, T0 + 2 * DAY, IND_INDETERMINATE, SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE, PLAIN},
+    {"revoked yesterday, no stamp", revoked_bare, T0 + 10 * DAY, IND_INDETERMINATE, SUB_REVOKED_NO_POE, PLAIN},
+    {"revoked after the stamp", revoked_later, T0 + 11 * DAY, IND_PASSED, SUB_NONE, PLAIN},
+    {"revoked before the stamp", revoked_earlier, T0 + 11 * DAY, IND_INDETERMINATE, SUB_REVOKED_NO_POE, PLAIN},
+    {"content stamp after the revocation", content_after_revocation, T0 + 11 * DAY, IND_FAILED, SUB_REVOKED, PLAIN},
+    {"content stamp after the end", content_after_end, T0 + YEAR + 3 * DAY, IND_FAILED, SUB_EXPIRED, PLAIN},
+    {"ended, stamped, responder lives", ended_long_responder, T0 + YEAR + 9 * DAY, IND_PASSED, SUB_NONE, PLAIN},
     {"ended, stamped, responder ended too", ended_short_responder, T0 + YEAR + 9 * DAY, IND_INDETERMINATE,
-	SUB_REVOCATION_OUT_OF_BOUNDS_NO_POE, 0, 0, 0, 0},
-    {"the same under an archive stamp in time", ended_short_responder_archived, T0 + YEAR + 9 * DAY, IND_PASSED, SUB_NONE, 0, 0, 0, 0},
+	SUB_REVOCATION_OUT_OF_BOUNDS_NO_POE, PLAIN},
+    {"the same under an archive stamp in time", ended_short_responder_archived, T0 + YEAR + 9 * DAY, IND_PASSED, SUB_NONE, PLAIN},
     {"the archive stamp's imprint broken", ended_archive_broken, T0 + YEAR + 9 * DAY, IND_INDETERMINATE,
-	SUB_REVOCATION_OUT_OF_BOUNDS_NO_POE, 0, 0, 0, 0},
-    {"newest good, older broken: no proof between", older_stamp_broken, T0 + 3 * YEAR, IND_INDETERMINATE, SUB_REVOCATION_OUT_OF_BOUNDS_NO_POE,
-	0, 0, 0, 0},
-    {"newest good, older good", older_stamp_good, T0 + 3 * YEAR, IND_PASSED, SUB_NONE, 0, 0, 0, 0},
-    {"ended, never stamped", plain, T0 + YEAR + 9 * DAY, IND_INDETERMINATE, SUB_OUT_OF_BOUNDS_NOT_REVOKED, 0, 0, 0, 0},
-    {"every TSA ended, renewal missed", ended_short_responder_archived, T0 + 5 * YEAR, IND_INDETERMINATE, SUB_OUT_OF_BOUNDS_NO_POE, 0, 0, 0, 0},
-    {"CA revoked after the archive stamp", ca_revoked_after_archive, T0 + 60 * DAY, IND_PASSED, SUB_NONE, 0, 0, 0, 0},
-    {"CA revoked, nothing stamped", ca_revoked_bare, T0 + 60 * DAY, IND_INDETERMINATE, SUB_REVOKED_CA_NO_POE, 0, 0, 0, 0},
+	SUB_REVOCATION_OUT_OF_BOUNDS_NO_POE, PLAIN},
+    {"newest good, older broken: no proof between", older_stamp_broken, T0 + 3 * YEAR, IND_INDETERMINATE, SUB_REVOCATION_OUT_OF_BOUNDS_NO_POE, PLAIN},
+    {"newest good, older good", older_stamp_good, T0 + 3 * YEAR, IND_PASSED, SUB_NONE, PLAIN},
+    {"ended, never stamped", plain, T0 + YEAR + 9 * DAY, IND_INDETERMINATE, SUB_OUT_OF_BOUNDS_NOT_REVOKED, PLAIN},
+    {"every TSA ended, renewal missed", ended_short_responder_archived, T0 + 5 * YEAR, IND_INDETERMINATE, SUB_OUT_OF_BOUNDS_NO_POE, PLAIN},
+    {"CA revoked after the archive stamp", ca_revoked_after_archive, T0 + 60 * DAY, IND_PASSED, SUB_NONE, PLAIN},
+    {"CA revoked, nothing stamped", ca_revoked_bare, T0 + 60 * DAY, IND_INDETERMINATE, SUB_REVOKED_CA_NO_POE, PLAIN},
     {"CA revoked before it signed the list", ca_revoked_before_stamp, T0 + 60 * DAY, IND_INDETERMINATE,
-	SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE, 0, 0, 0, 0},
-    {"SHA-1, archived before its end", sha1_in_time, T0 + 2 * DAY, IND_PASSED, SUB_NONE, 0, 0, 0, 0},
-    {"SHA-1, archived after its end", sha1_too_late, T0 + 2 * DAY, IND_INDETERMINATE, SUB_CRYPTO_CONSTRAINTS_FAILURE_NO_POE, 0, 0, 0, 0},
-    {"stamped before the certificate began", stamp_before_certificate, T0 + 2 * DAY, IND_FAILED, SUB_NOT_YET_VALID, 0, 0, 0, 0},
-    {"renewed, TSA data before each cover: ignore", renewed_before, T0 + 1400 * DAY, IND_PASSED, SUB_NONE, 0, 0, 0, 0},
-    {"renewed, TSA data before each cover: strict", renewed_before, T0 + 1400 * DAY, IND_INDETERMINATE, SUB_OUT_OF_BOUNDS_NOT_REVOKED, 1, 0, 0, 0},
-    {"renewed, once more after: ignore", renewed_and_after, T0 + 1400 * DAY, IND_PASSED, SUB_NONE, 0, 0, 0, 0},
-    {"renewed, once more after: strict", renewed_and_after, T0 + 1400 * DAY, IND_PASSED, SUB_NONE, 1, 0, 0, 0},
-    {"a delta CRL alone", delta_only, T0 + 2 * DAY, IND_INDETERMINATE, SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE, 0, 0, 0, 0},
-    {"a CRL that forgot ended certificates", crl_after_end, T0 + YEAR + 20 * DAY, IND_INDETERMINATE, SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE, 0,
-	0, 0, 0},
-    {"OCSP by one who was not delegated", answered_by_stranger, T0 + 2 * DAY, IND_INDETERMINATE, SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE, 0, 0, 0, 0},
-    {"OCSP unknown is not good", answered_unknown, T0 + 2 * DAY, IND_INDETERMINATE, SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE, 0, 0, 0, 0},
-    {"anchor past its sunset, archived before", archived_fully, T0 + 200 * DAY, IND_PASSED, SUB_NONE, 0, 1, 0, 0},
-    {"anchor past its sunset, no stamp", plain, T0 + 200 * DAY, IND_INDETERMINATE, SUB_NO_CERTIFICATE_CHAIN_FOUND_NO_POE, 0, 1, 0, 0},
-    {"excluded by a CA's name constraints", narrow_chain_only, T0 + 2 * DAY, IND_INDETERMINATE, SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE, 0, 0, 0, 0},
-    {"the same, and a second chain without them", narrow_and_wide_chain, T0 + 2 * DAY, IND_PASSED, SUB_NONE, 0, 0, 0, 0},
-    {"stale list, freshness asked for", list_stale, T0 + 40 * DAY, IND_INDETERMINATE, SUB_TRY_LATER, 0, 0, 0, 1},
-    {"stale list, not asked for", list_stale, T0 + 40 * DAY, IND_PASSED, SUB_NONE, 0, 0, 0, 0},
-    {"stale now, but newer than the stamp and grace", fresh_for_the_stamp, T0 + 40 * DAY, IND_PASSED, SUB_NONE, 0, 0, 0, 1},
-    {"stale now, older than the stamp", older_than_the_stamp, T0 + 40 * DAY, IND_INDETERMINATE, SUB_TRY_LATER, 0, 0, 0, 1},
-    {"signer's anchor trusted for TSAs only", plain, T0 + 2 * DAY, IND_INDETERMINATE, SUB_NO_CERTIFICATE_CHAIN_FOUND, 0, 0, 1, 0},
+	SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE, PLAIN},
+    {"SHA-1, archived before its end", sha1_in_time, T0 + 2 * DAY, IND_PASSED, SUB_NONE, PLAIN},
+    {"SHA-1, archived after its end", sha1_too_late, T0 + 2 * DAY, IND_INDETERMINATE, SUB_CRYPTO_CONSTRAINTS_FAILURE_NO_POE, PLAIN},
+    {"stamped before the certificate began", stamp_before_certificate, T0 + 2 * DAY, IND_FAILED, SUB_NOT_YET_VALID, PLAIN},
+    {"renewed, TSA data before each cover: ignore", renewed_before, T0 + 1400 * DAY, IND_PASSED, SUB_NONE, PLAIN},
+    {"renewed, TSA data before each cover: strict", renewed_before, T0 + 1400 * DAY, IND_INDETERMINATE, SUB_OUT_OF_BOUNDS_NOT_REVOKED, STRICT},
+    {"renewed, once more after: ignore", renewed_and_after, T0 + 1400 * DAY, IND_PASSED, SUB_NONE, PLAIN},
+    {"renewed, once more after: strict", renewed_and_after, T0 + 1400 * DAY, IND_PASSED, SUB_NONE, STRICT},
+    {"a delta CRL alone", delta_only, T0 + 2 * DAY, IND_INDETERMINATE, SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE, PLAIN},
+    {"a CRL that forgot ended certificates", crl_after_end, T0 + YEAR + 20 * DAY, IND_INDETERMINATE, SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE, PLAIN},
+    {"OCSP by one who was not delegated", answered_by_stranger, T0 + 2 * DAY, IND_INDETERMINATE, SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE, PLAIN},
+    {"OCSP unknown is not good", answered_unknown, T0 + 2 * DAY, IND_INDETERMINATE, SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE, PLAIN},
+    {"anchor past its sunset, archived before", archived_fully, T0 + 200 * DAY, IND_PASSED, SUB_NONE, SUNSET},
+    {"anchor past its sunset, no stamp", plain, T0 + 200 * DAY, IND_INDETERMINATE, SUB_NO_CERTIFICATE_CHAIN_FOUND_NO_POE, SUNSET},
+    {"excluded by a CA's name constraints", narrow_chain_only, T0 + 2 * DAY, IND_INDETERMINATE, SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE, PLAIN},
+    {"the same, and a second chain without them", narrow_and_wide_chain, T0 + 2 * DAY, IND_PASSED, SUB_NONE, PLAIN},
+    {"stale list, freshness asked for", list_stale, T0 + 40 * DAY, IND_INDETERMINATE, SUB_TRY_LATER, FRESHNESS},
+    {"stale list, not asked for", list_stale, T0 + 40 * DAY, IND_PASSED, SUB_NONE, PLAIN},
+    {"stale now, but newer than the stamp and grace", fresh_for_the_stamp, T0 + 40 * DAY, IND_PASSED, SUB_NONE, FRESHNESS},
+    {"stale now, older than the stamp", older_than_the_stamp, T0 + 40 * DAY, IND_INDETERMINATE, SUB_TRY_LATER, FRESHNESS},
+    {"signer's anchor trusted for TSAs only", plain, T0 + 2 * DAY, IND_INDETERMINATE, SUB_NO_CERTIFICATE_CHAIN_FOUND, SWAPPED},
 };
 
 static struct report *
@@ -77,12 +76,14 @@ judge_doc(struct world *w, const struct doc *d, const struct row *r, const struc
 	struct err e = {0};
 
 	OK(vpolicy_builtin("default", NULL, &policy, &e));
-	policy.sliding_strict = r->strict;
-	for (int x = 0; r->freshness && x < CTX_COUNT; x++)
+	policy.sliding_strict = (r->how & STRICT) != 0;
+	if ((r->how & ORDER) != 0)
+		policy.level[CHECK_TIMESTAMP_COHERENCE][CTX_SIGNATURE][POS_SIGNING] = LEVEL_FAIL;
+	for (int x = 0; (r->how & FRESHNESS) != 0 && x < CTX_COUNT; x++)
 		policy.level[CHECK_REVOCATION_FRESHNESS][x][POS_SIGNING] = LEVEL_FAIL;
 	doc_text(d, &text);
 	struct verify_input in = {.name = "row", .doc = buf_slice(&text), .policy = &policy, .time_utc = r->at, .material = m,
-	    .anchors = r->swapped ? w->only_tsa : r->sunset ? w->sunset : w->anchors, .grace_seconds = DAY, .want_material = wants};
+	    .anchors = (r->how & SWAPPED) != 0 ? w->only_tsa : (r->how & SUNSET) != 0 ? w->sunset : w->anchors, .grace_seconds = DAY, .want_material = wants};
 	OK(verify_document(w->v, &in, &report, &e));
 	assert_int_equal(report->status, DOC_VALIDATED);
 	assert_int_equal(report->n_sigs, 1);
@@ -143,6 +144,10 @@ wrong_order_warns(void **state)
 		said = said || (strstr(r->sigs[0].findings[i].text, "TIMESTAMP_ORDER") != NULL && r->sigs[0].findings[i].status == FIND_WARN);
 	assert_true(said);
 	assert_int_equal(r->sigs[0].verdict.ind, IND_PASSED);
+	row.how = ORDER;
+	AUTO(report) struct report *minded = judge_doc(w, &d, &row, NULL, false);
+	assert_int_equal(minded->sigs[0].verdict.ind, IND_INDETERMINATE);
+	assert_int_equal(minded->sigs[0].verdict.sub, SUB_TIMESTAMP_ORDER_FAILURE);
 }
 
 static void

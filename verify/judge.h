@@ -90,6 +90,7 @@ struct jstamp {
 	struct token_signer signer;
 	struct subject sub;
 	struct verdict cv; /* imprint and token signature */
+	bool misnamed;	   /* the tsa field names another, and the policy minds */
 };
 
 struct jsig {
@@ -99,6 +100,7 @@ struct jsig {
 	struct verdict isc;
 	struct subject sub;
 	struct verdict cv, sav; /* sav: without cryptography */
+	bool order_fails;	/* its time-stamps contradict their kinds, and the policy minds */
 	const char *lacks;	/* a reference that ought to be there: static text */
 	struct jstamp *stamps;
 	size_t n_stamps;

@@ -131,6 +131,8 @@ judge_ltv(struct judge *j, struct jsig *g)
 		/* 5.5.4 step 2: the data of every certificate of the chain, the signing one's own status aside */
 		v = g->sub.x->revocation_missing ? open_verdict(SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE) : mend(j, g, v);
 	}
+	if (v.ind == IND_PASSED && g->order_fails)
+		v = open_verdict(SUB_TIMESTAMP_ORDER_FAILURE);
 	g->r->ltv = v;
 	time_text(g->bst, when);
 	find_verdict(j, 0, "LongTermValidation", LTV, g->r->id, v);

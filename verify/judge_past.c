@@ -332,7 +332,9 @@ judge_archival(struct judge *j, struct jsig *g)
 	r->verdict = judge_past(j, &g->sub, r->ltv, &g->poe, &r->control_time);
 	if (r->verdict.ind != IND_PASSED)
 		return;
-	if (g->sav.ind != IND_PASSED)
+	if (g->order_fails)
+		r->verdict = open_verdict(SUB_TIMESTAMP_ORDER_FAILURE);
+	else if (g->sav.ind != IND_PASSED)
 		r->verdict = g->sav;
 	else if (subject_weak(j, &g->sub, r->best_signature_time) != NULL)
 		r->verdict = open_verdict(SUB_CRYPTO_CONSTRAINTS_FAILURE_NO_POE);

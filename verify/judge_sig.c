@@ -90,9 +90,10 @@ refs_intact(struct judge *j, struct jsig *g)
 
 		if (x->found != TRI_TRUE)
 			continue;
-		if (x->name_differs)
-			find_level(j, 1, level_of(j, CHECK_REFERENCE_NAME_MATCH, sig_context(g), POS_SIGNING), "ReferenceDataNameMatch", CV,
-			    ref_name(x), NULL, "found by its digest or as the only file, not by its name");
+		if (x->name_differs &&
+		    find_level(j, 1, level_of(j, CHECK_REFERENCE_NAME_MATCH, sig_context(g), POS_SIGNING), "ReferenceDataNameMatch", CV,
+			ref_name(x), NULL, "found by its digest or as the only file, not by its name") && v.ind == IND_PASSED)
+			v = open_verdict(SUB_SIGNED_DATA_NOT_FOUND);
 		if (x->intact == TRI_TRUE)
 			continue;
 		find_add(j, 1, x->intact == TRI_FALSE ? FIND_FAIL : FIND_NOT_CHECKED, "ReferenceDataIntact", CV, ref_name(x), NULL, "%s",

@@ -129,6 +129,8 @@ stamp_basic(struct judge *j, struct jstamp *t)
 	}
 	if (r->basic.ind == IND_PASSED && t->sub.x != NULL)
 		r->basic = t->sub.x->v;
+	if (r->basic.ind == IND_PASSED && t->misnamed)
+		r->basic = open_verdict(SUB_SIG_CONSTRAINTS_FAILURE);
 	if (r->basic.ind == IND_PASSED && (weak = subject_weak(j, &t->sub, j->now)) != NULL) {
 		char text[64];
 
@@ -161,7 +163,7 @@ judge_stamp(struct judge *j, struct jsig *g, struct jstamp *t)
 	struct verdict imprint = imprint_verdict(j, g, t);
 	t->cv = token.ind == IND_INDETERMINATE ? token : imprint.ind != IND_PASSED ? imprint : token;
 	if (!t->signer.tsa_name_match)
-		find_level(j, 1, level_of(j, CHECK_TSA_NAME_MATCH, CTX_TIMESTAMP, POS_SIGNING), "TSAGeneralNameContentMatch",
+		t->misnamed = find_level(j, 1, level_of(j, CHECK_TSA_NAME_MATCH, CTX_TIMESTAMP, POS_SIGNING), "TSAGeneralNameContentMatch",
 		    "RFC 3161 2.4.2", r->id, NULL, "the tsa field names another");
 	stamp_basic(j, t);
 	find_verdict(j, 1, "BasicTimestampValidation", CLAUSE, stamp_type_name(r->type), r->basic);
@@ -181,7 +183,7 @@ judge_order(struct judge *j, struct jsig *g)
 			if (x->tok == NULL || y->tok == NULL || RANK[x->xs->type] >= RANK[y->xs->type] ||
 			    x->tok->gen_time <= y->tok->gen_time)
 				continue;
-			find_level(j, 0, level_of(j, CHECK_TIMESTAMP_COHERENCE, CTX_SIGNATURE, POS_SIGNING), "TimestampCoherence",
+			g->order_fails = find_level(j, 0, level_of(j, CHECK_TIMESTAMP_COHERENCE, CTX_SIGNATURE, POS_SIGNING), "TimestampCoherence",
 			    "EN 319 102-1 5.5.4", y->r->id, NULL, "TIMESTAMP_ORDER: %s is older than the %s it follows",
 			    stamp_type_name(y->xs->type), stamp_type_name(x->xs->type));
 			return;
