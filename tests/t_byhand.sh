@@ -160,7 +160,7 @@ middle() { flip "$1" $(($(wc -c <"$1") / 2)); }
 fresh() { rm -rf altered && cp -r bundle/detached altered; }
 sums() { (cd altered && rm SHA256SUMS && find . -type f | sed 's|^\./||' | sort | xargs -d '\n' sha256sum >../sums && mv ../sums SHA256SUMS); }
 refused() { # by both
-	code 1 sh altered/check.sh && code 1 "$everseal" verify altered --trust pki/trust --at $now
+	code 1 sh altered/check.sh -1 && code 1 "$everseal" verify altered --trust pki/trust --at $now
 }
 fresh
 ok "the copy as it is passes" sh -c "sh altered/check.sh && '$everseal' verify altered --trust pki/trust --at $now"
@@ -177,6 +177,16 @@ ok "one octet of check.sh: refused" refused
 fresh
 cp pki/ca/ca1-1.crt altered/trust/one-more.pem
 ok "an anchor put in: refused" refused
+fresh
+sed -i '/README/d' altered/SHA256SUMS
+ok "a line taken from SHA256SUMS: refused" refused
+fresh
+mv altered/verdict.json elsewhere.json
+ln -s ../elsewhere.json altered/verdict.json
+ok "a symbolic link: refused" refused
+fresh
+echo "$(sha256sum <clock | cut -c1-64)  ../clock" >>altered/SHA256SUMS
+ok "a name that leads outside: refused" refused
 fresh
 rm altered/receipt.json
 ok "a file taken away: refused" refused

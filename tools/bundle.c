@@ -121,6 +121,15 @@ check_sum(struct checking *c, const char *name, const char *hex, struct err *e)
 	return ERR_OK;
 }
 
+static bool
+leads_outside(const char *name)
+{
+	size_t n = strlen(name);
+
+	return name[0] == '/' || strcmp(name, "..") == 0 || strncmp(name, "../", 3) == 0 || strstr(name, "/../") != NULL ||
+	    (n >= 3 && strcmp(name + n - 3, "/..") == 0);
+}
+
 /* A line of sha256sum: 64 hexadecimal digits, two spaces (or space and asterisk), the name. */
 static enum err_code
 sum_line(struct checking *c, char *line, struct err *e)
@@ -133,6 +142,10 @@ sum_line(struct checking *c, char *line, struct err *e)
 		return ERR_OK;
 	}
 	line[64] = '\0';
+	if (leads_outside(line + 66)) {
+		fault(c, "SHA256SUMS: \"%.80s\" leads outside the bundle", line + 66);
+		return ERR_OK;
+	}
 	if (json_object_get(c->listed, line + 66) != NULL)
 		fault(c, "SHA256SUMS names %s twice", line + 66);
 	if (json_set(c->listed, line + 66, json_text(line), e) != ERR_OK)
@@ -595,14 +608,20 @@ bundle_json(const struct checking *c, const char *trust)
 	    (json_int_t)c->n_manifests, "log", c->log, "trust", trust != NULL ? trust : "bundle");
 }
 
+/* Faults from number `from` on; how many there are. */
+static size_t
+say_faults(const struct checking *c, size_t from)
+{
+	size_t n = json_array_size(c->faults);
+
+	for (; from < n; from++)
+		printf("%s: DAMAGED: %s\n", c->shown, json_string_value(json_array_get(c->faults, from)));
+	return n;
+}
+
 static void
 say_bundle(const struct checking *c, const char *trust, const char *log_key)
 {
-	const json_t *f = NULL;
-	size_t i;
-
-	json_array_foreach (c->faults, i, f)
-		printf("%s: DAMAGED: %s\n", c->shown, json_string_value(f));
 	if (json_array_size(c->faults) == 0)
 		printf("%s: whole: %zu files, %zu manifests of record %s\n", c->shown, json_object_size(c->listed), c->n_manifests, str(c->newest, "record"));
 	if (c->key_differs && log_key != NULL)
@@ -631,15 +650,20 @@ verify_bundle(struct tool *t, const char *dir, const char *trust, const char *at
 	struct judge_request q = {.trust = trust != NULL ? trust : own, .at = at, .policy = policy};
 	struct err e = {0};
 	int code = EXIT_POSITIVE;
+	size_t said = 0;
 
 	if (own == NULL)
 		return err_nomem(&e) != ERR_OK ? tool_fail(t, &e) : EXIT_OSERR;
 	if (check_all(&c, log_key, &e) != ERR_OK)
 		return tool_fail(t, &e);
-	if (!t->json)
+	if (!t->json) {
+		said = say_faults(&c, 0);
 		say_bundle(&c, trust, log_key);
+	}
 	if (c.newest != NULL && judge_all(t, &c, &q, &out, &code, &e) != ERR_OK)
 		return tool_fail(t, &e);
+	if (!t->json)
+		(void)say_faults(&c, said);
 	if (out == NULL)
 		out = json_pack("{s:i, s:[]}", "schema", 1, "documents");
 	if (json_set(out, "bundle", bundle_json(&c, trust), &e) != ERR_OK)

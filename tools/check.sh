@@ -3,10 +3,13 @@
 # Checks this bundle with other people's tools alone: sha256sum, openssl, xmlsec1, and imprint.py (python3 with lxml).
 #	sh check.sh			with the anchors that lie in trust/ (the archive's choice)
 #	sh check.sh ANCHORS		with certificates of yours: a folder of PEM or DER files
+#	sh check.sh -1 [ANCHORS]	stops at the first failure
 # A line for each check: OK, FAILED, or NOT RUN with the reason. Ends with 1 if anything failed, with 3 if nothing failed
 # but something could not be run, with 0 if all was checked and all was right.
 LC_ALL=C
 export LC_ALL
+stop=
+[ "${1:-}" != -1 ] || { stop=1 && shift; }
 anchors=${1:-}
 case $anchors in '' | /*) ;; *) anchors=$(pwd)/$anchors ;; esac
 cd "$(dirname "$0")" || exit 1
@@ -24,6 +27,7 @@ judged() { # what was its outcome
 	if "$@" >"$tmp/out" 2>&1; then ok "$name"; else
 		failed "$name"
 		sed 's/^/         | /' "$tmp/out" | tail -n 4
+		[ -z "$stop" ] || exit 1
 	fi
 }
 tab=$(printf '\t')
