@@ -328,6 +328,18 @@ process(struct look *l, struct batch_of *b, struct err *e)
 	return r;
 }
 
+/* The record ids stand in these names alone: a claim that a crash undoes after its group is durable would be kept twice. */
+static bool
+claims_durable(struct look *l)
+{
+	struct err why = {0};
+
+	if (sys_fsync_dir(l->s->cur, &why) == ERR_OK && sys_fsync_dir(l->s->new, &why) == ERR_OK)
+		return true;
+	archive_alarm(l->a, "spool %s: the claimed files wait: %s", l->s->cfg->dir, why.text);
+	return false;
+}
+
 static enum err_code
 work_cur(struct look *l, struct err *e)
 {
@@ -339,6 +351,10 @@ work_cur(struct look *l, struct err *e)
 
 	if (r == ERR_OK)
 		r = list_names(l->s->cur, false, &names, &n, &more, e);
+	if (n != 0 && !claims_durable(l)) {
+		free_names(names, n);
+		return r;
+	}
 	for (i = 0; r == ERR_OK && i < n; i++) {
 		struct entry *en = &b.entries[b.n];
 
