@@ -48,12 +48,27 @@ has_json(const struct xsig *s)
 	    "X", (int)(n[STAMP_SIG_AND_REFS] + n[STAMP_REFS_ONLY]), "values", (int)h.values, "A", (int)n[STAMP_ARCHIVE]);
 }
 
+/* Digests of what the signature's own properties and KeyInfo hold: a parallel one's values stand under other stamps. */
+static enum err_code
+embedded_json(const struct xsig *s, json_t **out, struct err *e)
+{
+	AUTO(json) json_t *list = json_array();
+	for (size_t i = 0; i < s->n_embedded; i++) {
+		uint8_t sha[32];
+		if (digest_sha256(s->embedded[i].der, sha, e) != ERR_OK ||
+		    json_push(list, json_hex(slice_of(sha, 32)), e) != ERR_OK)
+			return err_wrap(e, "embedded object %zu", i);
+	}
+	*out = TAKE(list);
+	return ERR_OK;
+}
+
 static enum err_code
 signature_json(struct sigdoc *d, const struct report *r, size_t i, const struct upgrade_facts *f, json_t *list,
     json_t *objects, struct err *e)
 {
 	const struct report_signature *s = &r->sigs[i];
-	json_t *j = json_object(), *stamps = json_array(), *closure = NULL;
+	json_t *j = json_object(), *stamps = json_array(), *closure = NULL, *embedded = NULL;
 	struct upgrade up;
 	upgradable(f, &up);
 	if (json_push(list, j, e) != ERR_OK || json_set(j, "stamps", stamps, e) != ERR_OK ||
@@ -62,6 +77,7 @@ signature_json(struct sigdoc *d, const struct report *r, size_t i, const struct 
 	    json_set(j, "reason", json_text(up.reason), e) != ERR_OK ||
 	    json_set(j, "stamp_needed", json_boolean(up.stamp_needed), e) != ERR_OK ||
 	    json_set(j, "has", has_json(&d->sigs[i]), e) != ERR_OK ||
+	    embedded_json(&d->sigs[i], &embedded, e) != ERR_OK || json_set(j, "embedded", embedded, e) != ERR_OK ||
 	    json_set(j, "covered_by", f->covered_by >= 0 ? json_integer(f->covered_by) : json_null(), e) != ERR_OK ||
 	    json_set(j, "signer_not_after", json_time(s->signer_not_after), e) != ERR_OK ||
 	    caged_closure_json(&s->closure, &closure, e) != ERR_OK || json_set(j, "closure", closure, e) != ERR_OK ||

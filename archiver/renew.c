@@ -10,12 +10,23 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What the jobs hold for every TSA certificate under this signature's stamps and the document lacks. */
+static bool
+named(const json_t *names, const char *sha256)
+{
+	const json_t *n = NULL;
+	size_t i;
+
+	json_array_foreach (names, i, n)
+		if (strcmp(json_string_value(n), sha256) == 0)
+			return true;
+	return false;
+}
+
+/* What the jobs hold for every TSA certificate under this signature's stamps and its own properties lack. */
 static enum err_code
 fresh_material(struct walk *w, const json_t *judge, struct pile *pile, json_t *names, struct err *e)
 {
 	const json_t *flow = json_array_get(json_object_get(judge, "signatures"), w->index), *st = NULL, *o = NULL;
-	const json_t *octets = json_object_get(judge, "objects");
 	size_t i, k;
 
 	json_array_foreach (json_object_get(flow, "stamps"), i, st) {
@@ -27,12 +38,8 @@ fresh_material(struct walk *w, const json_t *judge, struct pile *pile, json_t *n
 			return err_wrap(e, "renewal");
 		json_array_foreach (objects, k, o) {
 			const char *sha = sig_str(o, "sha256");
-			bool here = json_object_get(octets, sha) != NULL;
-			size_t n;
 
-			for (n = 0; n < json_array_size(names); n++)
-				here |= strcmp(json_string_value(json_array_get(names, n)), sha) == 0;
-			if (!here && json_push(names, json_text(sha), e) != ERR_OK)
+			if (!named(names, sha) && !named(json_object_get(flow, "embedded"), sha) && json_push(names, json_text(sha), e) != ERR_OK)
 				return err_wrap(e, "renewal");
 		}
 	}
