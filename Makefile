@@ -25,7 +25,7 @@ CORPUS_OBJS = $(call objs,tests/corpus)
 KIT_OBJS = $(BUILD)/tests/kit.o
 TESTS = $(patsubst tests/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/t_*.c)))
 
-.PHONY: all bench check check-asan clean corpus purity layers splice interop travel
+.PHONY: all bench check check-asan clean corpus purity layers splice interop travel crash
 all: $(if $(TOOL_OBJS),$(BUILD)/everseal) $(if $(PKI_OBJS),$(BUILD)/testpki)
 
 $(BUILD)/%.o: %.c
@@ -120,6 +120,10 @@ demo:
 # Thirty virtual years with a twin that oversleeps; the short way is tests/t_travel.sh.
 travel: all
 	@BUILD=$(BUILD) sh tests/travel/all.sh
+
+# Power loss and failing disks on the whole way of a signature; the store's own is part of check.
+crash: all $(BUILD)/tests/recorder.so
+	@BUILD=$(BUILD) sh tests/crash/all.sh
 
 layers:
 	@sh tests/layers.sh
