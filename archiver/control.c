@@ -10,17 +10,21 @@
 #include "archiver/control.h"
 
 #include <errno.h>
+#include <linux/magic.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/statfs.h>
+#include <sys/time.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #define FRAME_MAX ((size_t)16 << 20)
 #define FDS_MAX 64
-#define CLIENT_MS 30000
+#define CLIENT_MS 5000 /* a whole request; while it comes, nothing else is done */
+#define ANSWER_S 10
 
 static enum err_code
 address(const struct config *cfg, struct sockaddr_un *sa, struct err *e)
@@ -120,9 +124,9 @@ take_fds(struct msghdr *msg, struct received *out)
 	}
 }
 
-/* timeout_ms: without an octet; -1 none. */
+/* deadline_ms on the monotonic clock; -1 none. */
 static enum err_code
-recv_some(int fd, void *to, size_t n, int timeout_ms, struct received *out, ssize_t *got, struct err *e)
+recv_some(int fd, void *to, size_t n, int64_t deadline_ms, struct received *out, ssize_t *got, struct err *e)
 {
 	union {
 		char octets[CMSG_SPACE(sizeof(int) * FDS_MAX)];
@@ -131,8 +135,9 @@ recv_some(int fd, void *to, size_t n, int timeout_ms, struct received *out, ssiz
 	struct iovec iov = {to, n};
 	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.octets, .msg_controllen = sizeof(control.octets)};
 	struct pollfd p = {fd, POLLIN, 0};
+	int64_t left = deadline_ms < 0 ? -1 : deadline_ms - sys_monotonic_ms();
 
-	if (poll(&p, 1, timeout_ms) <= 0)
+	if ((deadline_ms >= 0 && left <= 0) || poll(&p, 1, (int)left) <= 0)
 		return err_set(e, ERR_REMOTE, "control socket: no answer in time");
 	*got = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC);
 	if (*got < 0 && errno == EINTR)
@@ -146,14 +151,14 @@ recv_some(int fd, void *to, size_t n, int timeout_ms, struct received *out, ssiz
 }
 
 static enum err_code
-recv_frame(int fd, int timeout_ms, struct received *out, struct err *e)
+recv_frame(int fd, int64_t deadline_ms, struct received *out, struct err *e)
 {
 	uint8_t head[4], piece[16384];
 	size_t have = 0, want = 0;
 	ssize_t got = 0;
 
 	while (have < sizeof(head)) {
-		if (recv_some(fd, head + have, sizeof(head) - have, timeout_ms, out, &got, e) != ERR_OK)
+		if (recv_some(fd, head + have, sizeof(head) - have, deadline_ms, out, &got, e) != ERR_OK)
 			return err_wrap(e, "frame");
 		have += (size_t)got;
 	}
@@ -163,7 +168,7 @@ recv_frame(int fd, int timeout_ms, struct received *out, struct err *e)
 	while (out->body.n < want) {
 		size_t left = want - out->body.n;
 
-		if (recv_some(fd, piece, left < sizeof(piece) ? left : sizeof(piece), timeout_ms, out, &got, e) != ERR_OK)
+		if (recv_some(fd, piece, left < sizeof(piece) ? left : sizeof(piece), deadline_ms, out, &got, e) != ERR_OK)
 			return err_wrap(e, "frame");
 		buf_add(&out->body, piece, (size_t)got);
 	}
@@ -171,6 +176,21 @@ recv_frame(int fd, int timeout_ms, struct received *out, struct err *e)
 }
 
 /* ---- the asking side ---- */
+
+/* The service's refusal is ours: a verb by the socket ends as the same verb in process. */
+static enum err_code
+answer_fault(const json_t *answer, struct err *e)
+{
+	const char *word = json_string_value(json_object_get(answer, "error"));
+	int code;
+
+	if (word == NULL)
+		return ERR_OK;
+	for (code = ERR_OK + 1; code < ERR_CODES; code++)
+		if (strcmp(err_word((enum err_code)code), word) == 0)
+			return err_set(e, (enum err_code)code, "service: %s", sig_str(answer, "text"));
+	return err_set(e, ERR_REMOTE, "service: %s", sig_str(answer, "text"));
+}
 
 enum err_code
 archive_ask(const struct config *cfg, const json_t *request, const int *fds, size_t n_fds, json_t **answer, struct err *e)
@@ -188,7 +208,11 @@ archive_ask(const struct config *cfg, const json_t *request, const int *fds, siz
 	if (send_json(fd, request, fds, n_fds, e) != ERR_OK || recv_frame(fd, -1, &r, e) != ERR_OK ||
 	    json_read(buf_slice(&r.body), NULL, answer, e) != ERR_OK)
 		return err_wrap(e, "service");
-	return ERR_OK;
+	if (answer_fault(*answer, e) == ERR_OK)
+		return ERR_OK;
+	json_decref(*answer);
+	*answer = NULL;
+	return err_wrap(e, "control socket");
 }
 
 /* ---- the serving side ---- */
@@ -220,6 +244,19 @@ struct peer {
 	const struct received *r;
 };
 
+/* A file system that its user serves lets a read wait for ever, and the service with it. */
+static enum err_code
+check_served(const struct peer *p, struct err *e)
+{
+	struct statfs fs;
+	size_t i;
+
+	for (i = 0; i < p->r->n_fds && !p->operator; i++)
+		if (fstatfs(p->r->fds[i], &fs) != 0 || fs.f_type == FUSE_SUPER_MAGIC)
+			return err_set(e, ERR_REFUSED, "file %zu lies on a file system that a user serves; copy it first", i);
+	return ERR_OK;
+}
+
 static enum err_code
 do_deposit(const struct peer *p, json_t **answer, struct err *e)
 {
@@ -233,6 +270,8 @@ do_deposit(const struct peer *p, json_t **answer, struct err *e)
 		return err_nomem(e);
 	if (json_array_size(names) != p->r->n_fds || p->r->n_fds == 0)
 		return err_set(e, ERR_USAGE, "deposit: %zu names for %zu files", json_array_size(names), p->r->n_fds);
+	if (check_served(p, e) != ERR_OK)
+		return err_wrap(e, "deposit");
 	json_array_foreach (names, i, name)
 		files[i] = (struct deposit_file){json_string_value(name) != NULL ? json_string_value(name) : "", p->r->fds[i]};
 	d.depositor = p->operator && depositor[0] != '\0' ? depositor : p->depositor;
@@ -309,14 +348,16 @@ control_serve(struct archive *a, int listener, struct err *e)
 	struct ucred who = {0};
 	socklen_t n = sizeof(who);
 	struct peer p = {.a = a, .r = &r};
+	struct timeval wait = {ANSWER_S, 0};
 	struct err why = {0};
 	enum err_code code;
 
 	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &n) != 0)
 		return ERR_OK;
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait));
 	p.operator= who.uid == 0 || who.uid == geteuid();
 	snprintf(p.depositor, sizeof(p.depositor), "uid:%u", (unsigned)who.uid);
-	code = recv_frame(fd, CLIENT_MS, &r, &why);
+	code = recv_frame(fd, sys_monotonic_ms() + CLIENT_MS, &r, &why);
 	if (code == ERR_OK)
 		code = json_read(buf_slice(&r.body), NULL, &request, &why);
 	p.request = request;
@@ -327,5 +368,5 @@ control_serve(struct archive *a, int listener, struct err *e)
 		answer = json_pack("{s:s, s:o}", "error", err_word(code), "text", json_text(why.text));
 	}
 	(void)!send_json(fd, answer, NULL, 0, NULL);
-	return code == ERR_IO || code == ERR_BUG ? err_set(e, code, "%s", why.text) : ERR_OK;
+	return code == ERR_IO ? err_set(e, code, "%s", why.text) : ERR_OK;
 }

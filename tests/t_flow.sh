@@ -132,3 +132,82 @@ timeout 60 "$es" -c "$w/a/small.conf" --quiet run --once >/dev/null 2>&1
 has "file_size" "$(cat "$spool/failed/big.reason.json" 2>&1)" file_size
 has "record_files" "$(cat "$spool/failed/four.reason.json" 2>&1)" "more than 3 files"
 has "record_size" "$(cat "$spool/failed/sum.reason.json" 2>&1)" record_size
+
+# ---- one record's trouble is not the others'
+"$build/testpki" stop "$w/pki" >/dev/null 2>&1
+export TESTPKI_POOL="$build/tests/pool"
+mkdir -p "$TESTPKI_POOL"
+"$build/testpki" init "$w/pki" --clock "$clock" >/dev/null && "$build/testpki" serve "$w/pki" --daemon --ready-file "$w/ready"
+service=
+trap '"$build/testpki" stop "$w/pki" >/dev/null 2>&1; [ -z "$service" ] || kill "$service" 2>/dev/null' EXIT
+u=http://127.0.0.1:$(cat "$w/pki/port")
+for n in one two three; do "$build/testpki" sign "$w/pki" --name $n --out "$w/in/$n.xml" --shape enveloped --key ecdsa >/dev/null; done
+"$es" init --simulated "$w/b" --clock "$clock" --tsa "$u/tsa1,$u/tsa2" --allow-net "127.0.0.1:$(cat "$w/pki/port")" >/dev/null
+export EVERSEAL_CONFIG="$w/b/everseal.conf"
+cp "$EVERSEAL_CONFIG" "$w/b/more.conf"
+printf '\n[profile gone]\nversion = 1\ntarget = A\ngrace = 24h\ntsa = tsa1\n' >>"$w/b/more.conf"
+"$es" -c "$w/b/more.conf" deposit --profile gone "$w/in/one.xml" | json 'd["record"]' >"$w/gone"
+"$es" deposit "$w/in/two.xml" | json 'd["record"]' >"$w/stays"
+cp "$w"/pki/trust/* "$w/b/trust/"
+run
+is "a profile that is gone, and other anchors: the run ends well" $? 0
+state() { "$es" --json history "$1" | json 'd[-1]["signatures"][0]["state"]'; }
+echo 2026-01-01T02:00:00Z >"$clock"
+run
+is "the others go on" "$(state "$(cat "$w/stays")")" waiting
+has "and it is said" "$(cat "$w/run")" "not in the configuration"
+(echo 2026-01-03T00:00:00Z >"$clock"; timeout 60 "$es" -c "$w/b/more.conf" --quiet run --once >/dev/null 2>&1)
+"$es" -c "$w/b/more.conf" --json history "$(cat "$w/gone")" >"$w/h"
+is "with its profile back it goes on, too" "$(json 'd[-1]["signatures"][0]["state"] in ("stamped", "waiting", "completing", "archived")' <"$w/h")" True
+
+# ---- the control socket and its neighbours
+timeout 120 "$es" --quiet run 2>/dev/null &
+service=$!
+for i in $(seq 1 50); do [ -S "$w/b/archive/control" ] && break; sleep 0.1; done
+/usr/bin/python3 - "$w/b/archive/control" "$w/in/three.xml" >"$w/ask" <<'END'
+import array, json, os, socket, struct, sys, time
+path, doc = sys.argv[1:]
+def send(fd, request, hold=False):
+    s = socket.socket(socket.AF_UNIX); s.settimeout(30); s.connect(path)
+    b = json.dumps(request).encode() if not isinstance(request, bytes) else request
+    anc = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [fd]))] if fd is not None else []
+    s.sendmsg([struct.pack(">I", len(b)) + b], anc)
+    return s
+def answer(s):
+    try:
+        n = struct.unpack(">I", s.recv(4, socket.MSG_WAITALL))[0]
+        return json.loads(s.recv(n, socket.MSG_WAITALL))
+    except Exception as x: return {"gone": repr(x)}
+deposit = {"verb": "deposit", "names": ["a.xml"]}
+slow = socket.socket(socket.AF_UNIX); slow.connect(path); slow.send(b"\0")
+t = time.time()
+r = answer(send(os.open(doc, os.O_RDONLY), deposit))
+print("slow", "record" in r, time.time() - t < 12)
+w = os.open(doc + ".w", os.O_WRONLY | os.O_CREAT); os.write(w, b"x" * 50)
+print("write-only", answer(send(w, deposit)).get("reason"))
+rd, wr = os.pipe()
+print("pipe", answer(send(rd, deposit)).get("reason"))
+print("folder", answer(send(os.open("/", os.O_RDONLY), deposit)).get("reason"))
+print("path", answer(send(os.open(doc, os.O_PATH), deposit)).get("reason"))
+f = os.open(doc, os.O_RDONLY)
+for what, q in (("no-names", {"verb": "deposit"}), ("names-text", {"verb": "deposit", "names": "x"}), ("name-number", {"verb": "deposit", "names": [7]}),
+    ("meta-list", {"verb": "deposit", "names": ["a"], "meta": []}), ("profile", {"verb": "deposit", "names": ["a"], "profile": "\ud7ff" * 300}),
+    ("array", []), ("not-json", b"{"), ("not-utf8", b'{"verb": "\xff"}'), ("hold", {"verb": "hold", "record": "zzzzzzzzz", "on": 1}),
+    ("hold-nothing", {"verb": "hold"}), ("release", {"verb": "release"}), ("big-year", {"verb": "deposit", "names": ["a"], "meta": {"retention_years": 1 << 62}})):
+    r = answer(send(f, q)); print(what, sorted(r)[0])
+print("after", "record" in answer(send(f, deposit)))
+END
+said() { has "control: $1" "$(cat "$w/ask")" "$2"; }
+said "a slow client holds up nobody for long" "slow True True"
+said "a descriptor for writing is refused" "write-only a.xml: can't be read"
+said "a pipe is refused" "pipe a.xml: is not a regular file"
+said "a folder is refused" "folder a.xml: is not a regular file"
+said "a bare path is refused" "path a.xml: can't be read"
+said "the service outlives them all" "after True"
+is "control: every request is answered" "$(grep -c gone "$w/ask")" 0
+"$es" hold 00000000 --reason none >/dev/null 2>&1
+is "a refusal by the service is the verb's exit code" $? 66
+kill -TERM $service
+wait $service
+is "the service ends well" $? 0
+service=
