@@ -103,6 +103,9 @@ archive_open(const struct config *cfg, const struct anchors *anchors, const stru
 	a->mode = mode;
 	a->alarms = json_array();
 	a->news = json_object();
+	a->skipped = json_object();
+	if (a->alarms == NULL || a->news == NULL || a->skipped == NULL)
+		return err_nomem(e);
 	if (pile_new(&a->tsa_issuers, e) != ERR_OK)
 		return err_wrap(e, "archive");
 	setup = cage_setup(a);
@@ -142,6 +145,7 @@ archive_close(struct archive *a)
 	pile_auto(&a->tsa_issuers);
 	json_decref(a->alarms);
 	json_decref(a->news);
+	json_decref(a->skipped);
 	free(a);
 }
 
@@ -154,6 +158,7 @@ archive_auto(struct archive **a)
 /* ---- steps ---- */
 
 struct due_list {
+	const json_t *skipped;
 	json_t *records;
 	int64_t now, next;
 	uint64_t max;
@@ -166,8 +171,12 @@ due_row(void *ctx, struct slice key, struct slice value, bool *stop, struct err 
 	struct cur c = cur_from(key);
 	int64_t due = (int64_t)cur_be64(&c);
 
+	AUTO(json) json_t *record = json_text_n(cur_rest(&c));
+
 	(void)value;
-	if (c.failed)
+	if (record == NULL)
+		return err_nomem(e);
+	if (c.failed || json_object_get(d->skipped, json_string_value(record)) != NULL)
 		return ERR_OK;
 	if (due > d->now) {
 		d->next = due;
@@ -175,7 +184,7 @@ due_row(void *ctx, struct slice key, struct slice value, bool *stop, struct err 
 		return ERR_OK;
 	}
 	*stop = json_array_size(d->records) + 1 >= d->max;
-	return json_push(d->records, json_text_n(cur_rest(&c)), e);
+	return json_push(d->records, TAKE(record), e);
 }
 
 static enum err_code
@@ -183,7 +192,7 @@ due_records(struct archive *a, uint64_t max, struct due_list *d, struct err *e)
 {
 	struct store_each each = {due_row, d};
 
-	*d = (struct due_list){.records = json_array(), .now = archive_now(a), .next = TIME_MAX, .max = max};
+	*d = (struct due_list){.skipped = a->skipped, .records = json_array(), .now = archive_now(a), .next = TIME_MAX, .max = max};
 	return store_rows(a->store, "due", (struct slice){0}, (struct slice){0}, &each, e);
 }
 
@@ -233,6 +242,7 @@ archive_steps(struct archive *a, uint64_t max_steps, json_t **summary, struct er
 	int64_t next = TIME_MAX, next_job = TIME_MAX;
 	bool more = true;
 
+	json_object_clear(a->skipped);
 	if (tsa_jobs(a, &ran, &failed, &next_job, e) != ERR_OK)
 		return err_wrap(e, "steps");
 	while (more && !archive_stopping(a) && (max_steps == 0 || steps < max_steps)) {

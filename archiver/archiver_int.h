@@ -50,6 +50,7 @@ struct archive {
 	struct fetcher *fetcher; /* ARCHIVE_WRITE */
 	json_t *alarms; /* of this run */
 	json_t *news;	/* records whose state changed, for done/X.status.json */
+	json_t *skipped; /* records whose step can't even be noted: not tried again in this run */
 	struct fetch_cache *cache; /* answers of this process's life */
 	bool crl_first;		   /* the profile under way wants CRLs before OCSP */
 	struct pile *tsa_issuers;  /* CA certificates above the TSAs, by AIA */

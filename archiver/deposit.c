@@ -296,7 +296,7 @@ judge_files(struct archive *a, struct intake *in, struct err *e)
 		struct err why = {0};
 		enum err_code r = judge_one(a, in, i, &answer, &why);
 
-		if (r == ERR_REFUSED || r == ERR_LIMIT) {
+		if (r == ERR_REFUSED || r == ERR_LIMIT || r == ERR_BUG) {
 			if (refusal.code == ERR_OK)
 				err_set(&refusal, ERR_REFUSED, "%s: %s", in->d->files[i].name, why.text);
 			r = note_original(in, i, "data", why.text, e);

@@ -98,9 +98,12 @@ record_renew(struct archive *a, struct batch *b, const char *record, size_t sign
 
 	*renewed = false;
 	why[0] = '\0';
-	if (manifest_load(a, record, &prev, e) != ERR_OK || manifest_next(a, prev, &m, e) != ERR_OK ||
-	    walk_open(a, b, m, signature, &w, e) != ERR_OK)
-		return err_wrap(e, "renewal");
+	/* One record that can't be read must not keep the sweep from all the others. */
+	if (manifest_load(a, record, &prev, &fault) != ERR_OK || manifest_next(a, prev, &m, &fault) != ERR_OK ||
+	    walk_open(a, b, m, signature, &w, &fault) != ERR_OK) {
+		snprintf(why, 300, "%.299s", fault.text);
+		return fault.code == ERR_NOMEM ? err_nomem(e) : ERR_OK;
+	}
 	r = renew(&w, late, renewed, why, &fault);
 	if (r == ERR_NOMEM || r == ERR_IO || r == ERR_NOSPACE)
 		return err_set(e, r, "record %s: %s", record, fault.text);

@@ -102,17 +102,22 @@ archive_release(struct archive *a, const char *what, struct err *e)
 /* ---- trust ---- */
 
 /* A signature that was kept because its chain met no anchor is judged again when the anchors change. */
-static enum err_code
-judge_again(void *ctx, const json_t *prev, struct err *e)
+static bool
+waits_for_anchor(const json_t *s)
 {
-	struct archive *a = ctx;
+	return sig_is(s, "state", "kept") && sig_is(s, "subindication", "NO_CERTIFICATE_CHAIN_FOUND");
+}
+
+static enum err_code
+judge_again(struct archive *a, const json_t *prev, struct err *e)
+{
 	AUTO(batch) struct batch *b = NULL;
 	AUTO(json) json_t *m = NULL;
 	bool again = false, any = false;
 	size_t i;
 
 	for (i = 0; i < manifest_signatures(prev); i++)
-		any |= sig_is(manifest_signature(prev, i), "subindication", "NO_CERTIFICATE_CHAIN_FOUND");
+		any |= waits_for_anchor(manifest_signature(prev, i));
 	if (!any)
 		return ERR_OK;
 	if (manifest_next(a, prev, &m, e) != ERR_OK || store_batch_begin(a->store, &b, e) != ERR_OK)
@@ -124,7 +129,7 @@ judge_again(void *ctx, const json_t *prev, struct err *e)
 		AUTO(json) json_t *fresh = json_array();
 		json_t *s = manifest_signature(m, i), *n = NULL;
 
-		if (!sig_is(s, "subindication", "NO_CERTIFICATE_CHAIN_FOUND"))
+		if (!waits_for_anchor(s))
 			continue;
 		if (walk_open(a, b, m, i, &w, e) != ERR_OK || pile_new(&pile, e) != ERR_OK ||
 		    gather(a, &w.doc.doc, pile, 0, false, &g, e) != ERR_OK ||
@@ -139,16 +144,87 @@ judge_again(void *ctx, const json_t *prev, struct err *e)
 	return store_commit(&b, NULL, e);
 }
 
-enum err_code
-trust_note(struct archive *a, struct err *e)
+/* Ids first, records after: the index is not walked while it is written to. */
+static enum err_code
+id_of_row(void *ctx, struct slice key, struct slice value, bool *stop, struct err *e)
+{
+	(void)value;
+	(void)stop;
+	return json_push(ctx, json_text_n(key), e);
+}
+
+/* One record that can't be judged (damaged, its profile gone) must not keep the archive from opening. */
+static enum err_code
+judge_all_again(struct archive *a, struct err *e)
+{
+	AUTO(json) json_t *ids = json_array();
+	struct store_each each = {id_of_row, ids};
+	const json_t *id = NULL;
+	size_t i;
+
+	if (store_rows(a->store, "record", (struct slice){0}, (struct slice){0}, &each, e) != ERR_OK)
+		return err_wrap(e, "trust");
+	json_array_foreach (ids, i, id) {
+		AUTO(json) json_t *m = NULL;
+		struct err why = {0};
+		enum err_code r = manifest_load(a, json_string_value(id), &m, &why);
+
+		if (r == ERR_OK)
+			r = judge_again(a, m, &why);
+		if (r == ERR_NOMEM || r == ERR_IO || r == ERR_NOSPACE)
+			return err_set(e, r, "%s", why.text);
+		if (r != ERR_OK)
+			archive_alarm(a, "record %s is not judged by the new anchors: %s", json_string_value(id), why.text);
+	}
+	return ERR_OK;
+}
+
+static bool
+state_is(struct archive *a, const char *name, const char *value)
+{
+	AUTO(buf) struct buf have = {0};
+
+	return store_get_row(a->store, "state", slice_str(name), &have, NULL) == ERR_OK && strcmp(buf_str(&have), value) == 0;
+}
+
+static enum err_code
+put_state(struct archive *a, const char *name, const char *text, struct err *e)
+{
+	AUTO(batch) struct batch *b = NULL;
+	struct slice value = slice_str(text);
+
+	if (store_batch_begin(a->store, &b, e) != ERR_OK || batch_row(b, "state", slice_str(name), &value, e) != ERR_OK)
+		return err_wrap(e, "trust");
+	return store_commit(&b, NULL, e);
+}
+
+/* The set as an object with a leaf, its certificates beside it; the state row names it. */
+static enum err_code
+keep_anchors(struct archive *a, struct slice text, const uint8_t event[32], const char *hex, struct err *e)
 {
 	static const uint8_t none[16];
 	AUTO(batch) struct batch *b = NULL;
-	AUTO(buf) struct buf before = {0};
+	struct slice value = slice_str(hex);
+	size_t i;
+
+	if (store_batch_begin(a->store, &b, e) != ERR_OK)
+		return err_wrap(e, "trust");
+	for (i = 0; i < anchors_count(a->anchors); i++)
+		if (batch_put_bytes(b, STORE_SHARED, 0, anchors_at(a->anchors, i)->der, NULL, e) != ERR_OK)
+			return err_wrap(e, "trust");
+	if (batch_put_bytes(b, STORE_SHARED, 0, text, NULL, e) != ERR_OK ||
+	    batch_leaf(b, LEAF_TRUST, none, event, archive_now(a), NULL, e) != ERR_OK ||
+	    batch_row(b, "state", slice_str("trust"), &value, e) != ERR_OK)
+		return err_wrap(e, "trust");
+	return store_commit(&b, NULL, e);
+}
+
+/* Kept first, then judged, then said to be judged: a crash in between begins the judging again. */
+enum err_code
+trust_note(struct archive *a, struct err *e)
+{
 	AUTO(json) json_t *list = json_array();
 	AUTO(buf) struct buf text = {0};
-	struct store_ref ref;
-	struct slice value;
 	uint8_t event[32];
 	char hex[65];
 	size_t i;
@@ -163,18 +239,9 @@ trust_note(struct archive *a, struct err *e)
 	if (json_canonical(list, &text, e) != ERR_OK || digest_sha256(buf_slice(&text), event, e) != ERR_OK)
 		return err_wrap(e, "trust");
 	hex32(event, hex);
-	if (store_get_row(a->store, "state", slice_str("trust"), &before, NULL) == ERR_OK && strcmp(buf_str(&before), hex) == 0)
+	if (!state_is(a, "trust", hex) && keep_anchors(a, buf_slice(&text), event, hex, e) != ERR_OK)
+		return err_wrap(e, "trust");
+	if (state_is(a, "judged", hex))
 		return ERR_OK;
-	if (store_batch_begin(a->store, &b, e) != ERR_OK)
-		return err_wrap(e, "trust");
-	for (i = 0; i < anchors_count(a->anchors); i++)
-		if (batch_put_bytes(b, STORE_SHARED, 0, anchors_at(a->anchors, i)->der, NULL, e) != ERR_OK)
-			return err_wrap(e, "trust");
-	value = slice_str(hex);
-	if (batch_put_bytes(b, STORE_SHARED, 0, buf_slice(&text), &ref, e) != ERR_OK ||
-	    batch_leaf(b, LEAF_TRUST, none, event, archive_now(a), NULL, e) != ERR_OK || batch_row(b, "state", slice_str("trust"), &value, e) != ERR_OK)
-		return err_wrap(e, "trust");
-	if (store_commit(&b, NULL, e) != ERR_OK)
-		return err_wrap(e, "trust");
-	return before.n == 0 ? ERR_OK : archive_records(a, judge_again, a, e);
+	return judge_all_again(a, e) == ERR_OK ? put_state(a, "judged", hex, e) : err_wrap(e, "trust");
 }

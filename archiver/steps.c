@@ -413,10 +413,21 @@ step_failed(struct walk *w, const struct err *why, struct err *e)
 	return try_later(w->a, w->s, TIME_NONE, why->text, e);
 }
 
+/* Our own trouble, which the next record would meet as well. */
 static bool
 is_local(enum err_code r)
 {
-	return r == ERR_NOMEM || r == ERR_IO || r == ERR_NOSPACE || r == ERR_BUG;
+	return r == ERR_NOMEM || r == ERR_IO || r == ERR_NOSPACE;
+}
+
+/* A record whose newest manifest can't be read: nothing can be noted in it. It must not hold up the others. */
+static enum err_code
+step_skipped(struct archive *a, const char *record, const struct err *why, struct err *e)
+{
+	if (why->code == ERR_NOMEM)
+		return err_nomem(e);
+	archive_alarm(a, "record %s: %s", record, why->text);
+	return json_set(a->skipped, record, json_true(), e);
 }
 
 enum err_code
@@ -428,21 +439,24 @@ record_step(struct archive *a, struct batch *b, const char *record, bool *again,
 	AUTO(walk) struct walk w = {0};
 	struct batch_mark mark = batch_mark(b);
 	struct err why = {0};
+	bool opened = false;
 	enum err_code r;
 	size_t n;
 
 	*again = false;
-	if (manifest_load(a, record, &prev, e) != ERR_OK || manifest_next(a, prev, &m, e) != ERR_OK)
-		return err_wrap(e, "step");
+	if (manifest_load(a, record, &prev, &why) != ERR_OK || manifest_next(a, prev, &m, &why) != ERR_OK)
+		return step_skipped(a, record, &why, e);
 	n = due_signature(m, archive_now(a));
 	if (n == SIZE_MAX)
 		return walk_put(a, b, m, prev, LEAF_STEP, "due time corrected", again, e);
-	if (walk_open(a, b, m, n, &w, e) != ERR_OK)
-		return err_wrap(e, "step");
 	clean = json_deep_copy(m);
-	r = sig_step(&w, &why);
+	/* What can't be opened (a damaged object, a profile that is gone) is this record's trouble. */
+	r = walk_open(a, b, m, n, &w, &why);
+	opened = r == ERR_OK;
+	if (opened)
+		r = sig_step(&w, &why);
 	if (r != ERR_OK) {
-		if (is_local(r) || clean == NULL)
+		if ((opened && is_local(r)) || r == ERR_NOMEM || clean == NULL)
 			return err_set(e, r, "record %s: %s", record, why.text);
 		batch_undo(b, mark);
 		json_decref(m);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define RENEW_BATCH 32
+#define FAILED_MAX 1000
 
 struct due_class {
 	char hex[65];
@@ -132,13 +133,13 @@ plan_json(struct archive *a, const struct plan *p, json_t **out, struct err *e)
 
 		records += n;
 		lapsed += gone ? n : 0;
-		if (json_push(classes, json_pack("{s:s, s:s, s:s, s:o, s:o, s:I, s:I, s:b}", "class", c->hex, "side",
-			deadline_side_name(c->deadline.side), "why", c->deadline.why, "deadline", json_time(c->deadline.utc),
+		if (json_push(classes, json_pack("{s:s, s:s, s:o, s:o, s:o, s:I, s:I, s:b}", "class", c->hex, "side",
+			deadline_side_name(c->deadline.side), "why", json_text(c->deadline.why), "deadline", json_time(c->deadline.utc),
 			"renew_by", json_time(c->renew_by), "records", (json_int_t)n, "requests", (json_int_t)n, "lapsed", (int)gone), e) != ERR_OK)
 			return err_wrap(e, "plan");
 	}
-	*out = json_pack("{s:o, s:o, s:s, s:O, s:I, s:I, s:I, s:o}", "time", json_time(archive_now(a)), "catalogue",
-	    json_hex(digest_slice(catalogue_digest(a->policy->catalogue))), "catalogue_name", catalogue_name(a->policy->catalogue),
+	*out = json_pack("{s:o, s:o, s:o, s:O, s:I, s:I, s:I, s:o}", "time", json_time(archive_now(a)), "catalogue",
+	    json_hex(digest_slice(catalogue_digest(a->policy->catalogue))), "catalogue_name", json_text(catalogue_name(a->policy->catalogue)),
 	    "classes", classes, "records", (json_int_t)records, "requests", (json_int_t)records, "lapsed", (json_int_t)lapsed, "next",
 	    p->next == TIME_MAX ? json_null() : json_time(p->next));
 	return *out != NULL ? ERR_OK : err_nomem(e);
@@ -158,8 +159,8 @@ struct sweeping {
 	struct archive *a;
 	struct batch *b;
 	size_t in_batch;
-	uint64_t done, total, renewed, late;
-	json_t *failed;
+	uint64_t done, total, renewed, late, n_failed;
+	json_t *failed; /* the first FAILED_MAX: the report stands in one row of the index */
 };
 
 static enum err_code
@@ -183,7 +184,8 @@ renew_one(struct sweeping *s, const struct due_class *c, const char *record, siz
 	if (record_renew(s->a, s->b, record, signature, late, &renewed, why, e) != ERR_OK)
 		return err_wrap(e, "sweep");
 	s->done++;
-	if (!renewed && json_push(s->failed, json_pack("{s:s, s:I, s:o}", "record", record, "signature", (json_int_t)signature, "why", json_text(why)), e) != ERR_OK)
+	s->n_failed += !renewed;
+	if (!renewed && s->n_failed <= FAILED_MAX && json_push(s->failed, json_pack("{s:s, s:I, s:o}", "record", record, "signature", (json_int_t)signature, "why", json_text(why)), e) != ERR_OK)
 		return err_wrap(e, "sweep");
 	s->renewed += renewed;
 	s->late += renewed && late;
@@ -260,11 +262,12 @@ archive_sweep(struct archive *a, json_t **report, struct err *e)
 		return r;
 	if (next_class(a, out, e) != ERR_OK)
 		return err_wrap(e, "sweep");
-	if (json_array_size(failed) != 0)
-		archive_alarm(a, "sweep: %zu of %llu renewals failed", json_array_size(failed), (unsigned long long)s.total);
+	if (s.n_failed != 0)
+		archive_alarm(a, "sweep: %llu of %llu renewals failed", (unsigned long long)s.n_failed, (unsigned long long)s.total);
 	if (json_set(out, "renewed", json_integer((json_int_t)s.renewed), e) != ERR_OK ||
 	    json_set(out, "late", json_integer((json_int_t)s.late), e) != ERR_OK ||
 	    json_set(out, "failed", json_incref(failed), e) != ERR_OK ||
+	    json_set(out, "failed_count", json_integer((json_int_t)s.n_failed), e) != ERR_OK ||
 	    json_set(out, "alarms", json_deep_copy(a->alarms), e) != ERR_OK ||
 	    json_set(out, "stopped", json_boolean(archive_stopping(a)), e) != ERR_OK || remember_sweep(a, out, e) != ERR_OK)
 		return err_wrap(e, "sweep");

@@ -298,10 +298,19 @@ tsa_jobs(struct archive *a, uint64_t *ran, uint64_t *failed, int64_t *next, stru
 	if (store_rows(a->store, "tsacert", (struct slice){0}, (struct slice){0}, &each, e) != ERR_OK)
 		return err_wrap(e, "material jobs");
 	json_array_foreach (list, i, tsa) {
+		struct err why = {0};
+		enum err_code r;
+
 		if (archive_stopping(a))
 			break;
-		if (job(a, json_string_value(tsa), &good, e) != ERR_OK)
-			return err_wrap(e, "material jobs");
+		r = job(a, json_string_value(tsa), &good, &why);
+		if (r == ERR_NOMEM || r == ERR_IO || r == ERR_NOSPACE)
+			return err_set(e, r, "material jobs: %s", why.text);
+		/* A row that can't be worked on is an alarm each time, and holds up nobody. */
+		if (r != ERR_OK) {
+			archive_alarm(a, "material of TSA certificate %.16s: %s", json_string_value(tsa), why.text);
+			good = false;
+		}
 		++*ran;
 		*failed += !good;
 	}
