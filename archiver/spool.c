@@ -171,6 +171,7 @@ static enum err_code
 claim_new(struct look *l, struct err *e)
 {
 	char **names = NULL;
+	uint64_t before = l->moved;
 	bool more = false;
 	enum err_code r;
 	size_t n = 0, i;
@@ -180,6 +181,9 @@ claim_new(struct look *l, struct err *e)
 		if (!ends_with(names[i], META_SUFFIX) && !still_written(l->s->new, names[i]))
 			r = claim_or_refuse(l, names[i], e);
 	free_names(names, n);
+	/* The claims' names outlive a power loss before any record is kept under them: else a file were back in new/, and kept twice. */
+	if (r == ERR_OK && l->moved != before)
+		r = sys_fsync_dir(l->s->cur, e) == ERR_OK ? sys_fsync_dir(l->s->new, e) : e->code;
 	return r;
 }
 

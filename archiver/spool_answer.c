@@ -31,7 +31,7 @@ there(int dir, const char *name)
 	return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-/* Is the answer that lies there one to this record? */
+/* Is the answer that lies there one to this record? One that nobody can read was torn by a power loss: it is written again. */
 static bool
 ours(int dir, const char *name, const char *record)
 {
@@ -39,8 +39,10 @@ ours(int dir, const char *name, const char *record)
 	AUTO(json) json_t *j = NULL;
 	const char *whose = NULL;
 
-	if (sys_read_file(dir, name, ANSWER_BYTES, &text, NULL) != ERR_OK || json_read(buf_slice(&text), NULL, &j, NULL) != ERR_OK)
+	if (sys_read_file(dir, name, ANSWER_BYTES, &text, NULL) != ERR_OK)
 		return false;
+	if (json_read(buf_slice(&text), NULL, &j, NULL) != ERR_OK)
+		return true;
 	whose = json_string_value(json_object_get(j, "record"));
 	return whose != NULL && strcmp(whose, record) == 0;
 }

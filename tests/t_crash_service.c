@@ -226,7 +226,7 @@ records_named(const struct bench *b, const char *name)
 	return n;
 }
 
-/* NULL, or what is wrong. Counts deposits that are there twice, which is untidy but no loss. */
+/* NULL, or what is wrong. Counts deposits that are there twice. */
 static const char *
 judge(const struct bench *b, const struct expect *x, size_t *twice)
 {
@@ -323,6 +323,7 @@ test_service_after_power_loss(void **state)
 	print_message("%zu calls, %zu disks, %zu deposits were there twice\n", rec.n, t.disks, t.twice);
 	if (t.bad != 0)
 		fail_msg("%zu of %zu disks are bad: %s", t.bad, t.disks, t.first);
+	assert_int_equal(t.twice, 0);
 	assert_true(t.disks > 40);
 }
 
