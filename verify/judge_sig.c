@@ -197,6 +197,7 @@ judge_sav(struct judge *j, struct jsig *g)
 	static const char CL[] = "EN 319 102-1 5.2.8";
 	const struct xsig *s = g->s;
 	struct verdict no = open_verdict(SUB_SIG_CONSTRAINTS_FAILURE);
+	const char *gap = NULL;
 
 	if (s->signing_time == TIME_NONE) {
 		if (find_level(j, 1, level_of(j, CHECK_SIGNING_TIME_PRESENT, sig_context(g), POS_SIGNING), "SigningTime", CL, g->r->id, NULL,
@@ -207,6 +208,10 @@ judge_sav(struct judge *j, struct jsig *g)
 		g->r->id, NULL, "the claimed time is outside the certificate's validity"))
 		return no;
 	if (s->props_ref == NULL && find_level(j, 1, LEVEL_FAIL, "SignedProperties", CL, g->r->id, NULL, "no signed properties"))
+		return no;
+	/* A dossier's own rules of coverage (xades.md 9); a peer that knows no dossiers passes over them. */
+	if (!j->peer && (gap = sig_dossier_fault(j->doc, s)) != NULL &&
+	    find_level(j, 1, LEVEL_FAIL, "DossierCoverage", "e-akta specification", g->r->id, NULL, "%s", gap))
 		return no;
 	return passed();
 }

@@ -58,12 +58,31 @@ imprint_verdict(struct judge *j, struct jsig *g, struct jstamp *t)
 	return t->r->imprint_intact == TRI_TRUE ? passed() : failed(SUB_HASH_FAILURE);
 }
 
+/*
+ * The token's signature is right. What RFC 3161 and 5816 ask beyond it: the ESSCertID names the signer's certificate (else any
+ * certificate with that key would do), a time in the form of 2.4.2, no critical extension that nobody here knows.
+ */
+static struct verdict
+own_rules(struct judge *j, const struct jstamp *t)
+{
+	if (!t->signer.ess_match &&
+	    find_level(j, 1, level_of(j, CHECK_CERT_DIGEST_MATCH, CTX_TIMESTAMP, POS_SIGNING), "SigningCertificateReference", "RFC 5816 2.2.1",
+		t->r->id, "the TSA's certificate that the token names", "ESSCertID names no certificate that signed it"))
+		return open_verdict(SUB_NO_SIGNING_CERTIFICATE_FOUND);
+	if (!j->peer && (t->tok->unknown_critical || t->tok->bad_time_form)) {
+		find_add(j, 1, FIND_FAIL, "TimestampFormat", "RFC 3161 2.4.2", t->r->id, NULL, "%s",
+		    t->tok->unknown_critical ? "a critical extension that is not known here" : "genTime is not in the form of RFC 3161");
+		return failed(SUB_FORMAT_FAILURE);
+	}
+	return passed();
+}
+
 static struct verdict
 token_verdict(struct judge *j, struct jstamp *t)
 {
 	switch (t->signer.problem) {
 	case TOKEN_OK:
-		return passed();
+		return own_rules(j, t);
 	case TOKEN_NO_SIGNER:
 		find_add(j, 1, FIND_FAIL, "TimestampSigner", CLAUSE, t->r->id, "the TSA's certificate", "certificate not found");
 		return open_verdict(SUB_NO_SIGNING_CERTIFICATE_FOUND);
