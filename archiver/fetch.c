@@ -63,7 +63,7 @@ fetcher_start(const struct config *cfg, bool uncaged, struct fetcher **out, stru
 {
 	AUTO(fetcher) struct fetcher *f = mem_new(1, sizeof(*f));
 	struct worker_spec spec = {.name = "net", .role = uncaged ? CAGE_NONE : CAGE_NET, .warm_up = net_warm_up, .handle = net_handle,
-	    .ctx = (void *)(uintptr_t)cfg, .limits = {.frame_bytes = (size_t)cfg->net.crl_bytes + 4096, .cpu_s = 600}};
+	    .ctx = (void *)(uintptr_t)cfg, .limits = {.frame_bytes = (size_t)(cfg->net.crl_bytes > cfg->net.answer_bytes ? cfg->net.crl_bytes : cfg->net.answer_bytes) + 4096, .cpu_s = 600}};
 
 	if (f == NULL)
 		return err_nomem(e);

@@ -29,7 +29,7 @@ struct fetch_request {
 	struct slice body;
 	/* Credentials of a configured service; NULL = none. */
 	const char *user, *password, *header_file, *client_cert, *client_key, *ca_file;
-	bool configured; /* the URL stands in the configuration: its host's port is allowed */
+	bool configured; /* the URL stands in the configuration: a refused log-in is the operator's to mend. Its address needs allow_net like any other */
 };
 
 struct fetch_answer {

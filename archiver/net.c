@@ -220,7 +220,7 @@ add_file_header(struct curl_slist *l, const char *path)
 }
 
 static struct curl_slist *
-make_headers(const struct request *r)
+make_headers(const struct request *r, bool own)
 {
 	size_t row = row_of(r->type);
 	char text[200];
@@ -233,7 +233,7 @@ make_headers(const struct request *r)
 		snprintf(text, sizeof(text), "Content-Type: %s", types[row].sent);
 		l = add_header(l, text);
 	}
-	return add_file_header(l, r->header_file);
+	return own ? add_file_header(l, r->header_file) : l;
 }
 
 static void
@@ -256,13 +256,15 @@ set_limits(CURL *c, struct exchange *x)
 }
 
 static void
-set_credentials(CURL *c, const struct exchange *x)
+set_credentials(CURL *c, const struct exchange *x, bool own)
 {
 	const struct request *r = x->req;
-	const char *ca = r->ca_file != NULL ? r->ca_file : x->cfg->net.ca_file;
+	const char *ca = r->ca_file != NULL && own ? r->ca_file : x->cfg->net.ca_file;
 
 	if (ca != NULL)
 		curl_easy_setopt(c, CURLOPT_CAINFO, ca);
+	if (!own)
+		return;
 	if (r->user != NULL) {
 		curl_easy_setopt(c, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
 		curl_easy_setopt(c, CURLOPT_USERNAME, r->user);
@@ -406,12 +408,33 @@ judge(struct exchange *x, CURL *c, CURLcode code, struct outcome *o)
 	}
 }
 
+/* Scheme, host and port of both are the same: only then a redirect may see what was meant for the configured service. */
+static bool
+same_origin(const char *one, const char *other)
+{
+	static const CURLUPart parts[] = {CURLUPART_SCHEME, CURLUPART_HOST, CURLUPART_PORT};
+	AUTO(url) CURLU *u = curl_url(), *v = curl_url();
+	size_t i;
+
+	if (u == NULL || v == NULL || curl_url_set(u, CURLUPART_URL, one, 0) != CURLUE_OK || curl_url_set(v, CURLUPART_URL, other, 0) != CURLUE_OK)
+		return false;
+	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		AUTO(curltext) char *a = NULL, *b = NULL;
+
+		if (curl_url_get(u, parts[i], &a, CURLU_DEFAULT_PORT) != CURLUE_OK ||
+		    curl_url_get(v, parts[i], &b, CURLU_DEFAULT_PORT) != CURLUE_OK || strcasecmp(a, b) != 0)
+			return false;
+	}
+	return true;
+}
+
 /* One request without redirects; *next: where a redirect leads, NULL none. */
 static void
 once(struct exchange *x, const char *url, struct outcome *o, char **next)
 {
 	AUTO(curl) CURL *c = curl_easy_init();
-	AUTO(headers) struct curl_slist *headers = make_headers(x->req);
+	bool own = same_origin(url, x->req->url);
+	AUTO(headers) struct curl_slist *headers = make_headers(x->req, own);
 	const char *to = NULL;
 	CURLcode code;
 
@@ -424,7 +447,7 @@ once(struct exchange *x, const char *url, struct outcome *o, char **next)
 		return;
 	}
 	set_limits(c, x);
-	set_credentials(c, x);
+	set_credentials(c, x, own);
 	set_request(c, x, url, headers);
 	code = curl_easy_perform(c);
 	judge(x, c, code, o);

@@ -211,3 +211,45 @@ kill -TERM $service
 wait $service
 is "the service ends well" $? 0
 service=
+
+# ---- what a service sends us on to does not get the service's password
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=first -addext subjectAltName=IP:127.0.0.1,DNS:localhost \
+	-days 2 -keyout "$w/tls.key" -out "$w/tls.pem" 2>/dev/null
+/usr/bin/python3 - "$w" <<'END' &
+import http.server, ssl, sys, threading
+w = sys.argv[1]
+class There(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        with open(w + "/there", "a") as f: f.write("%s %s %s\n" % (self.server.server_port == second.server_port, self.headers.get("Authorization"), self.headers.get("X-Key")))
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.server is first:
+            self.send_response(307); self.send_header("Location", "http://127.0.0.1:%d/" % second.server_port)
+        else:
+            self.send_response(503)
+        self.send_header("Content-Length", "0"); self.end_headers()
+    def log_message(self, *a): pass
+first = http.server.HTTPServer(("127.0.0.1", 0), There)
+tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER); tls.load_cert_chain(w + "/tls.pem", w + "/tls.key")
+first.socket = tls.wrap_socket(first.socket, server_side=True)
+second = http.server.HTTPServer(("127.0.0.1", 0), There)
+threading.Thread(target=second.serve_forever, daemon=True).start()
+open(w + "/ports.n", "w").write("%d %d" % (first.server_port, second.server_port))
+import os; os.rename(w + "/ports.n", w + "/ports")
+threading.Timer(60, first.shutdown).start()
+first.serve_forever()
+END
+there=$!
+while [ ! -e "$w/ports" ]; do sleep 0.1; done
+read -r p1 p2 <"$w/ports"
+echo "X-Key: secret" >"$w/header"
+echo 2026-01-01T00:00:00Z >"$clock"
+"$es" init --simulated "$w/c" --clock "$clock" --tsa "https://127.0.0.1:$p1/,https://localhost:$p1/" --allow-net "127.0.0.1:$p1, 127.0.0.1:$p2" >/dev/null
+export EVERSEAL_CONFIG="$w/c/everseal.conf"
+sed -i "s|^url = .*127.*|&\nuser = u\npassword = p|; s|^url = .*local.*|&\nheader_file = $(pwd)/$w/header|; s|^url = .*|&\nca_file = $(pwd)/$w/tls.pem|" "$EVERSEAL_CONFIG"
+cp "$w"/pki/trust/* "$w/c/trust/"
+"$es" deposit "$w/in/three.xml" >/dev/null
+run
+kill $there
+has "the service gets its password" "$(cat "$w/there" 2>&1)" "False Basic dTpw None"
+has "or its header" "$(cat "$w/there" 2>&1)" "False None secret"
+is "what it sends us on to gets neither" "$(grep '^True' "$w/there" | sort -u)" "True None None"
