@@ -12,6 +12,7 @@
 
 #define ROUNDS 8
 #define CACHE_BYTES ((size_t)64 << 20)
+#define CACHE_ROWS 4096 /* they are looked for one by one */
 
 /* ---- answers of this process's life, so that one CRL serves a whole batch ---- */
 
@@ -52,14 +53,22 @@ cache_find(struct archive *a, const char *key)
 	return NULL;
 }
 
+/* Full: begun anew. A service that runs for years asks for other things every week. */
 static void
 cache_keep(struct archive *a, const char *key, struct slice body)
 {
-	struct fetch_cache *c = a->cache != NULL ? a->cache : (a->cache = mem_new(1, sizeof(*c)));
-	struct cached *it = cache_find(a, key);
+	struct fetch_cache *c = a->cache;
+	struct cached *it = NULL;
 
-	if (c == NULL || c->bytes + body.n > CACHE_BYTES)
+	if (body.n > CACHE_BYTES)
 		return;
+	if (c != NULL && (c->bytes + body.n > CACHE_BYTES || c->n >= CACHE_ROWS)) {
+		fetch_cache_free(c);
+		c = a->cache = NULL;
+	}
+	if (c == NULL && (c = a->cache = mem_new(1, sizeof(*c))) == NULL)
+		return;
+	it = cache_find(a, key);
 	if (it == NULL) {
 		if (!mem_grow(&c->v, &c->cap, c->n, sizeof(*c->v)))
 			return;
@@ -70,6 +79,7 @@ cache_keep(struct archive *a, const char *key, struct slice body)
 		c->n++;
 	}
 	c->bytes += body.n;
+	c->bytes -= it->body.n;
 	buf_clear(&it->body);
 	buf_addslice(&it->body, body);
 	it->got = archive_now(a);
@@ -195,7 +205,7 @@ ask_url(struct asking *q, const json_t *request, struct err *e)
 	struct cached *old = NULL;
 	char service[200];
 
-	if (url == NULL || type == NULL)
+	if (url == NULL || type == NULL || req.method == NULL)
 		return err_set(e, ERR_BUG, "a want without URL");
 	buf_addf(&key, "%s %s", url, req.type == FETCH_OCSP && cert != NULL ? cert : "");
 	old = cache_find(q->a, buf_str(&key));
@@ -271,7 +281,9 @@ serve_wants(struct archive *a, const json_t *wants, const char *only, struct pil
 
 	*added = false;
 	json_array_foreach (wants, i, want) {
-		if (!may_fetch(want) || (only != NULL && strcmp(only, json_string_value(json_object_get(want, "kind"))) != 0))
+		const char *kind = json_string_value(json_object_get(want, "kind"));
+
+		if (kind == NULL || !may_fetch(want) || (only != NULL && strcmp(only, kind) != 0))
 			continue;
 		q.want = want;
 		q.added = false;

@@ -141,13 +141,16 @@ pile_load(struct archive *a, struct pile *p, const json_t *list, struct err *e)
 
 	json_array_foreach (list, i, o) {
 		AUTO(buf) struct buf der = {0};
+		int64_t got = TIME_NONE;
 
 		if (!hex32_to(json_string_value(json_object_get(o, "sha256")), sha256))
 			return err_set(e, ERR_DAMAGED, "material list entry %zu names no digest", i);
 		if (find(p, sha256) != NULL)
 			continue;
-		if (store_get_bytes(a->store, sha256, OBJECT_MAX, &der, e) != ERR_OK ||
-		    pile_add(p, json_string_value(json_object_get(o, "kind")), buf_slice(&der), NULL, TIME_NONE, e) != ERR_OK)
+		/* Where and when it was got stays with it from manifest to manifest. */
+		if (store_get_bytes(a->store, sha256, OBJECT_MAX, &der, e) != ERR_OK || json_want_time(o, "got", &got, e) != ERR_OK ||
+		    pile_add(p, json_string_value(json_object_get(o, "kind")), buf_slice(&der),
+			json_string_value(json_object_get(o, "url")), got, e) != ERR_OK)
 			return err_wrap(e, "material");
 		p->v[p->n - 1].stored = true;
 	}

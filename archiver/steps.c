@@ -297,8 +297,10 @@ arrow_provisional(struct walk *w, struct err *e)
 	bool shortened = false;
 	int64_t due;
 
-	if (pile_new(&pile, e) != ERR_OK || gather(w->a, &w->doc.doc, pile, 0, true, &g, e) != ERR_OK ||
-	    pile_put(pile, w->b, &list, e) != ERR_OK || json_set(w->m, "material", list, e) != ERR_OK ||
+	/* The list is the record's: what another signature or file of it collected stays in it. */
+	if (pile_new(&pile, e) != ERR_OK || pile_load(w->a, pile, json_object_get(w->m, "material"), e) != ERR_OK ||
+	    gather(w->a, &w->doc.doc, pile, 0, true, &g, e) != ERR_OK || pile_put(pile, w->b, &list, e) != ERR_OK ||
+	    json_set(w->m, "material", list, e) != ERR_OK ||
 	    sig_verdict(w->s, g.judge, w->index, e) != ERR_OK)
 		return err_wrap(e, "provisional material");
 	due = wait_until(w, g.judge, &shortened);
