@@ -27,7 +27,7 @@ for mode in ${MODES:-wrong-nonce wrong-imprint expired-tsa revoked-tsa http500 l
 	sign $mode --shape enveloped --key ecdsa
 	misbehave --service tsa1 --mode $mode
 	cp "$w/in/$mode.xml" "$w/a/spool/desk/new/"
-	bounded "TSA: $mode" 12
+	bounded "TSA: $mode" 20
 	case $mode in
 	revoked-tsa) ;; # its revocation is known by the time its material is there, not by the token
 	*) is "TSA: $mode: the next one stamped" "$(stamped_by $mode.xml)" "Test TSA 2 " ;;
@@ -39,7 +39,7 @@ misbehave --service tsa1 --mode http500
 misbehave --service tsa2 --mode wrong-imprint
 sign nobody --shape enveloped --key ecdsa
 cp "$w/in/nobody.xml" "$w/a/spool/desk/new/"
-bounded "no TSA" 12
+bounded "no TSA" 20
 is "no TSA: kept all the same" "$(state nobody.xml name)" nobody.xml
 is "no TSA: nothing is in the file" "$(stamped_by nobody.xml)" ""
 of a get "$(record nobody.xml)" -o "$w/nobody" >/dev/null
@@ -59,7 +59,7 @@ misbehave --service crl --mode stale-crl
 misbehave --service ocsp --mode unauthorised-responder
 tomorrow
 tomorrow
-bounded "stale CRL, foreign responder" 12
+bounded "stale CRL, foreign responder" 20
 is "stale CRL: not archived with it" "$(state stale.xml archive_timestamps)" 0
 is "unauthorised responder: not archived with it" "$(state forged.xml archive_timestamps)" 0
 flow_state() { ofj a history "$(record "$1")" | grep -o '"state": *"[a-z]*"' | tail -n 1 | sed 's/.*"\([a-z]*\)"$/\1/'; }
