@@ -1,0 +1,80 @@
+# (c) Durable deposits by eight depositors at the running service; sourced by bench.sh.
+note "(c) deposits"
+everseal=$(pwd)/$build/everseal
+arch=$dir/arch
+files=$dir/files
+count=${DEPOSITS:-2000}
+size=${DEPOSIT_BYTES:-20000}
+rounds=${DEPOSIT_ROUNDS:-3}
+new_archive() { # an archive with eight spools; what is kept here is not signed, so no TSA is asked
+	rm -rf "$arch"
+	mkdir -p "$arch"
+	echo 2026-01-01T00:00:00Z >"$arch/clock"
+	"$everseal" init --simulated "$arch" --clock "$(pwd)/$arch/clock" --tsa http://127.0.0.1:9/tsa --allow-net 127.0.0.1:9 >/dev/null
+	cp "$pki"/trust/* "$arch/trust/"
+	spools=
+	for i in 1 2 3 4 5 6 7 8; do
+		printf '\n[spool d%s]\ndir = spool/d%s\n' $i $i >>"$arch/everseal.conf"
+		for sub in tmp new cur done failed; do mkdir -p "$arch/spool/d$i/$sub"; done
+		spools="$spools $arch/spool/d$i"
+	done
+}
+middle() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
+rm -rf "$files"
+mkdir -p "$files"
+"$dir/load" make "$files" "$count" "$size"
+: >"$dir/c.ours"
+: >"$dir/c.floor"
+: >"$dir/c.restic"
+k=0
+while [ $k -lt "$rounds" ]; do
+	k=$((k + 1))
+	new_archive
+	"$everseal" -c "$arch/everseal.conf" run >"$dir/run.log" 2>&1 &
+	daemon=$!
+	sleep 1
+	"$dir/load" spools "$count" "${WINDOW:-32}" "$files" $spools >>"$dir/c.ours" || { kill $daemon; cat "$dir/run.log"; exit 1; }
+	kill $daemon
+	wait $daemon || true
+	"$dir/load" floor "$files" "$dir/floor.out" >>"$dir/c.floor"
+	if command -v restic >/dev/null 2>&1; then
+		rm -rf "$dir/restic"
+		export RESTIC_PASSWORD=bench RESTIC_CACHE_DIR="$dir/restic.cache"
+		restic -q -r "$dir/restic" init >/dev/null
+		s=$(date +%s%N)
+		restic -q -r "$dir/restic" backup "$files" >/dev/null
+		e=$(date +%s%N)
+		awk -v t=$((e - s)) 'BEGIN { printf "%.4f\n", t / 1e9 }' >>"$dir/c.restic"
+		rm -rf "$dir/restic" "$dir/restic.cache"
+	fi
+done
+ours=$(cut -d' ' -f1 "$dir/c.ours" | middle)
+p99=$(cut -d' ' -f2 "$dir/c.ours" | middle)
+floor=$(middle <"$dir/c.floor")
+per() { awk -v n="$count" -v t="$1" 'BEGIN { printf "%.0f", n / t }'; }
+ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", a / b }'; }
+row c "durable deposits a second, 8 depositors, $count files of $size octets" "$(ratio "$floor" "$ours")" ">= 0.6" \
+	"$(per "$ours")/s; two digests + append + one sync per 64: $(per "$floor")/s"
+row c "p99 of the receipt, ms" "$p99" "<= 1000" "${WINDOW:-32} deposits under way at each depositor"
+if [ -s "$dir/c.restic" ]; then
+	restic=$(middle <"$dir/c.restic")
+	row c "the same against restic backup" "$(ratio "$restic" "$ours")" ">= 3" "restic $(per "$restic") files/s"
+else
+	note "restic is not installed: left out"
+fi
+# Bulk: everything lies in the spools before the archive starts.
+if command -v strace >/dev/null 2>&1; then
+	new_archive
+	i=0
+	for f in "$files"/*.pdf; do
+		i=$((i % 8 + 1))
+		ln "$f" "$arch/spool/d$i/new/"
+	done
+	strace -f -c -e trace=fsync,fdatasync,syncfs,sync,msync,sync_file_range -o "$dir/syncs" "$everseal" -c "$arch/everseal.conf" run --once >/dev/null 2>&1
+	syncs=$(awk '$NF ~ /sync/ { n += $4 } END { print n + 0 }' "$dir/syncs")
+	kept=$(find "$arch"/spool/*/done -name '*.receipt.json' | wc -l)
+	[ "$kept" -eq "$count" ] || { note "bulk: $kept receipts of $count"; exit 1; }
+	row c "syncs per 1,000 deposits in bulk" "$(awk -v s="$syncs" -v n="$count" 'BEGIN { printf "%.1f", s * 1000 / n }')" "<= 20" \
+		"$syncs syncs for $count deposits, 8 spools"
+fi
+rm -rf "$files" "$arch"
