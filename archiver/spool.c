@@ -10,7 +10,8 @@
  * The record id is made at the claim and stands in the name in cur/. So after
  * a crash the question "was it kept?" is answered by the store, and nothing
  * is kept twice. Receipts are written after the group is durable, all of a
- * batch are synced by one call, and only then the claimed files go.
+ * batch are synced by one call, and only then the claimed files go. A batch
+ * takes from all spools: what a group costs does not grow with their number.
  *
  * What goes wrong in the store ends the run; what goes wrong in a spool is
  * told, stays where it is, and is tried at the next look.
@@ -28,10 +29,14 @@
 #define BATCH_BYTES ((uint64_t)256 << 20)
 #define BATCH_FILES ((size_t)512) /* open at once, before the next deposit is read */
 
+#define SPOOLS_AT_ONCE ((size_t)16) /* open at once: six descriptors each */
+
 /* One look at one spool. */
 struct look {
 	struct archive *a;
-	const struct spool *s;
+	struct spool *s;
+	dev_t device;
+	bool at_fault; /* told already; not looked at again this time */
 	uint64_t taken, refused;
 	uint64_t moved; /* names that left new/ or cur/: nothing moved, nothing more to do now */
 };
@@ -171,7 +176,6 @@ static enum err_code
 claim_new(struct look *l, struct err *e)
 {
 	char **names = NULL;
-	uint64_t before = l->moved;
 	bool more = false;
 	enum err_code r;
 	size_t n = 0, i;
@@ -181,9 +185,6 @@ claim_new(struct look *l, struct err *e)
 		if (!ends_with(names[i], META_SUFFIX) && !still_written(l->s->new, names[i]))
 			r = claim_or_refuse(l, names[i], e);
 	free_names(names, n);
-	/* The claims' names outlive a power loss before any record is kept under them: else a file were back in new/, and kept twice. */
-	if (r == ERR_OK && l->moved != before)
-		r = sys_fsync_dir(l->s->cur, e) == ERR_OK ? sys_fsync_dir(l->s->new, e) : e->code;
 	return r;
 }
 
@@ -191,12 +192,15 @@ claim_new(struct look *l, struct err *e)
 
 struct batch_of {
 	struct entry *entries;
+	struct look **looks; /* entry -> where it comes from */
 	size_t n, files;
-	uint64_t bytes;
+	uint64_t bytes, done;
 	json_t **answers;
 	struct deposit *deposits;
 	size_t *of; /* deposit -> entry */
 	size_t n_deposits;
+	dev_t durable[SPOOLS_AT_ONCE]; /* file systems on which the claims of this look are durable */
+	size_t n_durable;
 };
 
 static void
@@ -209,6 +213,7 @@ batch_of_auto(struct batch_of *b)
 		json_decref(b->answers[i]);
 	}
 	free(b->entries);
+	free(b->looks);
 	free(b->answers);
 	free(b->deposits);
 	free(b->of);
@@ -218,10 +223,12 @@ static enum err_code
 batch_of_new(struct batch_of *b, struct err *e)
 {
 	b->entries = mem_new(BATCH_DEPOSITS, sizeof(*b->entries));
+	b->looks = mem_new(BATCH_DEPOSITS, sizeof(*b->looks));
 	b->answers = mem_new(BATCH_DEPOSITS, sizeof(*b->answers));
 	b->deposits = mem_new(BATCH_DEPOSITS, sizeof(*b->deposits));
 	b->of = mem_new(BATCH_DEPOSITS, sizeof(*b->of));
-	return b->entries != NULL && b->answers != NULL && b->deposits != NULL && b->of != NULL ? ERR_OK : err_nomem(e);
+	return b->entries != NULL && b->looks != NULL && b->answers != NULL && b->deposits != NULL && b->of != NULL ? ERR_OK :
+														    err_nomem(e);
 }
 
 static void
@@ -247,8 +254,9 @@ refusal(struct look *l, const struct entry *en)
 
 /* Kept before, refused at the door, our own trouble (stays for the next look), or to be deposited. */
 static void
-sort_out(struct look *l, struct batch_of *b, size_t i)
+sort_out(struct batch_of *b, size_t i)
 {
+	struct look *l = b->looks[i];
 	struct entry *en = &b->entries[i];
 	struct err why = {0};
 	enum err_code r = kept_already(l->a, l->s, en->record, &b->answers[i], &why);
@@ -290,22 +298,37 @@ answer_one(struct look *l, struct entry *en, json_t *answer)
 	return true;
 }
 
-static void
-answer_all(struct look *l, struct batch_of *b)
+/* One sync for all receipts of a file system; false: theirs may get lost. An earlier entry's answer is taken over. */
+static bool
+sync_answers(const struct batch_of *b, const bool *synced, size_t i)
 {
-	bool told[BATCH_DEPOSITS] = {false};
+	size_t k;
+
+	for (k = 0; k < i; k++)
+		if (b->looks[k]->device == b->looks[i]->device)
+			return synced[k];
+	if (syncfs(b->looks[i]->s->root) == 0)
+		return true;
+	archive_alarm(b->looks[i]->a, "spool %s can't be synced: its claimed files stay", b->looks[i]->s->cfg->dir);
+	return false;
+}
+
+static void
+answer_all(struct batch_of *b)
+{
+	bool told[BATCH_DEPOSITS] = {false}, synced[BATCH_DEPOSITS] = {false};
 	size_t i;
 
 	for (i = 0; i < b->n; i++)
-		told[i] = b->answers[i] != NULL && answer_one(l, &b->entries[i], b->answers[i]) &&
+		told[i] = b->answers[i] != NULL && answer_one(b->looks[i], &b->entries[i], b->answers[i]) &&
 		    !json_is_true(json_object_get(b->answers[i], "refused"));
-	/* One sync for all receipts; the claimed files go only when the receipts can't get lost any more. */
-	if (syncfs(l->s->root) != 0) {
-		archive_alarm(l->a, "spool %s can't be synced: its claimed files stay", l->s->cfg->dir);
-		return;
-	}
+	/* The claimed files go only when the receipts can't get lost any more. */
+	for (i = 0; i < b->n; i++)
+		synced[i] = sync_answers(b, synced, i);
 	for (i = 0; i < b->n; i++) {
-		if (!told[i])
+		struct look *l = b->looks[i];
+
+		if (!told[i] || !synced[i])
 			continue;
 		if (spool_forget(l->s, &b->entries[i]))
 			l->moved++;
@@ -315,113 +338,160 @@ answer_all(struct look *l, struct batch_of *b)
 }
 
 static enum err_code
-process(struct look *l, struct batch_of *b, struct err *e)
+process(struct archive *a, struct batch_of *b, struct err *e)
 {
 	enum err_code r = ERR_OK;
 	size_t i;
 
 	for (i = 0; i < b->n; i++)
-		sort_out(l, b, i);
+		sort_out(b, i);
 	if (b->n_deposits != 0)
-		r = archive_deposit(l->a, b->deposits, b->n_deposits, e);
+		r = archive_deposit(a, b->deposits, b->n_deposits, e);
 	for (i = 0; i < b->n_deposits; i++)
 		b->answers[b->of[i]] = b->deposits[i].receipt;
-	if (r == ERR_OK)
-		answer_all(l, b);
+	if (r == ERR_OK && b->n != 0)
+		answer_all(b);
+	b->done += b->n;
+	if (a->seams.progress != NULL && b->n != 0)
+		a->seams.progress(a->seams.progress_ctx, "deposit", b->done, 0);
 	batch_of_clear(b);
 	return r;
 }
 
-/* The record ids stand in these names alone: a claim that a crash undoes after its group is durable would be kept twice. */
-static bool
-claims_durable(struct look *l)
-{
-	struct err why = {0};
+/* ---- one look ---- */
 
-	if (sys_fsync_dir(l->s->cur, &why) == ERR_OK && sys_fsync_dir(l->s->new, &why) == ERR_OK)
+static void
+at_fault(struct look *l, const struct err *why)
+{
+	archive_alarm(l->a, "spool of %s: %s", l->s->cfg->depositor, why->text);
+	l->at_fault = true;
+}
+
+/*
+ * The record ids stand in the names in cur/ alone: a claim that a crash undoes after its group is durable would be kept
+ * twice. All claims of a look are made before the first is asked for here, so one sync a file system does for all.
+ */
+static bool
+claims_durable(const struct look *l, struct batch_of *b)
+{
+	size_t i;
+
+	for (i = 0; i < b->n_durable; i++)
+		if (b->durable[i] == l->device)
+			return true;
+	if (syncfs(l->s->root) == 0) {
+		b->durable[b->n_durable++] = l->device;
 		return true;
-	archive_alarm(l->a, "spool %s: the claimed files wait: %s", l->s->cfg->dir, why.text);
+	}
+	archive_alarm(l->a, "spool %s can't be synced: the claimed files wait", l->s->cfg->dir);
 	return false;
 }
 
+/* Claims into the batch; a full one is processed. An error is the archive's own, not the spool's. */
 static enum err_code
-work_cur(struct look *l, struct err *e)
+work_cur(struct look *l, struct batch_of *b, struct err *e)
 {
-	AUTO(batch_of) struct batch_of b = {0};
 	char **names = NULL;
+	struct err why = {0};
 	bool more = false;
-	enum err_code r = batch_of_new(&b, e);
-	size_t n = 0, i;
+	enum err_code r = ERR_OK;
+	size_t n = 0, todo, i;
 
-	if (r == ERR_OK)
-		r = list_names(l->s->cur, false, &names, &n, &more, e);
-	if (n != 0 && !claims_durable(l)) {
-		free_names(names, n);
-		return r;
-	}
-	for (i = 0; r == ERR_OK && i < n; i++) {
-		struct entry *en = &b.entries[b.n];
+	if (list_names(l->s->cur, false, &names, &n, &more, &why) != ERR_OK)
+		at_fault(l, &why);
+	todo = n != 0 && claims_durable(l, b) ? n : 0;
+	for (i = 0; r == ERR_OK && i < todo && !archive_stopping(l->a); i++) {
+		struct entry *en = &b->entries[b->n];
 
-		if (!ends_with(names[i], META_SUFFIX) && entry_of(names[i], en)) {
-			entry_read(l->s, &l->a->cfg->limits, names[i], en);
-			b.bytes += en->bytes;
-			b.files += en->n_files;
-			b.n++;
-		}
-		if (b.n != 0 && (b.n == BATCH_DEPOSITS || b.bytes >= BATCH_BYTES || b.files >= BATCH_FILES || i + 1 == n || archive_stopping(l->a))) {
-			r = process(l, &b, e);
-			if (l->a->seams.progress != NULL)
-				l->a->seams.progress(l->a->seams.progress_ctx, "deposit", i + 1, n);
-		}
-		if (archive_stopping(l->a))
-			break;
+		if (ends_with(names[i], META_SUFFIX) || !entry_of(names[i], en))
+			continue;
+		entry_read(l->s, &l->a->cfg->limits, names[i], en);
+		b->bytes += en->bytes;
+		b->files += en->n_files;
+		b->looks[b->n++] = l;
+		if (b->n == BATCH_DEPOSITS || b->bytes >= BATCH_BYTES || b->files >= BATCH_FILES)
+			r = process(l->a, b, e);
 	}
 	free_names(names, n);
 	return r;
 }
 
-/* *store: the fault is the archive's own, not the spool's. */
-static enum err_code
-look_at(struct look *l, bool *store, struct err *e)
+static uint64_t
+moved(const struct look *looks, size_t n)
 {
-	uint64_t before;
+	uint64_t sum = 0;
+	size_t i;
 
-	*store = false;
+	for (i = 0; i < n; i++)
+		sum += looks[i].moved;
+	return sum;
+}
+
+static enum err_code
+look_at(struct archive *a, struct look *looks, size_t n, struct err *e)
+{
+	AUTO(batch_of) struct batch_of b = {0};
+	struct err why = {0};
+	uint64_t before;
+	size_t i;
+
+	if (batch_of_new(&b, e) != ERR_OK)
+		return e->code;
 	do {
-		before = l->moved;
-		if (tidy_cur(l, e) != ERR_OK || claim_new(l, e) != ERR_OK)
+		before = moved(looks, n);
+		for (i = 0; i < n; i++)
+			if (!looks[i].at_fault && (tidy_cur(&looks[i], &why) != ERR_OK || claim_new(&looks[i], &why) != ERR_OK))
+				at_fault(&looks[i], &why);
+		b.n_durable = 0;
+		for (i = 0; i < n; i++)
+			if (!looks[i].at_fault && work_cur(&looks[i], &b, e) != ERR_OK)
+				return e->code;
+		if (process(a, &b, e) != ERR_OK)
 			return e->code;
-		*store = true;
-		if (work_cur(l, e) != ERR_OK)
-			return e->code;
-		*store = false;
-	} while (l->moved != before && !archive_stopping(l->a));
+	} while (moved(looks, n) != before && !archive_stopping(a));
 	return ERR_OK;
+}
+
+static void
+open_look(struct archive *a, const struct conf_spool *cfg, struct spool *s, struct look *l)
+{
+	struct err why = {0};
+	struct stat st;
+
+	*s = (struct spool)SPOOL_NONE;
+	*l = (struct look){.a = a, .s = s};
+	if (spool_open(cfg, s, &why) != ERR_OK)
+		at_fault(l, &why);
+	else if (fstat(s->root, &st) != 0)
+		l->at_fault = true;
+	else
+		l->device = st.st_dev;
 }
 
 enum err_code
 archive_spool(struct archive *a, uint64_t *taken, uint64_t *refused, struct err *e)
 {
-	size_t i, n = a->cfg->n_spools;
+	size_t from, i, n = a->cfg->n_spools;
+	enum err_code r = ERR_OK;
 
-	for (i = 0; i < n && !archive_stopping(a); i++) {
-		AUTO(spool) struct spool s = SPOOL_NONE;
-		struct look l = {.a = a, .s = &s};
+	for (from = 0; r == ERR_OK && from < n && !archive_stopping(a); from += SPOOLS_AT_ONCE) {
+		struct spool spools[SPOOLS_AT_ONCE];
+		struct look looks[SPOOLS_AT_ONCE];
+		size_t k = n - from < SPOOLS_AT_ONCE ? n - from : SPOOLS_AT_ONCE;
 		struct err why = {0};
-		bool store = false;
-		enum err_code r = spool_open(&a->cfg->spools[i], &s, &why);
 
-		if (r == ERR_OK)
-			r = look_at(&l, &store, &why);
-		*taken += l.taken;
-		*refused += l.refused;
-		if (r == ERR_OK)
-			continue;
-		if (store && r != ERR_NOSPACE)
-			return err_set(e, r, "spool of %s: %s", a->cfg->spools[i].depositor, why.text);
-		archive_alarm(a, "spool of %s: %s", a->cfg->spools[i].depositor, why.text);
+		for (i = 0; i < k; i++)
+			open_look(a, &a->cfg->spools[from + i], &spools[i], &looks[i]);
+		r = look_at(a, looks, k, &why);
+		for (i = 0; i < k; i++) {
+			*taken += looks[i].taken;
+			*refused += looks[i].refused;
+			spool_auto(&spools[i]);
+		}
 		if (r == ERR_NOSPACE)
-			break;
+			archive_alarm(a, "spool: %s", why.text);
+		else if (r != ERR_OK)
+			return err_set(e, r, "spool: %s", why.text);
 	}
 	return ERR_OK;
 }
