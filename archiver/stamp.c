@@ -139,12 +139,16 @@ stamp_get(struct archive *a, const struct conf_profile *profile, const struct di
 	size_t i;
 
 	*out = (struct stamp_got){.retry_utc = TIME_NONE};
-	snprintf(out->why, sizeof(out->why), "no TSA is configured");
+	snprintf(out->why, sizeof(out->why), "no TSA is left to ask");
 	for (i = 0; i < profile->tsa.n && !out->got; i++) {
 		const struct conf_tsa *tsa = config_tsa(a->cfg, profile->tsa.v[i]);
 
-		if (tsa == NULL || avoided(avoid, tsa->name) || !service_open(a, tsa->name, &out->retry_utc))
+		if (tsa == NULL || avoided(avoid, tsa->name))
 			continue;
+		if (!service_open(a, tsa->name, &out->retry_utc)) {
+			snprintf(out->why, sizeof(out->why), "TSA %.60s: failed before, is asked again later (see status)", tsa->name);
+			continue;
+		}
 		if (!service_budget(a, tsa->name, tsa->budget_per_day)) {
 			snprintf(out->why, sizeof(out->why), "TSA %s: today's budget is used up", tsa->name);
 			continue;

@@ -5,6 +5,10 @@
  */
 #include "store/store_int.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
 static enum err_code
 ready(struct store *s, struct err *e)
 {
@@ -34,6 +38,13 @@ ready(struct store *s, struct err *e)
 	}
 	s->ops_open = r == ERR_OK;
 	return r;
+}
+
+/* A reader before the first writer that had something to note: the tables are empty, which is no fault. */
+static bool
+none_yet(const struct store *s)
+{
+	return !s->writer && !s->ops_open && faccessat(s->dir_fd, "ops/data.mdb", F_OK, 0) != 0 && errno == ENOENT;
 }
 
 static enum err_code
@@ -90,6 +101,8 @@ ops_get(struct store *s, const char *table, struct slice key, struct buf *value,
 	struct slice v = {0};
 	enum err_code r = kv_row_key(table, key, false, &k, e);
 
+	if (r == ERR_OK && none_yet(s))
+		return err_set(e, ERR_NOTFOUND, "nothing is noted yet");
 	if (r == ERR_OK)
 		r = ready(s, e);
 	if (r == ERR_OK)
@@ -106,7 +119,10 @@ enum err_code
 ops_rows(struct store *s, const char *table, struct slice from, struct slice to, const struct store_each *each,
     struct err *e)
 {
-	enum err_code r = ready(s, e);
+	enum err_code r;
 
+	if (none_yet(s))
+		return ERR_OK;
+	r = ready(s, e);
 	return r == ERR_OK ? kv_rows(&s->ops, s->ops_db, table, from, to, each, e) : r;
 }

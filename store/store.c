@@ -172,7 +172,7 @@ read_format(struct store *s, struct err *e)
 	enum err_code r = sys_read_file(s->dir_fd, "FORMAT", SMALL_FILE, &text, e);
 
 	if (r == ERR_NOTFOUND)
-		return err_set(e, ERR_NOTFOUND, "no store there (no FORMAT)");
+		return err_set(e, ERR_NOTFOUND, "no archive there (no FORMAT; init makes one)");
 	if (r != ERR_OK)
 		return r;
 	if (sscanf(buf_str(&text), "everseal-store %9d", &version) != 1)
@@ -352,8 +352,10 @@ store_open(const char *dir, enum store_open_flags flags, const struct store_seam
 	s->clock = seams->clock;
 	s->dir = realpath(dir, NULL); /* LMDB opens by path, perhaps later */
 	s->last.time_utc = TIME_NONE;
-	r = s->dir != NULL ? sys_open_dir(AT_FDCWD, s->dir, &s->dir_fd, e)
-			   : err_errno(e, errno == ENOENT ? ERR_NOTFOUND : ERR_IO, errno, "open");
+	if (s->dir != NULL)
+		r = sys_open_dir(AT_FDCWD, s->dir, &s->dir_fd, e);
+	else
+		r = errno == ENOENT ? err_set(e, ERR_NOTFOUND, "no archive there (init makes one)") : err_errno(e, ERR_IO, errno, "open");
 	if (r == ERR_OK)
 		r = read_format(s, e);
 	if (r == ERR_OK)

@@ -408,9 +408,10 @@ verb_list(struct tool *t, int argc, char **argv)
 		return tool_fail(t, &e);
 	if (t->json)
 		return tool_print(t, out);
-	tool_line(t, "%-8s  %-28s %-14s %6s  %-14s %-34s %s", "RECORD", "NAME", "LEVEL", "STAMPS", "VERDICT", "", "NEXT DEADLINE");
+	printf("%-36s  %-28s %-14s %6s  %-14s %-34s %s\n", t->cfg->archive.clock_file != NULL ? "RECORD (SIMULATED)" : "RECORD", "NAME", "LEVEL",
+	    "STAMPS", "VERDICT", "", "NEXT DEADLINE");
 	json_array_foreach (out, i, r)
-		printf("%.8s  %-28.28s %-14.14s %6lld  %-14s %-34s %s\n", word(r, "record", ""), word(r, "name", ""), word(r, "level", ""),
+		printf("%.36s  %-28.28s %-14.14s %6lld  %-14s %-34s %s\n", word(r, "record", ""), word(r, "name", ""), word(r, "level", ""),
 		    (long long)json_integer_value(json_object_get(r, "archive_timestamps")), word(r, "indication", "-"), word(r, "subindication", ""),
 		    json_is_string(json_object_get(r, "next_deadline")) ? word(r, "next_deadline", "-") : word(r, "waits_for", "-"));
 	return EXIT_POSITIVE;
