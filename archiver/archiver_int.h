@@ -152,6 +152,7 @@ size_t pile_count(const struct pile *p);
 struct gathered {
 	json_t *judge;	     /* last answer of the cage */
 	bool complete;	     /* nothing is wanted any more */
+	bool enough;	     /* of a token: only the lists of CAs are older than wanted, and still current */
 	bool provisional_only;
 	bool unknown;	     /* an OCSP responder did not know a certificate, or was not authorised */
 	char unknown_issuer[65]; /* its issuer's SHA-256 */
@@ -165,7 +166,7 @@ void gathered_auto(struct gathered *g);
  */
 MUST_USE enum err_code gather(struct archive *a, const struct caged_doc *doc, struct pile *pile, int64_t grace_seconds,
     bool network, struct gathered *out, struct err *e);
-/* The same for a token by itself: data newer than newer_than for its whole closure. */
+/* The same for a token by itself: data newer than newer_than for its whole closure; CRLs first, since they outlive responders. */
 MUST_USE enum err_code gather_token(struct archive *a, struct slice token, int64_t newer_than, struct pile *pile,
     struct gathered *out, struct err *e);
 /* Fetch what is wanted, all or one kind ("issuer"), into the pile. *added: something new came. */
@@ -179,12 +180,16 @@ void fetch_cache_free(struct fetch_cache *c);
 MUST_USE enum err_code tsa_used(
     struct archive *a, struct batch *b, const json_t *token_answer, const uint8_t token_sha256[32], struct err *e);
 /*
- * The material of a TSA certificate, each datum newer than newer_than: from its row when that holds it, else fetched
- * now (the row is renewed in the batch). objects: [{ "kind", "sha256" }] of the closure, loaded into the pile.
- * *complete false: why says what is missing.
+ * The material of a TSA certificate: from its row when that holds it, else fetched now (the row is renewed in the batch).
+ * objects: [{ "kind", "sha256" }] of the closure, loaded into the pile, NULL when it is lacking; then why says what.
  */
+enum tsa_holds {
+	TSA_LACKING = 0,
+	TSA_ENOUGH, /* the TSA's own data newer than newer_than, the lists above it still current then */
+	TSA_NEWER   /* each datum newer */
+};
 MUST_USE enum err_code tsa_material(struct archive *a, struct batch *b, const char *tsa_sha256, int64_t newer_than,
-    struct pile *pile, json_t **objects, bool *complete, char why[300], struct err *e);
+    struct pile *pile, json_t **objects, enum tsa_holds *holds, char why[300], struct err *e);
 /* What the jobs hold for the TSA certificates under a record's stamps joins the pile; nothing is fetched. */
 MUST_USE enum err_code tsa_held(struct archive *a, const json_t *m, struct pile *pile, struct err *e);
 /* Have it fetched once more soon: a stamp of this certificate was covered by another. */

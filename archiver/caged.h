@@ -60,14 +60,14 @@ void caged_auto(struct caged **c);
  *       "signer_not_after": ISO, "stamps": [ { "type", "id", "time", "token": base64, "sha256" of the token, "tsa_sha256",
  *           "tsa_not_after", "class": FACTS|null, "closure": CLOSURE } ] } ],
  *   "wants": [ WANT ] }
- * CLOSURE: { "complete": bool, "fresh": bool, "gap": text|null, "earliest_end": ISO|null  (notAfter of responders, CRL issuers),
+ * CLOSURE: { "complete": bool, "fresh": bool, "enough": bool  (a CA's list may be older than newer_than while its nextUpdate is not), "gap": text|null, "earliest_end": ISO|null  (notAfter of responders, CRL issuers),
  *            "objects": [ { "kind": "cert"|"crl"|"ocsp", "role", "sha256", "embedded": bool, "not_after", "this_update", "subject" } ] }
  * FACTS: class_json of policy/deadline.h; null when the TSA's certificate is not known.
  * WANT: { "kind": "issuer"|"revocation"|"file", "cert": hex, "cert_der", "issuer_der": base64|null, "subject": text, "issuer": text, "issuer_sha256": hex, "signature": i, "stamp": j|null, "ca": bool,
  *         "newer_than": ISO, "anchored": bool  (its chain reaches an anchor: only then are its URLs fetched),
  *         "requests": [ { "type": "ocsp"|"crl"|"aia", "method": "GET"|"POST", "url", "body": base64|null, "nonce": hex|null } ], "name": text }
  *   OCSP requests come first, for each responder POST with a nonce (from entropy; none without), then GET without.
- * Raw octets of closure objects that are embedded in the document come in "objects": { sha256: base64 }.
+ * Raw octets of closure objects that are embedded in the document, and of certificates wherever they come from, stand in "objects": { sha256: base64 }.
  * A refused document is ERR_REFUSED/ERR_LIMIT/ERR_FORMAT with the reason; "no signature" is an answer.
  */
 MUST_USE enum err_code caged_judge(struct caged *c, const struct caged_doc *doc, struct slice material, int64_t time_utc,

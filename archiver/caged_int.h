@@ -73,7 +73,7 @@ enum err_code caged_closure_json(const struct closure *c, json_t **out, struct e
 void caged_facts(const struct report_stamp *s, struct class_facts *out);
 enum err_code caged_facts_json(const struct report_stamp *s, json_t **out, struct err *e);
 enum err_code caged_wants_json(struct pki *pki, const struct report *r, struct slice entropy, json_t **out, struct err *e);
-/* Raw octets of embedded closure objects, { sha256: base64 }. */
+/* Raw octets of a closure's certificates and embedded objects, or of all, { sha256: base64 }. */
 enum err_code caged_objects_json(const struct closure *c, bool all, json_t *into, struct err *e);
 
 enum err_code caged_answer_run(struct caged_state *st, const json_t *head, struct slice body,

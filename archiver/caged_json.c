@@ -88,6 +88,7 @@ caged_closure_json(const struct closure *c, json_t **out, struct err *e)
 	if (json_set(j, "objects", list, e) != ERR_OK ||
 	    json_set(j, "complete", json_boolean(c->complete), e) != ERR_OK ||
 	    json_set(j, "fresh", json_boolean(c->fresh), e) != ERR_OK ||
+	    json_set(j, "enough", json_boolean(c->enough), e) != ERR_OK ||
 	    json_set(j, "gap", json_text(c->gap), e) != ERR_OK ||
 	    json_set(j, "earliest_end", json_time(earliest_end(c)), e) != ERR_OK)
 		return err_wrap(e, "closure");
@@ -105,7 +106,8 @@ caged_objects_json(const struct closure *c, bool all, json_t *into, struct err *
 	for (size_t i = 0; i < c->n; i++) {
 		const struct closure_object *o = &c->v[i];
 		hex_of(slice_of(o->sha256, 32), name);
-		if ((!o->embedded && !all) || json_object_get(into, name) != NULL)
+		/* A responder's certificate comes inside its answer, an anchor from the configuration: nobody else holds them. */
+		if ((!o->embedded && !all && o->kind != MAT_CERT) || json_object_get(into, name) != NULL)
 			continue;
 		if (json_set(into, name, caged_base64(o->der), e) != ERR_OK)
 			return err_wrap(e, "object %s", name);

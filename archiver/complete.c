@@ -278,6 +278,25 @@ target_has_x(const struct walk *w)
 	return extended(w) && w->profile->x_stamp && !sig_is(w->s, "target", "C");
 }
 
+static bool
+stops_before_archive(const struct walk *w)
+{
+	static const char *const targets[] = {"C", "X", "X-L", "LT"};
+	size_t i;
+
+	for (i = 0; i < sizeof(targets) / sizeof(targets[0]); i++)
+		if (sig_is(w->s, "target", targets[i]))
+			return true;
+	return false;
+}
+
+/* Level X-L is the values over an X stamp; C and X end before them. */
+static bool
+values_follow(const struct walk *w)
+{
+	return !sig_is(w->s, "target", "C") && !sig_is(w->s, "target", "X");
+}
+
 enum err_code
 arrow_complete(struct walk *w, struct err *e)
 {
@@ -286,7 +305,8 @@ arrow_complete(struct walk *w, struct err *e)
 	AUTO(json) json_t *draft = NULL;
 	json_t *list = NULL;
 	const char *gap = "";
-	bool waits = false, held = false;
+	bool waits = false, held = false, waits_for_x;
+	int64_t x_time;
 
 	/* What was collected provisionally stays usable: a responder may be gone by now. */
 	if (pile_new(&pile, e) != ERR_OK || pile_load(w->a, pile, json_object_get(w->m, "material"), e) != ERR_OK ||
@@ -311,43 +331,38 @@ arrow_complete(struct walk *w, struct err *e)
 		return err_wrap(e, "complete");
 	if (waits)
 		return ERR_OK;
+	x_time = sig_time(json_object_get(draft, "x"), "gen_time");
+	waits_for_x = x_time != TIME_NONE && stops_before_archive(w) && values_follow(w);
 	/* Embedded objects joined the pile after the list was made: the draft must be complete in the store. */
 	if (pile_put(pile, w->b, &list, e) != ERR_OK || json_set(w->m, "material", list, e) != ERR_OK ||
 	    json_set(w->s, "draft", TAKE(draft), e) != ERR_OK)
 		return err_wrap(e, "draft");
 	json_object_del(w->s, "tries");
 	json_object_del(w->s, "trying_since");
+	if (waits_for_x)
+		return sig_go(w->s, "completing", x_time + DAY, "the X stamp's own material comes next", e);
 	return sig_go(w->s, "completing", archive_now(w->a), "the archive time-stamp comes next", e);
 }
 
 /* ---- completing -> archived ---- */
 
-static bool
-stops_before_archive(const struct walk *w)
-{
-	static const char *const targets[] = {"C", "X", "X-L", "LT"};
-	size_t i;
-
-	for (i = 0; i < sizeof(targets) / sizeof(targets[0]); i++)
-		if (sig_is(w->s, "target", targets[i]))
-			return true;
-	return false;
-}
-
-/* The material of the X stamp's TSA that the job holds joins the values; what is newer comes with the next stamp. */
+/*
+ * The material of the X stamp's TSA joins the values: what the job holds, since what is newer comes with the next stamp;
+ * where none will come (target X-L), newer than the X stamp, else *objects stays NULL and why says what is lacking.
+ */
 static enum err_code
-x_material(struct walk *w, const json_t *draft, struct pile *pile, json_t **objects, struct err *e)
+x_material(struct walk *w, const json_t *draft, struct pile *pile, json_t **objects, char why[300], struct err *e)
 {
 	const json_t *x = json_object_get(draft, "x");
-	bool complete_now = false;
-	char why[300] = "";
+	int64_t newer_than = stops_before_archive(w) ? sig_time(x, "gen_time") : 0;
+	enum tsa_holds holds = TSA_LACKING;
 
 	*objects = NULL;
 	if (x == NULL)
 		return ERR_OK;
-	if (tsa_material(w->a, w->b, sig_str(x, "tsa_sha256"), INT64_C(0), pile, objects, &complete_now, why, e) != ERR_OK)
+	if (tsa_material(w->a, w->b, sig_str(x, "tsa_sha256"), newer_than, pile, objects, &holds, why, e) != ERR_OK)
 		return err_wrap(e, "X stamp");
-	if (!complete_now)
+	if (holds == TSA_LACKING && newer_than == 0)
 		archive_alarm(w->a, "record %s: the X stamp goes without its own material: %s", manifest_record(w->m), why);
 	return ERR_OK;
 }
@@ -374,7 +389,7 @@ plan_values(struct walk *w, const json_t *draft, const json_t *x_objects, json_t
 		return err_wrap(e, "refs");
 	if (x != NULL && add_do(add, "X", "token", json_incref(json_object_get(x, "token")), e) != ERR_OK)
 		return err_wrap(e, "X stamp");
-	if (sig_is(w->s, "target", "C") || sig_is(w->s, "target", "X"))
+	if (!values_follow(w))
 		return ERR_OK;
 	for (i = 0; i < json_array_size(extra); i++) {
 		size_t k;
@@ -405,9 +420,14 @@ arrow_archive(struct walk *w, struct err *e)
 	AUTO(json) json_t *x_objects = NULL;
 	const json_t *draft = json_object_get(w->s, "draft");
 	bool stop = stops_before_archive(w);
+	char why[300] = "";
 
 	if (pile_new(&pile, e) != ERR_OK || pile_load(w->a, pile, json_object_get(w->m, "material"), e) != ERR_OK ||
-	    x_material(w, draft, pile, &x_objects, e) != ERR_OK || plan_values(w, draft, x_objects, add, e) != ERR_OK)
+	    x_material(w, draft, pile, &x_objects, why, e) != ERR_OK)
+		return err_wrap(e, "archive");
+	if (stop && values_follow(w) && json_object_get(draft, "x") != NULL && x_objects == NULL)
+		return walk_later(w, TIME_NONE, why, e);
+	if (plan_values(w, draft, x_objects, add, e) != ERR_OK)
 		return err_wrap(e, "archive");
 	if (!stop) {
 		if (walk_stamp(w, add, "A", pile, newest_time(w, draft), &got, e) != ERR_OK)
@@ -442,6 +462,7 @@ walk_archived(struct walk *w, const json_t *token, bool first, struct err *e)
 	    json_set(w->s, "newest", json_time(time), e) != ERR_OK ||
 	    json_set(w->s, "newest_tsa", json_incref(json_object_get(token, "tsa_sha256")), e) != ERR_OK)
 		return err_wrap(e, "archive");
+	json_object_del(w->s, "trailing");
 	more = json_array_size(round) < w->profile->quorum;
 	return sig_go(w->s, "archived", more ? archive_now(w->a) : time + DAY,
 	    more ? "the quorum's next archive time-stamp" : "the newest stamp's own material comes next", e);
@@ -467,23 +488,55 @@ arrow_quorum(struct walk *w, struct err *e)
 
 /* ---- archived -> closed: what is given out proves alone, with anchors only ---- */
 
+/* What of list does not stand in the trailing data yet. */
+static json_t *
+not_trailing(const json_t *s, const json_t *list)
+{
+	const json_t *before = json_object_get(s, "trailing"), *o = NULL, *b = NULL;
+	json_t *names = json_array();
+	size_t i, k;
+
+	json_array_foreach (list, i, o) {
+		bool there = false;
+
+		json_array_foreach (before, k, b)
+			there |= json_equal(b, json_object_get(o, "sha256"));
+		if (!there)
+			json_array_append(names, json_object_get(o, "sha256"));
+	}
+	return names;
+}
+
+/*
+ * The lists of a TSA's CAs come twice a year. Until each is newer than the stamp, those of today, which were current when it was
+ * made, stand behind it; the newer ones follow.
+ */
 enum err_code
 arrow_close(struct walk *w, struct err *e)
 {
 	AUTO(pile) struct pile *pile = NULL;
 	AUTO(json) json_t *objects = NULL;
+	AUTO(json) json_t *names = NULL;
 	AUTO(json) json_t *add = json_array();
-	bool whole = false;
+	enum tsa_holds holds = TSA_LACKING;
 	char why[300] = "";
 
 	if (pile_new(&pile, e) != ERR_OK ||
-	    tsa_material(w->a, w->b, sig_str(w->s, "newest_tsa"), sig_time(w->s, "newest"), pile, &objects, &whole, why, e) != ERR_OK)
+	    tsa_material(w->a, w->b, sig_str(w->s, "newest_tsa"), sig_time(w->s, "newest"), pile, &objects, &holds, why, e) != ERR_OK)
 		return err_wrap(e, "close");
-	if (!whole)
+	if (holds == TSA_LACKING)
 		return walk_later(w, TIME_NONE, why, e);
-	if (add_do(add, "tsvd", "objects", names_of(objects), e) != ERR_OK || walk_insert(w, add, pile, e) != ERR_OK)
+	names = holds == TSA_ENOUGH && json_object_get(w->s, "trailing") != NULL ? json_array() : not_trailing(w->s, objects);
+	if (json_array_size(names) != 0 &&
+	    (add_do(add, "tsvd", "objects", TAKE(names), e) != ERR_OK || walk_insert(w, add, pile, e) != ERR_OK))
 		return err_wrap(e, "close");
 	json_object_del(w->s, "tries");
 	json_object_del(w->s, "trying_since");
+	if (holds == TSA_ENOUGH) {
+		if (json_object_get(w->s, "trailing") == NULL && json_set(w->s, "trailing", names_of(objects), e) != ERR_OK)
+			return err_wrap(e, "close");
+		return sig_go(w->s, "archived", archive_now(w->a) + 30 * DAY, "newer lists of the TSA's CAs come next", e);
+	}
+	json_object_del(w->s, "trailing");
 	return sig_go(w->s, "closed", TIME_MAX, "renewal comes by its deadline", e);
 }

@@ -348,8 +348,8 @@ gather(struct archive *a, const struct caged_doc *doc, struct pile *pile, int64_
 
 /* ---- the material job of a TSA certificate (design 8) ---- */
 
-enum err_code
-gather_token(struct archive *a, struct slice token, int64_t newer_than, struct pile *pile, struct gathered *out, struct err *e)
+static enum err_code
+token_rounds(struct archive *a, struct slice token, int64_t newer_than, struct pile *pile, struct gathered *out, struct err *e)
 {
 	uint8_t seed[32];
 	struct slice packed;
@@ -366,10 +366,24 @@ gather_token(struct archive *a, struct slice token, int64_t newer_than, struct p
 			return err_wrap(e, "material");
 		out->complete = json_is_true(json_object_get(json_object_get(out->judge, "closure"), "complete")) &&
 		    json_is_true(json_object_get(json_object_get(out->judge, "closure"), "fresh"));
+		out->enough = json_is_true(json_object_get(json_object_get(out->judge, "closure"), "complete")) &&
+		    json_is_true(json_object_get(json_object_get(out->judge, "closure"), "enough"));
 		if (out->complete || !added || archive_stopping(a))
 			return ERR_OK;
 		if (serve_wants(a, json_object_get(out->judge, "wants"), NULL, pile, out, &added, e) != ERR_OK)
 			return err_wrap(e, "material");
 	}
 	return ERR_OK;
+}
+
+enum err_code
+gather_token(struct archive *a, struct slice token, int64_t newer_than, struct pile *pile, struct gathered *out, struct err *e)
+{
+	bool before = a->crl_first;
+	enum err_code r;
+
+	a->crl_first = true;
+	r = token_rounds(a, token, newer_than, pile, out, e);
+	a->crl_first = before;
+	return r;
 }

@@ -31,10 +31,10 @@ fresh_material(struct walk *w, const json_t *judge, struct pile *pile, json_t *n
 
 	json_array_foreach (json_object_get(flow, "stamps"), i, st) {
 		AUTO(json) json_t *objects = NULL;
-		bool whole = false;
+		enum tsa_holds holds = TSA_LACKING;
 		char why[300] = "";
 
-		if (tsa_material(w->a, w->b, sig_str(st, "tsa_sha256"), INT64_C(0), pile, &objects, &whole, why, e) != ERR_OK)
+		if (tsa_material(w->a, w->b, sig_str(st, "tsa_sha256"), INT64_C(0), pile, &objects, &holds, why, e) != ERR_OK)
 			return err_wrap(e, "renewal");
 		json_array_foreach (objects, k, o) {
 			const char *sha = sig_str(o, "sha256");

@@ -6,7 +6,8 @@
  * years the TSA's responders may be gone.
  *
  * Row "tsacert" <sha256>: { "subject", "not_after", "first_use", "last_use", "token": sha256 of a token of it,
- *   "objects": [{ "kind", "sha256" }], "newer_than": the data are all newer than this, "fetched", "next",
+ *   "objects": [{ "kind", "sha256" }], "newer_than": the data are all newer than this, "enough_than": the TSA's own data are, and
+ *   the lists above it were current then, "fetched", "next",
  *   "complete", "failures", "why" }
  */
 #include "archiver/archiver_int.h"
@@ -73,7 +74,7 @@ tsa_used(struct archive *a, struct batch *b, const json_t *token_answer, const u
 		return err_wrap(e, "TSA certificate");
 	}
 	if (json_set(row, "last_use", json_incref(json_object_get(token_answer, "gen_time")), e) != ERR_OK ||
-	    json_set(row, "token", json_hex(slice_of(token_sha256, 32)), e) != ERR_OK)
+	    (json_object_get(row, "token") == NULL && json_set(row, "token", json_hex(slice_of(token_sha256, 32)), e) != ERR_OK))
 		return err_wrap(e, "TSA certificate");
 	return keep(b, tsa, row, e);
 }
@@ -136,66 +137,103 @@ row_token(struct archive *a, const json_t *row, struct buf *out, struct err *e)
 	return store_get_bytes(a->store, sha256, OBJECT_MAX, out, e);
 }
 
-/* Fetch everything anew; the row and what came go into the batch. */
+/* Nothing came that would do: told at once, since in years the TSA's responders may be gone. */
 static enum err_code
-run_job(struct archive *a, struct batch *b, const char *tsa, json_t *row, int64_t newer_than, struct pile *pile, bool *good,
-    struct err *e)
+job_failed(struct archive *a, struct batch *b, const char *tsa, json_t *row, const char *why, struct err *e)
+{
+	const char *subject = json_string_value(json_object_get(row, "subject"));
+	int64_t next = next_job(row, archive_now(a), false);
+
+	why = why[0] != '\0' ? why : "its closure is not complete";
+	archive_alarm(a, "material of TSA certificate %s: %s", subject != NULL ? subject : tsa, why);
+	if (json_set(row, "next", next == TIME_MAX ? json_null() : json_time(next), e) != ERR_OK ||
+	    json_set(row, "why", json_text(why), e) != ERR_OK ||
+	    json_set(row, "failures", json_integer(json_integer_value(json_object_get(row, "failures")) + 1), e) != ERR_OK)
+		return err_wrap(e, "TSA certificate");
+	return keep(b, tsa, row, e);
+}
+
+/* newer_than only grows: what is newer than a later time is newer than an earlier one. */
+static enum err_code
+bound(json_t *row, const char *key, int64_t than, struct err *e)
+{
+	int64_t held = time_of(row, key);
+
+	return json_set(row, key, json_time(held != TIME_NONE && held > than ? held : than), e);
+}
+
+/* Fetch everything anew; the row and what came go into the batch. Roots issue lists twice a year: an older one is no failure. */
+static enum err_code
+run_job(struct archive *a, struct batch *b, const char *tsa, json_t *row, int64_t newer_than, struct pile *pile,
+    enum tsa_holds *holds, struct err *e)
 {
 	AUTO(gathered) struct gathered g = {0};
 	AUTO(buf) struct buf token = {0};
 	json_t *objects = NULL, *kept = NULL;
-	int64_t now = archive_now(a);
+	struct err why = {0};
+	int64_t now = archive_now(a), next;
 
-	*good = false;
+	*holds = TSA_LACKING;
+	/* Another record's step of this very group brought the first token: after the commit it can be read. */
+	if (row_token(a, row, &token, &why) == ERR_NOTFOUND)
+		return json_set(row, "why", json_text("its first token is being kept"), e);
+	if (why.code != ERR_OK)
+		return err_set(e, why.code, "TSA certificate %.16s: %s", tsa, why.text);
 	/* What only the token itself carries (its CA's certificate, as a rule) is kept as well: the row's list must be whole in the store. */
-	if (row_token(a, row, &token, e) != ERR_OK || gather_token(a, buf_slice(&token), newer_than, pile, &g, e) != ERR_OK ||
+	if (gather_token(a, buf_slice(&token), newer_than, pile, &g, e) != ERR_OK ||
 	    pile_add_named(pile, g.judge, json_object_get(json_object_get(g.judge, "closure"), "objects"), e) != ERR_OK ||
 	    pile_put(pile, b, &kept, e) != ERR_OK)
 		return err_wrap(e, "TSA certificate %.16s", tsa);
 	json_decref(kept);
-	*good = g.complete;
-	if (json_set(row, "next", next_job(row, now, g.complete) == TIME_MAX ? json_null() : json_time(next_job(row, now, g.complete)), e) != ERR_OK ||
-	    json_set(row, "why", g.complete ? json_null() : json_text(g.why[0] != '\0' ? g.why : "its closure is not complete"), e) != ERR_OK ||
-	    json_set(row, "failures", json_integer(g.complete ? 0 : json_integer_value(json_object_get(row, "failures")) + 1), e) != ERR_OK)
-		return err_wrap(e, "TSA certificate");
-	if (!g.complete) {
-		const char *subject = json_string_value(json_object_get(row, "subject"));
-
-		archive_alarm(a, "material of TSA certificate %s: %s", subject != NULL ? subject : tsa,
-		    g.why[0] != '\0' ? g.why : "its closure is not complete");
-		return keep(b, tsa, row, e);
-	}
+	if (!g.enough)
+		return job_failed(a, b, tsa, row, g.why, e);
+	*holds = g.complete ? TSA_NEWER : TSA_ENOUGH;
+	next = next_job(row, now, true);
 	if (closure_objects(g.judge, &objects, e) != ERR_OK || json_set(row, "objects", objects, e) != ERR_OK ||
-	    json_set(row, "newer_than", json_time(newer_than), e) != ERR_OK ||
+	    bound(row, "enough_than", newer_than, e) != ERR_OK || (g.complete && bound(row, "newer_than", newer_than, e) != ERR_OK) ||
+	    json_set(row, "next", next == TIME_MAX ? json_null() : json_time(next), e) != ERR_OK ||
+	    json_set(row, "why", json_null(), e) != ERR_OK || json_set(row, "failures", json_integer(0), e) != ERR_OK ||
 	    json_set(row, "fetched", json_time(now), e) != ERR_OK || json_set(row, "complete", json_true(), e) != ERR_OK)
 		return err_wrap(e, "TSA certificate");
 	return keep(b, tsa, row, e);
 }
 
+/* What the row holds is good for newer_than, or as good as anything fetched today. */
+static enum tsa_holds
+held(const json_t *row, int64_t newer_than, int64_t now)
+{
+	int64_t newer = time_of(row, "newer_than"), enough = time_of(row, "enough_than"), fetched = time_of(row, "fetched");
+
+	if (!json_is_true(json_object_get(row, "complete")))
+		return TSA_LACKING;
+	if (newer != TIME_NONE && newer >= newer_than)
+		return TSA_NEWER;
+	if (enough != TIME_NONE && enough >= newer_than && fetched != TIME_NONE && fetched <= now && now - fetched < DAY)
+		return TSA_ENOUGH;
+	return TSA_LACKING;
+}
+
 enum err_code
 tsa_material(struct archive *a, struct batch *b, const char *tsa_sha256, int64_t newer_than, struct pile *pile,
-    json_t **objects, bool *complete, char why[300], struct err *e)
+    json_t **objects, enum tsa_holds *holds, char why[300], struct err *e)
 {
 	AUTO(json) json_t *row = NULL;
-	int64_t held;
 	enum err_code r = load(a, b, tsa_sha256, &row, e);
 
 	*objects = NULL;
-	*complete = false;
+	*holds = TSA_LACKING;
 	if (r == ERR_NOTFOUND) {
 		snprintf(why, 300, "TSA certificate %.16s has no material job", tsa_sha256);
 		return ERR_OK;
 	}
 	if (r != ERR_OK)
 		return err_wrap(e, "TSA certificate");
-	held = time_of(row, "newer_than");
-	if (json_is_true(json_object_get(row, "complete")) && held != TIME_NONE && held >= newer_than &&
-	    pile_load(a, pile, json_object_get(row, "objects"), NULL) == ERR_OK) {
-		*complete = true;
-	} else if (run_job(a, b, tsa_sha256, row, newer_than, pile, complete, e) != ERR_OK) {
-		return err_wrap(e, "material");
+	*holds = held(row, newer_than, archive_now(a));
+	if (*holds == TSA_LACKING || pile_load(a, pile, json_object_get(row, "objects"), NULL) != ERR_OK) {
+		if (run_job(a, b, tsa_sha256, row, newer_than, pile, holds, e) != ERR_OK)
+			return err_wrap(e, "material");
 	}
-	if (!*complete) {
+	if (*holds == TSA_LACKING) {
 		const char *text = json_string_value(json_object_get(row, "why"));
 
 		snprintf(why, 300, "material of the TSA: %.250s", text != NULL ? text : "not complete");
@@ -265,7 +303,7 @@ due_job(void *ctx, struct slice key, struct slice value, bool *stop, struct err 
 }
 
 static enum err_code
-job(struct archive *a, const char *tsa, bool *good, struct err *e)
+job(struct archive *a, const char *tsa, enum tsa_holds *holds, struct err *e)
 {
 	AUTO(batch) struct batch *b = NULL;
 	AUTO(pile) struct pile *pile = NULL;
@@ -277,9 +315,10 @@ job(struct archive *a, const char *tsa, bool *good, struct err *e)
 	last = time_of(row, "last_use");
 	covered = time_of(row, "covered");
 	newer = covered != TIME_NONE && covered > last ? covered : last;
-	if (newer > now)
-		newer = now;
-	if (run_job(a, b, tsa, row, newer, pile, good, e) != ERR_OK)
+	/* Of a stamp younger than the grace period nothing newer can be asked. */
+	if (newer > now - GRACE_S)
+		newer = now - GRACE_S;
+	if (run_job(a, b, tsa, row, newer, pile, holds, e) != ERR_OK)
 		return err_wrap(e, "material job");
 	return store_commit(&b, NULL, e);
 }
@@ -291,7 +330,7 @@ tsa_jobs(struct archive *a, uint64_t *ran, uint64_t *failed, int64_t *next, stru
 	struct due_jobs d = {a, list, TIME_MAX};
 	struct store_each each = {due_job, &d};
 	const json_t *tsa = NULL;
-	bool good = false;
+	enum tsa_holds holds = TSA_LACKING;
 	size_t i;
 
 	*ran = *failed = 0;
@@ -303,16 +342,16 @@ tsa_jobs(struct archive *a, uint64_t *ran, uint64_t *failed, int64_t *next, stru
 
 		if (archive_stopping(a))
 			break;
-		r = job(a, json_string_value(tsa), &good, &why);
+		r = job(a, json_string_value(tsa), &holds, &why);
 		if (r == ERR_NOMEM || r == ERR_IO || r == ERR_NOSPACE)
 			return err_set(e, r, "material jobs: %s", why.text);
 		/* A row that can't be worked on is an alarm each time, and holds up nobody. */
 		if (r != ERR_OK) {
 			archive_alarm(a, "material of TSA certificate %.16s: %s", json_string_value(tsa), why.text);
-			good = false;
+			holds = TSA_LACKING;
 		}
 		++*ran;
-		*failed += !good;
+		*failed += holds == TSA_LACKING;
 	}
 	*next = d.next;
 	return ERR_OK;

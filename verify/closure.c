@@ -195,6 +195,12 @@ struct need {
 	int64_t newer_than;
 };
 
+static bool
+still_current(const struct rev_answer *a, const struct need *n)
+{
+	return !n->leaf && a->next_update != TIME_NONE && a->next_update > n->newer_than;
+}
+
 /*
  * New enough to be embedded for good (validation.md 2.8)? The signing certificate's
  * data is newer than what it signed, for a signature by the grace period; above it
@@ -206,7 +212,7 @@ new_enough(const struct builder *b, const struct rev_answer *a, const struct nee
 {
 	if (a->this_update >= n->newer_than)
 		return true;
-	return b->g != NULL && !n->leaf && a->next_update != TIME_NONE && a->next_update > n->newer_than;
+	return b->g != NULL && still_current(a, n);
 }
 
 static bool
@@ -231,9 +237,10 @@ choose(struct builder *b, const struct answers *a, const struct need *n)
 
 		if (answer_fault(b->j, r, a->cert) != NULL || r->this_update > b->j->now)
 			continue;
-		rank = (new_enough(b, r, n) ? 2 : 0) + (answer_embedded(b->j, r) ? 1 : 0);
+		/* Nothing covers a token's own material for years: what the CA signed itself outlives its responder. */
+		rank = (new_enough(b, r, n) ? 4 : 0) + (b->g == NULL && r->signer_is_issuer ? 2 : 0) + (answer_embedded(b->j, r) ? 1 : 0);
 		/* among stale ones the newest counts, embedded or not */
-		if (best == NULL || (rank >= 2 && rank > best_rank)) {
+		if (best == NULL || (rank >= 4 && rank > best_rank)) {
 			best = r;
 			best_rank = rank;
 		}
@@ -248,6 +255,8 @@ revocation_of(struct builder *b, const struct cert *c, const struct cert *issuer
 {
 	const struct rev_answer *r = choose(b, judge_answers(b->j, c, issuer), n);
 
+	if (r == NULL || (r->this_update < n->newer_than && !still_current(r, n)))
+		b->c->enough = false;
 	if (r == NULL || !new_enough(b, r, n)) {
 		b->c->fresh = false;
 		want_add(b, WANT_REVOCATION, c, issuer, anchored, n->newer_than);
@@ -322,15 +331,15 @@ build(struct builder *b, const struct cert *c, enum object_role role)
 	struct findings *f = b->j->f;
 
 	b->j->f = NULL; /* said already */
-	b->c->complete = b->c->fresh = true;
+	b->c->complete = b->c->fresh = b->c->enough = true;
 	if (c == NULL) {
-		b->c->complete = b->c->fresh = false;
+		b->c->complete = false;
 		b->c->gap = mem_dupstr("signing certificate not found");
 	} else {
 		walk(b, c, role, 0);
 	}
 	if (!b->c->complete)
-		b->c->fresh = false;
+		b->c->fresh = b->c->enough = false;
 	b->j->f = f;
 }
 

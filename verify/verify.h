@@ -123,6 +123,7 @@ struct closure {
 	struct closure_object *v;
 	size_t n;
 	bool complete; /* every certificate below an anchor has revocation data or needs none */
+	bool enough;   /* of a token: ... the TSA's own data newer, of those above it nextUpdate after the reference; else = fresh */
 	bool fresh;    /* ... with thisUpdate after the reference time (+ grace for the target certificate) */
 	char *gap;     /* what is missing, NULL if complete */
 };
