@@ -28,17 +28,18 @@ DOCUMENTS = [
     Document("enveloping", "rsa2048", "ca2", ["--signing-cert", "v1"]),
 ]
 
-# TSA 1 has CRLs alone, TSA 2 answers by OCSP and sends its CA along.
-EXTENDED, BASELINE = {"form": "extended", "tsa": "tsa1, tsa2"}, {"form": "baseline", "tsa": "tsa2, tsa1"}
+# TSA 1 has CRLs alone, TSA 2 answers by OCSP, too, and sends its CA along.
 PROFILES = {
-    "X-L": dict(EXTENDED, target="X-L"),
-    "A": dict(EXTENDED, target="A"),
-    "LT": dict(BASELINE, target="LT"),
-    "LTA": dict(BASELINE, target="LTA"),
+    "X-L": {"form": "extended", "tsa": "tsa2, tsa1", "target": "X-L"},
+    "A": {"form": "extended", "tsa": "tsa1, tsa2", "target": "A"},
+    "LT": {"form": "baseline", "tsa": "tsa1, tsa2", "target": "LT"},
+    "LTA": {"form": "baseline", "tsa": "tsa2, tsa1", "target": "LTA"},
 }
+STAMPED = ("A", "LTA")
 RENEWALS = 2
 LEVELS = {"X-L": "XAdES-XL", "A": "XAdES-A", "LT": "XAdES-BASELINE-LT", "LTA": "XAdES-BASELINE-LTA"}
-FIRST_DAYS = ["2026-01-01T00:05:00Z", "2026-01-02T00:10:00Z", "2026-01-03T00:20:00Z", "2026-02-02T00:00:00Z", "2026-02-03T00:00:00Z"]
+FIRST_DAYS = ["2026-01-01T00:05:00Z", "2026-01-02T00:10:00Z", "2026-01-03T00:20:00Z", "2026-01-04T00:30:00Z"]
+TSA2_AWAY = FIRST_DAYS[1]  # so the X and archive stamps come from another TSA than the signature stamp
 LAST_YEAR = 2040
 
 PASSED = "TOTAL_PASSED"
@@ -55,6 +56,8 @@ def expected(produced, when):
         if when == "year":
             return RESPONDER_ENDED, "no stamp over the values, the OCSP responder's certificate has ended"
         return SIGNER_ENDED, "the signer's certificate has ended, too"
+    if produced.stage == "LTA-bare" and when != "now":
+        return (RESPONDER_ENDED if when == "year" else SIGNER_ENDED), "the control: the archive stamp's own material is not there"
     if produced.document.key == "ed25519":
         return UNKNOWN_ALGORITHM, "EdDSA is not in its catalogue"
     return PASSED, ""
@@ -69,45 +72,55 @@ def make(archive, documents):
     return {(d, p): archive.deposit(d, p) for d in documents for p in PROFILES}
 
 
-def take(archive, document, profile, stage, record):
+def take(archive, document, profile, stage, record, *words):
     folder = f"{archive.folder}/out/{stage}/{document.name}"
-    archive.get(record, folder)
+    archive.get(record, folder, *words)
     return Produced(document, profile, stage, folder, archive.now)
 
 
 def first_levels(archive, records, faults):
-    """Everything has reached its profile's level; with an archive stamp, its own material is behind it, too."""
+    """Everything has reached its profile's level; behind an archive stamp stands what there is of its own material."""
     for day in FIRST_DAYS:
+        if day == TSA2_AWAY:
+            archive.testpki("misbehave", "--service", "tsa2", "--mode", "away")
         archive.run(day)
+        archive.testpki("misbehave", "--clear")
     out = []
     for (document, profile), record in records.items():
-        want = {"closed"} if profile in ("A", "LTA") else {"kept"}
+        want = {"archived"} if profile in STAMPED else {"kept"}
         states = archive.states(record)
         if states != want:
             faults.append(f"{document.name} {profile}: state {'/'.join(sorted(states))}, not {'/'.join(want)}")
         out.append(take(archive, document, profile, profile, record))
+    # the control: an archive stamp without its own material behind it
+    document = next((d for d in DOCUMENTS if (d, "LTA") in records and d.ca == "ca1" and d.shape == "enveloped"), None)
+    if document is not None:
+        out.append(take(archive, document, "LTA", "LTA-bare", records[document, "LTA"], "--version", "2"))
     return out
 
 
-def after_renewals(archive, records, faults):
-    """Month by month, a sweep a year, until each record has its renewals and the newest one's material."""
-    waiting = {key: record for key, record in records.items() if key[1] in ("A", "LTA")}
-    out, month = [], 2
+def month_after(month):
+    return f"{2026 + (month - 1) // 12}-{(month - 1) % 12 + 1:02d}-01T00:00:00Z"
+
+
+def when_closed(archive, records, faults, first, stage, stamps):
+    """Month by month, a sweep each December, until each record has so many archive stamps and the newest one's material."""
+    waiting = {key: record for key, record in records.items() if key[1] in STAMPED}
+    out, month = [], first
     while waiting and archive.now.year < LAST_YEAR:
-        month += 1
-        archive.run(f"{2026 + (month - 1) // 12}-{(month - 1) % 12 + 1:02d}-01T00:00:00Z")
+        archive.run(month_after(month))
         if month % 12 == 0:
             archive.everseal("sweep")
-            continue
-        stamps = archive.stamps()
+        held = archive.stamps()
         for (document, profile), record in list(waiting.items()):
-            if stamps[record] < (1 + RENEWALS) * document.signatures or archive.states(record) != {"closed"}:
+            if held[record] < stamps * document.signatures or archive.states(record) != {"closed"}:
                 continue
-            out.append(take(archive, document, profile, f"{profile}+{RENEWALS}", record))
+            out.append(take(archive, document, profile, profile + stage, record))
             del waiting[document, profile]
+        month += 1
     for document, profile in waiting:
-        faults.append(f"{document.name} {profile}: not renewed {RENEWALS} times and closed by {LAST_YEAR}")
-    return out
+        faults.append(f"{document.name} {profile}: not at {stamps} archive stamps and closed by {LAST_YEAR}")
+    return out, month
 
 
 # ---- judging ----
@@ -189,7 +202,9 @@ def main():
         archive.signed = archive.now
         records = make(archive, documents)
         produced = first_levels(archive, records, faults)
-        produced += after_renewals(archive, records, faults)
+        closed, month = when_closed(archive, records, faults, 2, "-closed", 1)
+        renewed, month = when_closed(archive, records, faults, month, f"+{RENEWALS}", 1 + RENEWALS)
+        produced += closed + renewed
     for fault in faults:
         count.row("archive", fault)
     judge(archive, shared, build + "/everseal", produced, count)

@@ -101,7 +101,7 @@ class Archive:
         os.makedirs(pool, exist_ok=True)
         os.environ["TESTPKI_POOL"] = pool
         self.set_clock("2026-01-01T00:00:00Z")
-        self.testpki("init", "--clock", self.clock, "--root-crl-months", "1")
+        self.testpki("init", "--clock", self.clock)
         self.testpki("serve", "--daemon", "--ready-file", self.folder + "/ready")
         return self
 
@@ -168,5 +168,5 @@ class Archive:
     def stamps(self):
         return {row["record"]: row["archive_timestamps"] for row in self.ask("list")}
 
-    def get(self, record, folder):
-        self.everseal("get", record, "-o", folder)
+    def get(self, record, folder, *words):
+        self.everseal("get", record, "-o", folder, *words)
