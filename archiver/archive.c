@@ -78,6 +78,10 @@ cage_setup(const struct archive *a)
 		s.limits.references = a->cfg->limits.references;
 	if (a->cfg->limits.transforms != 0)
 		s.limits.transforms = a->cfg->limits.transforms;
+	if (a->cfg->limits.signatures != 0)
+		s.limits.signatures = a->cfg->limits.signatures;
+	if (a->cfg->limits.stamps != 0)
+		s.limits.stamps = a->cfg->limits.stamps;
 	s.limits.xml.max_bytes = a->cfg->limits.xml_bytes;
 	s.limits.xml.max_depth = a->cfg->limits.xml_depth;
 	s.limits.xml.max_nodes = a->cfg->limits.xml_nodes;

@@ -97,11 +97,11 @@ tsa_covered(struct archive *a, struct batch *b, const char *tsa_sha256, struct e
 	return keep(b, tsa_sha256, row, e);
 }
 
-/* When to fetch again: monthly; every 10 days in the last 30; not after its end. */
+/* When to fetch again: at the configured interval (monthly); every 10 days in the last 30; not after its end. */
 static int64_t
-next_job(const json_t *row, int64_t now, bool good)
+next_job(const struct archive *a, const json_t *row, int64_t now, bool good)
 {
-	int64_t end = time_of(row, "not_after"), next = good ? time_add_months(now, 1) : now + RETRY_S;
+	int64_t end = time_of(row, "not_after"), next = now + (good ? a->cfg->renewal.material_interval_seconds : RETRY_S);
 
 	if (end != TIME_NONE && good && end - next < LAST_DAYS)
 		next = now < end - LAST_DAYS ? end - LAST_DAYS : now + 10 * DAY;
@@ -142,7 +142,7 @@ static enum err_code
 job_failed(struct archive *a, struct batch *b, const char *tsa, json_t *row, const char *why, struct err *e)
 {
 	const char *subject = json_string_value(json_object_get(row, "subject"));
-	int64_t next = next_job(row, archive_now(a), false);
+	int64_t next = next_job(a, row, archive_now(a), false);
 
 	why = why[0] != '\0' ? why : "its closure is not complete";
 	archive_alarm(a, "material of TSA certificate %s: %s", subject != NULL ? subject : tsa, why);
@@ -188,7 +188,7 @@ run_job(struct archive *a, struct batch *b, const char *tsa, json_t *row, int64_
 	if (!g.enough)
 		return job_failed(a, b, tsa, row, g.why, e);
 	*holds = g.complete ? TSA_NEWER : TSA_ENOUGH;
-	next = next_job(row, now, true);
+	next = next_job(a, row, now, true);
 	if (closure_objects(g.judge, &objects, e) != ERR_OK || json_set(row, "objects", objects, e) != ERR_OK ||
 	    bound(row, "enough_than", newer_than, e) != ERR_OK || (g.complete && bound(row, "newer_than", newer_than, e) != ERR_OK) ||
 	    json_set(row, "next", next == TIME_MAX ? json_null() : json_time(next), e) != ERR_OK ||

@@ -178,6 +178,12 @@ bool net_allowed(const struct config *c, const struct sockaddr *sa, unsigned por
 /* "10.0.0.0/8:80", "127.0.0.1:8080", "[fd00::/8]:443", port "*" = any. False if it is no such rule. */
 bool net_rule_parse(const char *text, struct net_rule *out);
 
+/*
+ * Keys whose place is kept but which this release does nothing with: set to more than their default they are faults, so
+ * that nobody relies on them. False: f holds them.
+ */
+bool config_check_built(const struct config *cfg, struct faults *f);
+
 /* "90s", "15m", "12h", "90d", "6w", "3y" (365 days); at most 200 years. */
 bool duration_parse(const char *text, int64_t *seconds);
 /* "4096", "64KiB", "1GiB", "2TiB". */

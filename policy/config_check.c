@@ -220,3 +220,30 @@ config_check_catalogue(const struct config *cfg, const struct catalogue *c, int6
 	}
 	return f->n == before && !p.nomem;
 }
+
+/* ---- against this program ---- */
+
+bool
+config_check_built(const struct config *cfg, struct faults *f)
+{
+	struct parse p = {.f = f, .file = cfg->file};
+	size_t i, before = f->n;
+
+	snprintf(f->file, sizeof(f->file), "%s", cfg->file);
+	for (i = 0; i < cfg->n_profiles; i++)
+		if (cfg->profiles[i].trust_roles != ROLE_ALL)
+			config_fault(&p, cfg->profiles[i].line,
+			    "profile %s: trust_roles is not built yet; the folders signer, tsa and ocsp of [trust] dir do it for the archive", cfg->profiles[i].name);
+	for (i = 0; i < cfg->n_tsas; i++)
+		if (cfg->tsas[i].digest != cfg->renewal.digest)
+			config_fault(&p, cfg->tsas[i].line, "tsa %s: a digest other than that of [renewal] is not built yet", cfg->tsas[i].name);
+	if (cfg->verify.overlay != NULL)
+		config_fault(&p, 0, "[verify] overlay is not built yet; put its lines into a catalogue of your own");
+	if (cfg->verify.signature_policies.n != 0)
+		config_fault(&p, 0, "[verify] signature_policies is not built yet; `verify --signature-policy` takes them");
+	if (cfg->service.workers > 1)
+		config_fault(&p, 0, "[service] workers: more than one is not built yet");
+	if (cfg->hook.status != NULL || cfg->hook.mail != NULL)
+		config_fault(&p, 0, "[hook] is not built yet; news stand in the spool's done/X.status.json, alarms on stderr");
+	return f->n == before && !p.nomem;
+}

@@ -109,7 +109,7 @@ const struct key_row config_keys[] = {
     TIME(SEC_LIMITS, "worker_time", limits, worker_seconds, "60s", 1, 86400),
     BYTES(SEC_LIMITS, "worker_memory", limits, worker_bytes, "2GiB", MIB(64), GIB(1024)),
     PLAIN(SEC_SERVICE, "control", V_PATH, service, control, NULL),
-    COUNT(SEC_SERVICE, "workers", service, workers, "2", 1, 256),
+    COUNT(SEC_SERVICE, "workers", service, workers, "1", 1, 256),
     BYTES(SEC_SERVICE, "min_free", service, min_free_bytes, "1GiB", 0, GIB(1 << 20)),
     TIME(SEC_SERVICE, "rescan", service, rescan_seconds, "60s", 1, 86400),
     PLAIN(SEC_HOOK, "status", V_TEXT, hook, status, NULL),

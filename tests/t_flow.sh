@@ -253,3 +253,18 @@ kill $there
 has "the service gets its password" "$(cat "$w/there" 2>&1)" "False Basic dTpw None"
 has "or its header" "$(cat "$w/there" 2>&1)" "False None secret"
 is "what it sends us on to gets neither" "$(grep '^True' "$w/there" | sort -u)" "True None None"
+
+# ---- keys that nothing would heed are refused
+cp "$w/a/everseal.conf" "$w/keys.conf"
+fault() {
+	{ cat "$w/keys.conf"; printf "$1"; } >"$w/fault.conf"
+	"$es" -c "$w/fault.conf" config check >/dev/null 2>"$w/o"
+	is "config: $2 is a fault" $? 78
+	has "config: and says so" "$(cat "$w/o")" "not built yet"
+}
+fault '\n[hook]\nstatus = /bin/true\n' hook
+fault '\n[service]\nworkers = 2\n' workers
+fault '\n[verify]\nsignature_policies = /x\n' signature_policies
+fault '\n[verify]\noverlay = /x\n' overlay
+fault '\n[profile p]\ntrust_roles = signer\n' trust_roles
+fault '\n[tsa other]\nurl = http://127.0.0.1/\ndigest = SHA256\n' "another digest"

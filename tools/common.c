@@ -217,6 +217,8 @@ tool_config(struct tool *t, struct err *e)
 	if (sys_read_file(AT_FDCWD, t->config_path, CONFIG_BYTES, &text, e) != ERR_OK)
 		return err_wrap(e, "configuration %s", t->config_path);
 	r = config_parse(buf_slice(&text), t->config_path, &t->cfg, &f, e);
+	if (r == ERR_OK && !config_check_built(t->cfg, &f))
+		r = err_set(e, ERR_USAGE, "%s: %s", t->config_path, f.n != 0 ? f.v[0].text : "out of memory");
 	if (r != ERR_OK) {
 		faults_text(&f, &told);
 		if (f.n > 1)
