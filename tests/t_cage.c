@@ -651,6 +651,7 @@ net_connects_resolves_and_has_threads(void **state)
 	AUTO(buf) struct buf reply = {0};
 	AUTO(fd) int server = -1;
 	AUTO(fd) int peer = -1;
+	struct addrinfo *found = NULL;
 	struct err e = {0};
 	in_port_t port = 0;
 	char text[8];
@@ -663,7 +664,13 @@ net_connects_resolves_and_has_threads(void **state)
 	assert_int_equal(send(peer, "howdy", 5, 0), 5);
 	OK(worker_recv(w, &reply, &e));
 	assert_string_equal(buf_str(&reply), "howdy");
-	OK(worker_call(w, RESOLVE, slice_str("localhost"), NULL, 0, 10000, &reply, &e));
+	/* A system without /etc/hosts may not know the name; then there is nothing to compare with. */
+	if (getaddrinfo("localhost", NULL, NULL, &found) == 0) {
+		freeaddrinfo(found);
+		OK(worker_call(w, RESOLVE, slice_str("localhost"), NULL, 0, 10000, &reply, &e));
+	} else {
+		print_message("localhost is unknown here: resolving is not tried\n");
+	}
 	OK(worker_call(w, THREAD, slice_str(""), NULL, 0, 10000, &reply, &e));
 	assert_string_equal(buf_str(&reply), "ran");
 }
