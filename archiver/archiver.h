@@ -83,7 +83,10 @@ MUST_USE enum err_code archive_next_due(struct archive *a, int64_t *utc, struct 
 MUST_USE enum err_code archive_sweep_plan(struct archive *a, json_t **plan, struct err *e);
 /* Renew what is due; resumable: what was done is durable. { ..., "renewed", "failed": [...], "late": n } */
 MUST_USE enum err_code archive_sweep(struct archive *a, json_t **report, struct err *e);
-/* Years ahead, assumptions named; what_if NULL or { "catalogue": path, "tsa_ends": {...} } */
+/*
+ * Years ahead, assumptions named; each year of "calendar" has "months": { "MM": { "renewals", "assumed" } }.
+ * what_if NULL or { "catalogue": path, "tsa_ends": {...} }
+ */
 MUST_USE enum err_code archive_forecast(struct archive *a, int years, const json_t *what_if, json_t **out, struct err *e);
 
 /* ---- auditors ---- */
@@ -104,6 +107,8 @@ MUST_USE enum err_code archive_records(struct archive *a,
     enum err_code (*each)(void *ctx, const json_t *manifest, struct err *e), void *ctx, struct err *e);
 /* What the next thing is for a record: { "next_deadline": ISO|null, "why", "waits_for" } */
 MUST_USE enum err_code archive_deadline(struct archive *a, const json_t *manifest, json_t **out, struct err *e);
+/* How long the stamps in a manifest's "evidence" hold, by the catalogue in force: { CLASS: { "deadline": ISO|"open", "why" } } */
+MUST_USE enum err_code archive_class_ends(struct archive *a, const json_t *manifest, json_t **out, struct err *e);
 
 /* ---- operators ---- */
 

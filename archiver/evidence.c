@@ -89,6 +89,27 @@ class_deadline(struct archive *a, const char *class_hex, struct deadline *out, s
 	return ERR_OK;
 }
 
+enum err_code
+archive_class_ends(struct archive *a, const json_t *m, json_t **out, struct err *e)
+{
+	AUTO(json) json_t *ends = json_object();
+	const json_t *piece = NULL;
+	size_t i;
+
+	json_array_foreach (json_object_get(m, "evidence"), i, piece) {
+		const char *hex = sig_str(piece, "class");
+		struct deadline d;
+
+		if (hex[0] == '\0' || json_object_get(ends, hex) != NULL)
+			continue;
+		if (class_deadline(a, hex, &d, e) != ERR_OK ||
+		    json_set(ends, hex, json_pack("{s:o, s:o}", "deadline", json_time(d.utc), "why", json_text(d.why)), e) != ERR_OK)
+			return err_wrap(e, "record %s", manifest_record(m));
+	}
+	*out = TAKE(ends);
+	return ERR_OK;
+}
+
 /* What a record waits for: the earliest of its signatures' deadlines; what only a tree could cover is said so. */
 enum err_code
 archive_deadline(struct archive *a, const json_t *m, json_t **out, struct err *e)

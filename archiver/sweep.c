@@ -277,33 +277,49 @@ archive_sweep(struct archive *a, json_t **report, struct err *e)
 
 /* ---- forecast: classes by the year of their planned renewal ---- */
 
-static int
-year_of(int64_t utc)
+static void
+year_month(int64_t utc, int *year, int *month)
 {
 	char text[TIME_TEXT];
 
 	time_text(utc, text);
-	return atoi(text);
+	*year = atoi(text);
+	*month = atoi(text + 5);
 }
 
 static enum err_code
-forecast_year(json_t *years, int year, const struct due_class *c, bool assumed, struct err *e)
+count(json_t *in, const char *key, size_t more, struct err *e)
 {
-	char key[16];
-	json_t *y = NULL, *why = NULL;
+	return json_set(in, key, json_integer(json_integer_value(json_object_get(in, key)) + (json_int_t)more), e);
+}
 
-	snprintf(key, sizeof(key), "%d", year);
-	y = json_object_get(years, key);
-	if (y == NULL) {
-		if (json_set(years, key, json_pack("{s:i, s:i, s:[]}", "renewals", 0, "assumed", 0, "why"), e) != ERR_OK)
-			return err_wrap(e, "forecast");
-		y = json_object_get(years, key);
-	}
-	why = json_object_get(y, "why");
-	if (json_set(y, "renewals", json_integer(json_integer_value(json_object_get(y, "renewals")) + (json_int_t)json_array_size(c->rows)), e) != ERR_OK ||
-	    (assumed && json_set(y, "assumed", json_integer(json_integer_value(json_object_get(y, "assumed")) + (json_int_t)json_array_size(c->rows)), e) != ERR_OK))
+/* The object of that key, made when it is new. */
+static json_t *
+slot(json_t *in, const char *key, json_t *fresh)
+{
+	if (json_object_get(in, key) == NULL)
+		(void)json_object_set(in, key, fresh);
+	json_decref(fresh);
+	return json_object_get(in, key);
+}
+
+static enum err_code
+forecast_month(json_t *years, int year, int month, const struct due_class *c, bool assumed, struct err *e)
+{
+	size_t n = json_array_size(c->rows), guessed = assumed ? n : 0;
+	char year_key[16], month_key[16];
+	json_t *y = NULL, *m = NULL;
+
+	snprintf(year_key, sizeof(year_key), "%d", year);
+	snprintf(month_key, sizeof(month_key), "%02d", month);
+	y = slot(years, year_key, json_pack("{s:i, s:i, s:[], s:{}}", "renewals", 0, "assumed", 0, "why", "months"));
+	m = slot(json_object_get(y, "months"), month_key, json_pack("{s:i, s:i}", "renewals", 0, "assumed", 0));
+	if (y == NULL || m == NULL)
+		return err_nomem(e);
+	if (count(y, "renewals", n, e) != ERR_OK || count(y, "assumed", guessed, e) != ERR_OK || count(m, "renewals", n, e) != ERR_OK ||
+	    count(m, "assumed", guessed, e) != ERR_OK)
 		return err_wrap(e, "forecast");
-	return json_push(why, json_text(assumed ? c->deadline.planned_why : c->deadline.why), e);
+	return json_push(json_object_get(y, "why"), json_text(assumed ? c->deadline.planned_why : c->deadline.why), e);
 }
 
 enum err_code
@@ -312,25 +328,27 @@ archive_forecast(struct archive *a, int years, const json_t *what_if, json_t **o
 	AUTO(plan) struct plan p = {0};
 	AUTO(json) json_t *calendar = json_object();
 	int64_t now = archive_now(a);
-	int first = year_of(now);
+	int first, this_month;
 	size_t i;
 
 	if (json_object_size(what_if) != 0)
 		return err_set(e, ERR_UNSUPPORTED, "forecast: what-if is not built yet");
+	year_month(now, &first, &this_month);
 	if (make_plan(a, true, &p, e) != ERR_OK)
 		return err_wrap(e, "forecast");
 	for (i = 0; i < p.n; i++) {
 		const struct due_class *c = &p.v[i];
-		bool assumed = c->deadline.planned_utc < c->deadline.utc;
+		/* An assumed end that has passed did not come true: what is published counts again. */
+		bool assumed = c->deadline.planned_utc < c->deadline.utc && c->deadline.planned_utc > now;
 		int64_t by = (assumed ? c->deadline.planned_utc : c->deadline.utc);
-		int year = first;
+		int year = first, month = this_month;
 
 		if (by == TIME_MAX)
 			continue;
 		by -= a->cfg->renewal.margin_seconds;
 		if (by > now)
-			year = year_of(by);
-		if (year < first + years && forecast_year(calendar, year, c, assumed, e) != ERR_OK)
+			year_month(by, &year, &month);
+		if (year < first + years && forecast_month(calendar, year, month, c, assumed, e) != ERR_OK)
 			return err_wrap(e, "forecast");
 	}
 	*out = json_pack("{s:o, s:i, s:O, s:[s, s, s]}", "time", json_time(now), "years", years, "calendar", calendar, "assumptions",
