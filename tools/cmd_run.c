@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Verbs of the operator's days: run, sweep, forecast, status. */
+#include "tools/page.h"
 #include "tools/tools.h"
 
 #include <stdio.h>
@@ -104,21 +105,38 @@ verb_sweep(struct tool *t, int argc, char **argv)
 
 /* ---- forecast ---- */
 
+static enum err_code
+forecast_page(struct tool *t, const json_t *forecast, const char *path, struct err *e)
+{
+	AUTO(json) json_t *plan = NULL;
+	AUTO(buf) struct buf html = {0};
+	struct page_forecast f = {.forecast = forecast, .simulated = t->cfg->archive.clock_file != NULL};
+
+	if (archive_sweep_plan(t->archive, &plan, e) != ERR_OK)
+		return e->code;
+	f.plan = plan;
+	if (page_forecast(&f, &html, e) != ERR_OK)
+		return e->code;
+	return page_write(path, &html, e);
+}
+
 static int
 verb_forecast(struct tool *t, int argc, char **argv)
 {
-	const char *years = "30";
-	const struct option_row rows[] = {{.name = "years", .value = &years}};
+	const char *years = "30", *html = NULL;
+	const struct option_row rows[] = {{.name = "years", .value = &years}, {.name = "html", .value = &html}};
 	AUTO(json) json_t *out = NULL;
 	const json_t *y = NULL, *a = NULL;
 	const char *year = NULL;
 	struct err e = {0};
 	size_t i;
 
-	if (tool_options(rows, 1, &argc, argv, &e) != ERR_OK || argc != 1 || atoi(years) < 1 || atoi(years) > 200)
+	if (tool_options(rows, 2, &argc, argv, &e) != ERR_OK || argc != 1 || atoi(years) < 1 || atoi(years) > 200)
 		return tool_usage(tool_verb("forecast"), e.code != ERR_OK ? e.text : "--years 1 to 200");
 	if (tool_open(t, ARCHIVE_READ, &e) != ERR_OK || archive_forecast(t->archive, atoi(years), NULL, &out, &e) != ERR_OK)
 		return tool_fail(t, &e);
+	if (html != NULL)
+		return forecast_page(t, out, html, &e) == ERR_OK ? EXIT_POSITIVE : tool_fail(t, &e);
 	if (t->json)
 		return tool_print(t, out);
 	tool_line(t, "forecast from %s, %s years", text_of(out, "time"), years);
@@ -175,7 +193,7 @@ verb_status(struct tool *t, int argc, char **argv)
 const struct verb verbs_run[] = {
     {"run", "[--once]", "the service; --once: the spool and what is due, then stop", verb_run},
     {"sweep", "[--plan]", "renew what is due; --plan: only say what, why and how many requests", verb_sweep},
-    {"forecast", "[--years N]", "renewals of the coming years, assumptions named", verb_forecast},
+    {"forecast", "[--years N] [--html FILE]", "renewals of the coming years, assumptions named; --html: as a calendar to look at", verb_forecast},
     {"status", "", "states, services, what is due", verb_status},
     {NULL, NULL, NULL, NULL},
 };
