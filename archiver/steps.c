@@ -7,7 +7,8 @@
  *	stamped ---- provisional data -> waiting (until best signature time + grace)
  *	waiting ---- final data, X ----> completing (draft: objects, X token)
  *	completing - values, A --------> archived
- *	archived --- the stamp's own material in a trailing TimeStampValidationData -> closed
+ *	archived --- the stamp's own material in a trailing TimeStampValidationData -> closed, or archived until
+ *	             the CAs above the TSA issue newer lists
  *	any -------> quarantined (why, what releases it), kept (nothing to do, why)
  *
  * renewal of archived and closed ones: renew.c, when the sweep says so.
