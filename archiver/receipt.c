@@ -90,20 +90,22 @@ verdicts(const json_t *m, json_t *out, struct err *e)
 enum err_code
 receipt_make(struct archive *a, const json_t *m, const struct store_ref *manifest, uint64_t leaf, json_t **out, struct err *e)
 {
+	/* What a reader takes for proved must stand in the manifest's text as well: tools/receipt.c compares these. */
 	static const char *const copied[] = {"record", "depositor", "spool_name", "own_id", "title", "profile", "originals", "retention_year", "salt"};
 	AUTO(json) json_t *r = json_object();
 	AUTO(json) json_t *log = json_object();
 	AUTO(json) json_t *come = json_object();
 	AUTO(json) json_t *sigs = json_array();
 	AUTO(json) json_t *ref = json_object();
+	AUTO(buf) struct buf text = {0};
 	size_t i;
 
 	for (i = 0; i < sizeof(copied) / sizeof(copied[0]); i++)
 		if (json_set(r, copied[i], json_deep_copy(json_object_get(m, copied[i])), e) != ERR_OK)
 			return err_wrap(e, "receipt");
 	if (json_set(ref, "sha256", json_hex(slice_of(manifest->sha256, 32)), e) != ERR_OK ||
-	    json_set(ref, "sha512", json_hex(slice_of(manifest->sha512, 64)), e) != ERR_OK ||
-	    proof_json(a, leaf, log, e) != ERR_OK || verdicts(m, sigs, e) != ERR_OK || to_come(m, come, e) != ERR_OK ||
+	    json_set(ref, "sha512", json_hex(slice_of(manifest->sha512, 64)), e) != ERR_OK || json_canonical(m, &text, e) != ERR_OK ||
+	    json_set(ref, "text", json_text_n(buf_slice(&text)), e) != ERR_OK || proof_json(a, leaf, log, e) != ERR_OK || verdicts(m, sigs, e) != ERR_OK || to_come(m, come, e) != ERR_OK ||
 	    json_set(r, "schema", json_integer(1), e) != ERR_OK || json_set(r, "receipt", json_text("everseal"), e) != ERR_OK ||
 	    json_set(r, "kept", json_incref(json_object_get(m, "kept")), e) != ERR_OK ||
 	    json_set(r, "simulated", json_boolean((a->cfg->archive.clock_file != NULL)), e) != ERR_OK ||

@@ -268,3 +268,18 @@ fault '\n[verify]\nsignature_policies = /x\n' signature_policies
 fault '\n[verify]\noverlay = /x\n' overlay
 fault '\n[profile p]\ntrust_roles = signer\n' trust_roles
 fault '\n[tsa other]\nurl = http://127.0.0.1/\ndigest = SHA256\n' "another digest"
+
+# ---- a receipt proves what it says was kept
+export EVERSEAL_CONFIG="$w/a/everseal.conf"
+cp "$spool/done/again.receipt.json" "$w/r.receipt.json"
+"$es" verify "$w/r.receipt.json" --log-key "$w/a/archive/log.pub" >/dev/null
+is "receipt: proves" $? 0
+twist() {
+	/usr/bin/python3 -c "import json,sys; d=json.load(open(sys.argv[1])); $1; json.dump(d, open(sys.argv[2],'w'))" "$w/r.receipt.json" "$w/twisted.receipt.json"
+	"$es" verify "$w/twisted.receipt.json" --log-key "$w/a/archive/log.pub" >/dev/null 2>&1
+	is "receipt: $2" $? "$3"
+}
+twist 'd["originals"][0]["sha256"] = "0" * 64' "another file's digest fails" 1
+twist 'd["own_id"] = "x"' "another id fails" 1
+twist 'd["manifest"]["text"] = d["manifest"]["text"].replace("again", "other")' "another manifest fails" 1
+twist 'del d["manifest"]["text"]' "without the manifest it is indeterminate" 3

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A receipt checked without the archive: the leaf is of this record and this
- * manifest, the path leads from it to the checkpoint's root, and the log's key
- * signed the checkpoint.
+ * manifest, the path leads from it to the checkpoint's root, the log's key
+ * signed the checkpoint, and what the receipt says was kept is what the
+ * manifest says. The verdicts in it are of that day and prove nothing.
  */
 #include "tools/tools.h"
 
@@ -15,7 +16,8 @@
 #define RECEIPT_BYTES ((size_t)4 << 20)
 
 struct claim {
-	const char *record, *salt, *manifest, *leaf, *checkpoint;
+	const json_t *receipt;
+	const char *record, *salt, *manifest, *text, *leaf, *checkpoint;
 	struct tlog_proof proof;
 	struct tlog_leaf l;
 	uint8_t leaf_hash[TLOG_HASH], manifest_sha256[32];
@@ -48,9 +50,11 @@ read_claim(const json_t *receipt, struct claim *c, struct err *e)
 
 	if (json_need_str(receipt, "record", &c->record, e) != ERR_OK || json_need_str(receipt, "salt", &c->salt, e) != ERR_OK ||
 	    json_need_obj(receipt, "manifest", &manifest, e) != ERR_OK || json_need_str(manifest, "sha256", &c->manifest, e) != ERR_OK ||
+	    json_want_str(manifest, "text", NULL, &c->text, e) != ERR_OK ||
 	    json_need_obj(receipt, "log", &log, e) != ERR_OK || json_need_str(log, "leaf", &c->leaf, e) != ERR_OK ||
 	    json_need_str(log, "checkpoint", &c->checkpoint, e) != ERR_OK || read_proof(log, c, e) != ERR_OK)
 		return err_wrap(e, "receipt");
+	c->receipt = receipt;
 	if (strlen(c->leaf) != 2 * sizeof(octets) || !hex_to(c->leaf, strlen(c->leaf), octets) || strlen(c->manifest) != 64 ||
 	    !hex_to(c->manifest, 64, c->manifest_sha256))
 		return err_set(e, ERR_FORMAT, "receipt: leaf or manifest is no hexadecimal text of the right length");
@@ -77,6 +81,32 @@ leaf_is_ours(const struct claim *c, struct err *e)
 		return err_set(e, ERR_FORMAT, "receipt: \"%.40s\" is no record id", c->record);
 	if (memcmp(record, c->l.record, 16) != 0 || memcmp(event, c->l.event, 32) != 0)
 		return err_set(e, ERR_DAMAGED, "the leaf is not of this record and manifest");
+	return ERR_OK;
+}
+
+/* The log proves a digest; the text behind it says which bytes were kept. What the receipt shows must be what it says. */
+static enum err_code
+text_is_ours(const struct claim *c, struct err *e)
+{
+	static const char *const keys[] = {"record", "depositor", "spool_name", "own_id", "title", "profile", "originals", "retention_year", "kept"};
+	AUTO(json) json_t *m = NULL;
+	uint8_t sha256[32];
+	size_t i;
+
+	if (c->text == NULL)
+		return err_set(e, ERR_REFUSED, "the receipt carries no manifest: what was kept is not proved by it alone");
+	if (digest_sha256(slice_str(c->text), sha256, e) != ERR_OK)
+		return err_wrap(e, "receipt");
+	if (memcmp(sha256, c->manifest_sha256, sizeof(sha256)) != 0)
+		return err_set(e, ERR_DAMAGED, "the manifest's text does not have the digest that the log holds");
+	if (json_read(slice_str(c->text), NULL, &m, e) != ERR_OK)
+		return err_wrap(e, "manifest");
+	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		const json_t *said = json_object_get(c->receipt, keys[i]), *proved = json_object_get(m, keys[i]);
+
+		if (said != NULL && !json_equal(said, proved))
+			return err_set(e, ERR_DAMAGED, "the receipt's \"%s\" is not what the manifest says", keys[i]);
+	}
 	return ERR_OK;
 }
 
@@ -107,7 +137,7 @@ receipt_check(const json_t *receipt, const char *log_key, struct tlog_checkpoint
 static int
 say(struct tool *t, const char *path, const char *indication, const char *why, const struct claim *c, int code)
 {
-	AUTO(json) json_t *out = json_pack("{s:i, s:s, s:s, s:s?, s:o}", "schema", 1, "file", path, "indication", indication, "record", c->record,
+	AUTO(json) json_t *out = json_pack("{s:i, s:o, s:s, s:s?, s:o}", "schema", 1, "file", json_text(path), "indication", indication, "record", c->record,
 	    "why", json_text(why));
 
 	if (t->json)
@@ -132,6 +162,8 @@ verify_receipt(struct tool *t, const char *path, const char *log_key)
 	if (log_key == NULL)
 		return say(t, path, "INDETERMINATE", "no --log-key: who signed the checkpoint is not known", &c, EXIT_INDETERMINATE);
 	r = check(&c, log_key, &cp, &e);
+	if (r == ERR_OK)
+		r = text_is_ours(&c, &e);
 	if (r == ERR_OK)
 		return say(t, path, "TOTAL-PASSED", NULL, &c, EXIT_POSITIVE);
 	if (r == ERR_REFUSED)
