@@ -125,18 +125,6 @@ archive_open(const struct config *cfg, const struct anchors *anchors, const stru
 	return ERR_OK;
 }
 
-enum err_code
-archive_trust_changed(struct archive *a, const struct anchors *anchors, struct err *e)
-{
-	struct caged_setup setup;
-
-	a->anchors = anchors;
-	setup = cage_setup(a);
-	if (caged_restart(a->caged, &setup, e) != ERR_OK)
-		return err_wrap(e, "trust");
-	return trust_note(a, e);
-}
-
 void
 archive_close(struct archive *a)
 {

@@ -117,8 +117,6 @@ MUST_USE enum err_code archive_status(struct archive *a, json_t **out, struct er
 MUST_USE enum err_code archive_hold(struct archive *a, const char *record, bool on, const char *reason, struct err *e);
 /* Release or set an issuer hold; release a quarantined record for another try now. */
 MUST_USE enum err_code archive_release(struct archive *a, const char *record_or_issuer, struct err *e);
-/* Anchors changed (the caller writes the folder): keep the new set as an object with a leaf, judge waiting records again. */
-MUST_USE enum err_code archive_trust_changed(struct archive *a, const struct anchors *anchors, struct err *e);
 /* The store, for scrub, rebuild and log verbs. */
 struct store *archive_store(struct archive *a);
 

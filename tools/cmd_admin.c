@@ -139,7 +139,7 @@ trust_add(struct tool *t, const char *role, const char *file, struct err *e)
 	if (sys_mkdirs(AT_FDCWD, folder, 0755, e) != ERR_OK || sys_open_dir(AT_FDCWD, folder, &dir, e) != ERR_OK ||
 	    sys_write_durably(dir, name, buf_slice(&raw), 0644, e) != ERR_OK)
 		return err_wrap(e, "trust add");
-	tool_line(t, "%s is trusted as %s", hex, role);
+	tool_line(t, "%s is trusted as %s; a running service reads the folder at its next start", hex, role);
 	return ERR_OK;
 }
 
