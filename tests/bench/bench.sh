@@ -36,6 +36,39 @@ if wants b; then
 		sign --name "lta-$k" --shape enveloped --key "$k" --level lta --out "$dir/in/lta-$k.xml"
 	done
 	"$dir/lta" "$pki/trust" "$at" "$dir"/in/lta-*.xml >>"$rows"
+	# RSA chains, where a certificate costs more than a signature: of the test data from outside, when it is there.
+	rsa=${EVERSEAL_SHARED:-../shared}/corpus
+	if [ -f "$rsa/xades/dss/dss-xades/validation/xades-lta-valid.xml" ]; then
+		mkdir -p "$dir/rsa"
+		cp "$rsa"/trust/dss-tops/7794955416894fa0* "$rsa"/trust/dss-tops/9b25de420e7bf487* "$dir/rsa/"
+		BENCH_POLICY=dss "$dir/lta" "$dir/rsa" 2021-08-13T13:27:00Z "$rsa/xades/dss/dss-xades/validation/xades-lta-valid.xml" >>"$rows"
+	fi
+	# As a command: what is left when an empty program linked alike is taken away, against the same floor.
+	file=$dir/in/lta-rsa2048.xml
+	floor=$(awk -F'\t' '$2 ~ /lta-rsa2048/ { n = split($5, w, " "); print w[n - 1] }' "$rows")
+	set -- $("$dir/measure" 31 -- "$dir/empty" -- "$build/everseal" verify "$file" --trust "$pki/trust" --at "$at" --json | cut -d' ' -f1,3)
+	[ "$4" -eq 0 ] || { note "verify does not pass"; exit 1; }
+	row b "the same as a command, less an empty program linked alike" \
+		"$(awk -v c="$3" -v e="$1" -v f="$floor" 'BEGIN { printf "%.2f", (c - e) * 1000 / f }')" "<= 1.5" \
+		"command $3 ms, empty program $1 ms, floor $floor us"
+fi
+# Instructions do not depend on who else is at work. Reported only.
+instructions() { # program, function that counts, repetitions, arguments
+	program=$1 name=$2 times=$3
+	shift 3
+	valgrind --tool=callgrind --callgrind-out-file=/dev/null --toggle-collect="$name" "$dir/$program" "$@" 2>&1 |
+		awk -v t="$times" '/Collected/ { printf "%.0f", $4 / (t + 1e-9) / 1000 }'
+}
+count() { # row, what, program, repetitions, arguments behind --repeat product|floor
+	id=$1 what=$2 program=$3 times=$4
+	shift 4
+	ours=$(instructions "$program" product "$times" --repeat product "$@")
+	theirs=$(instructions "$program" floor_of "$times" --repeat floor "$@")
+	row "$id" "$what" "$(awk -v a="$ours" -v b="$theirs" 'BEGIN { printf "%.2f", a / b }')" - "$ours thousand instructions; floor $theirs thousand"
+}
+if command -v valgrind >/dev/null 2>&1; then
+	! wants a || count a "instructions, core check, rsa2048.xml" core 100 "$dir/in/rsa2048.xml"
+	! wants b || count b "instructions, full verdict, lta-rsa2048.xml" lta 20 "$pki/trust" "$at" "$dir/in/lta-rsa2048.xml"
 fi
 ! wants c || . tests/bench/part_c.sh
 for part in d e; do

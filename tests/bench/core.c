@@ -44,7 +44,7 @@ __wrap_EVP_PKEY_verify(EVP_PKEY_CTX *ctx, const unsigned char *sig, size_t n, co
 	return __real_EVP_PKEY_verify(ctx, sig, n, h, hn);
 }
 
-static void
+static __attribute__((noinline)) void
 product(void *ctx)
 {
 	struct core *c = ctx;
@@ -78,7 +78,7 @@ one_key_operation(struct core *c)
 	EVP_PKEY_CTX_free(k);
 }
 
-static void
+static __attribute__((noinline)) void
 floor_of(void *ctx)
 {
 	struct core *c = ctx;

@@ -113,7 +113,7 @@ again(const struct asked *c)
 	EVP_PKEY_CTX_free(k);
 }
 
-static void
+static __attribute__((noinline)) void
 floor_of(void *ctx)
 {
 	struct lta *l = ctx;
@@ -146,7 +146,7 @@ judge(struct lta *l, struct verifier *v, struct report **r)
 		bench_die("the verdict is not TOTAL-PASSED", NULL);
 }
 
-static void
+static __attribute__((noinline)) void
 product(void *ctx)
 {
 	AUTO(verifier) struct verifier *v = NULL;
