@@ -72,6 +72,26 @@ sweep_if_due(struct archive *a, struct err *e)
 	return archive_sweep(a, &report, e);
 }
 
+/*
+ * Spool, steps, sweep. A full disk is waited out, a fault that is not the store's own is told and met again at the next
+ * look; what the store could not write or read ends the service, since only opening it anew says what it holds.
+ */
+static enum err_code
+one_look(struct archive *a, struct err *e)
+{
+	AUTO(json) json_t *summary = NULL;
+	struct err why = {0};
+	enum err_code r = archive_run_once(a, &summary, &why);
+
+	if (r == ERR_OK)
+		r = sweep_if_due(a, &why);
+	if (r == ERR_NOMEM || r == ERR_IO || r == ERR_BUG)
+		return err_set(e, r, "%s", why.text);
+	if (r != ERR_OK)
+		archive_alarm(a, "%s", why.text);
+	return ERR_OK;
+}
+
 enum err_code
 archive_service(struct archive *a, struct err *e)
 {
@@ -81,10 +101,9 @@ archive_service(struct archive *a, struct err *e)
 	if (control_listen(a->cfg, &listener, e) != ERR_OK)
 		return err_wrap(e, "service");
 	while (!archive_stopping(a)) {
-		AUTO(json) json_t *summary = NULL;
 		struct pollfd p[2] = {{listener, POLLIN, 0}, {spools, POLLIN, 0}};
 
-		if (archive_run_once(a, &summary, e) != ERR_OK || sweep_if_due(a, e) != ERR_OK)
+		if (one_look(a, e) != ERR_OK)
 			return err_wrap(e, "service");
 		if (poll(p, 2, wait_ms(a)) < 0 && errno != EINTR)
 			return err_errno(e, ERR_IO, errno, "service");
