@@ -120,7 +120,7 @@ static void
 deposit(const struct bench *b, int i)
 {
 	AUTO(buf) struct buf octets = {0};
-	char name[40], path[100], mark[16];
+	char name[40], path[100], mark[24];
 
 	doc_name(i, name);
 	doc_octets(i, &octets);
