@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Verbs about records: deposit, get, history, hold, release. */
+#include "tools/page.h"
 #include "tools/tools.h"
 
 #include <dirent.h>
@@ -267,18 +268,44 @@ verb_export(struct tool *t, int argc, char **argv)
 	return tool_print(t, out);
 }
 
+static enum err_code
+history_page(struct tool *t, const json_t *history, const char *path, struct err *e)
+{
+	const json_t *m = json_array_get(history, json_array_size(history) - 1);
+	const char *record = json_string_value(json_object_get(m, "record"));
+	AUTO(json) json_t *ends = NULL;
+	AUTO(json) json_t *report = NULL;
+	AUTO(json) json_t *deadline = NULL;
+	AUTO(buf) struct buf html = {0};
+	struct page_record r = {.history = history, .simulated = t->cfg->archive.clock_file != NULL};
+
+	if (record == NULL)
+		return err_set(e, ERR_DAMAGED, "the newest manifest names no record");
+	if (tool_time(t, "now", &r.now_utc, e) != ERR_OK || archive_class_ends(t->archive, m, &ends, e) != ERR_OK ||
+	    archive_verify(t->archive, record, r.now_utc, &report, e) != ERR_OK || archive_deadline(t->archive, m, &deadline, e) != ERR_OK)
+		return e->code;
+	r.ends = ends;
+	r.report = report;
+	r.deadline = deadline;
+	return page_record(&r, &html, e) == ERR_OK ? page_write(path, &html, e) : e->code;
+}
+
 static int
 verb_history(struct tool *t, int argc, char **argv)
 {
+	const char *html = NULL;
+	const struct option_row rows[] = {{.name = "html", .value = &html}};
 	AUTO(json) json_t *out = NULL;
 	struct err e = {0};
 	const json_t *m = NULL;
 	size_t i, k;
 
-	if (argc != 2)
-		return tool_usage(tool_verb("history"), "name a record");
+	if (tool_options(rows, 1, &argc, argv, &e) != ERR_OK || argc != 2)
+		return tool_usage(tool_verb("history"), e.code != ERR_OK ? e.text : "name a record");
 	if (tool_open(t, ARCHIVE_READ, &e) != ERR_OK || archive_history(t->archive, argv[1], &out, &e) != ERR_OK)
 		return tool_fail(t, &e);
+	if (html != NULL)
+		return history_page(t, out, html, &e) == ERR_OK ? EXIT_POSITIVE : tool_fail(t, &e);
 	if (t->json)
 		return tool_print(t, out);
 	json_array_foreach (out, i, m) {
@@ -461,7 +488,7 @@ const struct verb verbs_record[] = {
     {"get", "RECORD -o DIR [--version N]", "take files out, rehashed; --version 0: as deposited", verb_get},
     {"list", "[--judge]", "every record: level, archive stamps, verdict, next deadline; --judge: judged now", verb_list},
     {"export", "RECORD -o DIR", "a bundle that proves without the archive and the network", verb_export},
-    {"history", "RECORD", "every state of a record", verb_history},
+    {"history", "RECORD [--html FILE]", "every state of a record; --html: its timeline to look at", verb_history},
     {"hold", "RECORD --reason TEXT [--release]", "legal hold on a record", verb_hold},
     {"release", "RECORD|ISSUER", "end a quarantine or an issuer hold", verb_release},
     {NULL, NULL, NULL, NULL},

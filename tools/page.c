@@ -256,7 +256,7 @@ calendar_table(struct buf *out, const json_t *calendar, int first, int years, in
 		if (last - i < EMPTY_MIN)
 			year_row(out, last = i, year_of(calendar, i), most);
 		else
-			page_put(out, "<tr><th scope=\"row\">%d to %d<td colspan=\"14\" class=\"none\">nothing in sight</tr>\n", i, --last);
+			page_put(out, "<tr><th scope=\"row\">%d to %d<td colspan=\"14\" class=\"none\">none known yet</tr>\n", i, --last);
 	}
 	page_put(out, "</tbody>\n</table></div>\n<p class=\"key\"><span><i class=\"c1\"></i>few</span><span><i class=\"c4\"></i>many</span>"
 		      "<span><i class=\"c3 as\"></i>hatched: the end is assumed, none is published</span></p>\n");
