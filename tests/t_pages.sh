@@ -104,6 +104,7 @@ at 2034-01-01T00:00:00Z
 "$es" history "$id" --html "$w/lapsed.html"
 whole "lapsed" "$w/lapsed.html"
 in_page "lapsed: said" "$w/lapsed.html" "proof of existence is broken"
+in_page "lapsed: the deadline too" "$w/lapsed.html" ", LAPSED:"
 in_page "lapsed: drawn" "$w/lapsed.html" 'fill:url(#gap)'
 "$es" forecast --html "$w/due.html"
 in_page "calendar: lapsed on top" "$w/due.html" ">LAPSED</tr>"

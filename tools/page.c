@@ -15,7 +15,7 @@
 static const char css[] =
     ":root{color-scheme:light dark;--bg:#fff;--fg:#1c2430;--mute:#5d6877;--line:#d9dee5;--soft:#f3f5f8;--good:#1f7a5c;--good2:#bfe3d5;"
     "--bad:#b3261e;--bad2:#f7d6d3;--wait:#8a5a00;--wait2:#f6e3bd;--a1:#dcebf7;--a2:#a9cfec;--a3:#5b9fd0;--a4:#23689b}"
-    "@media (prefers-color-scheme:dark){:root{--bg:#14181e;--fg:#e6e9ee;--mute:#9aa5b3;--line:#333b46;--soft:#1c222a;--good:#5cc79f;"
+    "@media screen and (prefers-color-scheme:dark){:root{--bg:#14181e;--fg:#e6e9ee;--mute:#9aa5b3;--line:#333b46;--soft:#1c222a;--good:#5cc79f;"
     "--good2:#1f4a3c;--bad:#ff8a80;--bad2:#5a2320;--wait:#eab85a;--wait2:#4d3a12;--a1:#1d3143;--a2:#24506f;--a3:#2f78a8;--a4:#58aee6}}"
     "*{box-sizing:border-box}body{margin:0 auto;padding:2rem 1.25rem 3rem;max-width:70rem;background:var(--bg);color:var(--fg);"
     "font:15px/1.5 system-ui,'DejaVu Sans',sans-serif}h1{font-size:1.7rem;line-height:1.2;margin:0 0 .3rem;overflow-wrap:anywhere}"
@@ -32,7 +32,7 @@ static const char css[] =
     ".cal td,.cal th{text-align:center;padding:.22rem .3rem;border:1px solid var(--line)}.cal td:last-child,.cal th:last-child{text-align:left}"
     ".cal td:last-child{font-size:12.5px;width:40%}.c1{background:var(--a1)}.c2{background:var(--a2)}.c3{background:var(--a3);color:#fff}.c4{background:var(--a4);color:#fff}"
     ".as{background-image:repeating-linear-gradient(45deg,transparent 0 4px,var(--bg) 4px 6px);color:var(--fg)}.as b{background:var(--bg);padding:0 .25em;border-radius:2px}"
-    ".cal td.none{text-align:left;width:auto;color:var(--mute);background:var(--soft)}@media (prefers-color-scheme:dark){.c4{color:#0b1116}}"
+    ".cal td.none{text-align:left;width:auto;color:var(--mute);background:var(--soft)}@media screen and (prefers-color-scheme:dark){.c4{color:#0b1116}}"
     "@media print{body{max-width:none;padding:0;font-size:11px}:root{--bg:#fff;--fg:#000;--mute:#444}*{-webkit-print-color-adjust:exact;"
     "print-color-adjust:exact}tr,svg{break-inside:avoid}.wide{overflow:visible}@page{margin:14mm}}";
 

@@ -357,9 +357,11 @@ sentence(struct buf *out, size_t i, const struct chain *c, int64_t now)
 	if (c->gaps == 0)
 		page_put(out, "<p class=\"say good\">Signature %d: proof of existence unbroken from %s to %s; each time-stamp was made before the one before it ended.</p>\n",
 		    (int)i + 1, from, c->until == TIME_MAX ? "an end not yet published" : to);
+	else if (c->until <= now && c->gaps == 1)
+		page_put(out, "<p class=\"say bad\">Signature %d: proof of existence is broken: the newest time-stamp ended on %s and none followed.</p>\n", (int)i + 1, to);
 	else
-		page_put(out, "<p class=\"say bad\">Signature %d: proof of existence is broken: %d time(s) a time-stamp ended before the next was made%s.</p>\n", (int)i + 1,
-		    (int)c->gaps, c->until <= now ? ", and the newest has ended" : "");
+		page_put(out, "<p class=\"say bad\">Signature %d: proof of existence is broken in %d place(s): a time-stamp was late, or none followed the one that ended.</p>\n",
+		    (int)i + 1, (int)c->gaps);
 }
 
 static void
@@ -383,20 +385,29 @@ stamp_rows(struct buf *out, size_t i, const struct chain *c)
 	}
 }
 
+/* Octets do not fit an int. */
+static const char *
+size_text(const json_t *f, char text[32])
+{
+	snprintf(text, 32, "%lld", (long long)json_integer_value(json_object_get(f, "size")));
+	return text;
+}
+
 static void
 files(struct buf *out, const json_t *m)
 {
 	const json_t *f = NULL;
+	char size[32];
 	size_t i;
 
 	page_put(out, "<h2>Files</h2>\n<div class=\"wide\"><table>\n<thead><tr><th scope=\"col\">File<th scope=\"col\">Since<th scope=\"col\">Octets<th scope=\"col\">SHA-256</tr></thead>\n<tbody>\n");
 	json_array_foreach (json_object_get(m, "originals"), i, f)
-		page_put(out, "<tr><td><bdi>%s</bdi>, as deposited (%s)<td class=\"d\">%s<td>%d<td><code>%s</code></tr>\n", page_str(f, "name", "-"), page_str(f, "form", "-"),
-		    page_str(m, "kept", "-"), page_int(f, "size"), page_str(f, "sha256", "-"));
+		page_put(out, "<tr><td><bdi>%s</bdi>, as deposited (%s)<td class=\"d\">%s<td>%s<td><code>%s</code></tr>\n", page_str(f, "name", "-"), page_str(f, "form", "-"),
+		    page_str(m, "kept", "-"), size_text(f, size), page_str(f, "sha256", "-"));
 	json_array_foreach (json_object_get(m, "versions"), i, f)
-		page_put(out, "<tr><td><bdi>%s</bdi>, version %d (%s)<td class=\"d\">%s<td>%d<td><code>%s</code></tr>\n",
+		page_put(out, "<tr><td><bdi>%s</bdi>, version %d (%s)<td class=\"d\">%s<td>%s<td><code>%s</code></tr>\n",
 		    page_str(json_array_get(json_object_get(m, "originals"), (size_t)page_int(f, "file")), "name", "-"), page_int(f, "n"), page_str(f, "level", "-"),
-		    page_str(f, "time", "-"), page_int(f, "size"), page_str(f, "sha256", "-"));
+		    page_str(f, "time", "-"), size_text(f, size), page_str(f, "sha256", "-"));
 	page_put(out, "</tbody>\n</table></div>\n");
 }
 
@@ -423,6 +434,7 @@ heading(struct line *l, const char *name)
 {
 	const json_t *m = l->m, *d = l->r->deadline;
 	char now[TIME_TEXT];
+	int64_t next;
 	size_t i;
 
 	page_put(l->out, "<h1><bdi>%s</bdi></h1>\n<p class=\"mute\">Record <code>%s</code></p>\n<dl class=\"facts\">\n", page_str(m, "title", name), page_str(m, "record", "-"));
@@ -435,8 +447,10 @@ heading(struct line *l, const char *name)
 		page_put(l->out, "<dt>Signature %d<dd><b class=\"%s\">%s</b>%s%s, %s, judged %s\n", (int)i + 1, verdict_class(verdict), verdict, sub[0] != '\0' ? " " : "", sub,
 		    page_str(s, "level", "-"), page_day(l->r->now_utc, now));
 	}
-	page_put(l->out, "<dt>Next deadline<dd>%s <bdi>%s</bdi>\n</dl>\n", page_str(d, "next_deadline", "none: waits for"),
-	    page_str(d, "why", page_str(d, "waits_for", "-")));
+	if (json_want_time(d, "next_deadline", &next, NULL) != ERR_OK || next == TIME_NONE)
+		page_put(l->out, "<dt>Next deadline<dd>none yet (%s)\n</dl>\n", page_str(d, "waits_for", "-"));
+	else
+		page_put(l->out, "<dt>Next deadline<dd>%s%s <bdi>%s</bdi>\n</dl>\n", page_day(next, now), next <= l->r->now_utc ? ", LAPSED:" : ":", page_str(d, "why", "-"));
 }
 
 static enum err_code
@@ -446,6 +460,8 @@ body(struct line *l, const struct chain *chains, size_t n, struct err *e)
 
 	for (i = 0; i < n; i++)
 		sentence(l->out, i, &chains[i], l->r->now_utc);
+	if (n == 0)
+		page_put(l->out, "<p class=\"say wait\">There is no signature in it; it is kept as data.</p>\n");
 	if (picture(l, chains, n, e) != ERR_OK)
 		return err_wrap(e, "timeline");
 	page_put(l->out, "<h2>Time-stamps</h2>\n<p class=\"mute\">T covers the signature, X its references, A everything before it. Ends are by the catalogue in force.</p>\n"
