@@ -109,5 +109,10 @@ in_page "lapsed: drawn" "$w/lapsed.html" 'fill:url(#gap)'
 "$es" forecast --html "$w/due.html"
 in_page "calendar: lapsed on top" "$w/due.html" ">LAPSED</tr>"
 whole "calendar of what is lapsed" "$w/due.html"
+"$es" --quiet sweep >/dev/null 2>&1
+"$es" history "$id" --html "$w/late.html"
+whole "renewed too late" "$w/late.html"
+in_page "renewed too late: the row says so" "$w/late.html" "TOO LATE</tr>"
+in_page "renewed too late: the gap stays drawn" "$w/late.html" "gap: nothing held here"
 "$es" history "$id" --html "$w/none/x.html" >/dev/null 2>"$w/o"
 if [ $? -ne 0 ] && grep -q 'x.html' "$w/o"; then ok "a folder that is not there is told"; else bad "a folder that is not there is told"; fi

@@ -186,7 +186,7 @@ short_name(const char *subject)
 static void
 label(const struct line *l, const struct stamp *s, const char *tsa, const char *end)
 {
-	double a = x_of(l, s->at), b = x_of(l, s->until), y = l->y + BAR - 2;
+	double a = x_of(l, is_gap(s) ? s->held : s->at), b = x_of(l, s->until), y = l->y + BAR - 2;
 	const char *kind = page_str(s->piece, "kind", "-");
 
 	if (b < 660)
@@ -194,7 +194,7 @@ label(const struct line *l, const struct stamp *s, const char *tsa, const char *
 	else if (a > 340)
 		page_put(l->out, "<text x=\"%f\" y=\"%f\" text-anchor=\"end\">%s <tspan class=\"m\">%s, until %s</tspan></text>\n", a - 9, y, kind, tsa, end);
 	else
-		page_put(l->out, "<text x=\"%f\" y=\"%f\">%s %s, until %s</text>\n", a + 12, y, kind, tsa, end);
+		page_put(l->out, "<text x=\"%f\" y=\"%f\">%s %s, until %s</text>\n", x_of(l, s->at) + 12, y, kind, tsa, end);
 }
 
 static enum err_code
