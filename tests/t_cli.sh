@@ -186,6 +186,13 @@ is "forecast" $? 0
 "$es" sweep --plan >/dev/null
 is "sweep --plan" $? 0
 
+"$es" export "$rec" -o "$w/bundle.tar" >/dev/null
+is "export as one file" $? 0
+(cd "$w" && tar xf bundle.tar) && [ ! -e "$w/bundle.tar.part" ]
+is "tar unpacks it" $? 0
+"$es" verify "$w/bundle" --at 2026-03-01T00:00:00Z >/dev/null
+is "and it proves" $? 0
+
 # ---- a service holds the lock: verbs ask it
 "$es" --quiet run &
 service=$!

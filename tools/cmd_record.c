@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Verbs about records: deposit, get, history, hold, release. */
 #include "tools/page.h"
+#include "tools/tarball.h"
 #include "tools/tools.h"
 
 #include <dirent.h>
@@ -74,7 +75,7 @@ add_folder(struct files *f, const char *path, const char *prefix, unsigned depth
 		AUTO(mem) char *full = mem_printf("%s/%s", path, names[i]->d_name);
 		struct stat st;
 
-		if (r == ERR_OK && shown != NULL && full != NULL && names[i]->d_name[0] != '.') {
+		if (r == ERR_OK && shown != NULL && full != NULL && strcmp(names[i]->d_name, ".") != 0 && strcmp(names[i]->d_name, "..") != 0) {
 			if (lstat(full, &st) != 0)
 				r = err_errno(e, ERR_IO, errno, "%s", full);
 			else if (S_ISDIR(st.st_mode))
@@ -253,17 +254,47 @@ verb_get(struct tool *t, int argc, char **argv)
 	return tool_print(t, out);
 }
 
+/* -o X.tar: the bundle as one file, to be sent; it unpacks into the folder X. */
+static enum err_code
+export_tar(struct tool *t, const char *record, const char *path, json_t **out, struct err *e)
+{
+	AUTO(mem) char *folder = mem_printf("%s.part", path);
+	AUTO(mem) char *name = mem_dup(base_name(path), strlen(base_name(path)) - 4);
+	enum err_code r;
+
+	if (folder == NULL || name == NULL)
+		return err_nomem(e);
+	if (access(path, F_OK) == 0)
+		return err_set(e, ERR_EXISTS, "%s is there already", path);
+	r = archive_export(t->archive, record, folder, out, e);
+	if (r == ERR_OK)
+		r = tarball_write(folder, name, path, e);
+	if (r != ERR_EXISTS)
+		tarball_remove(folder);
+	return r;
+}
+
 static int
 verb_export(struct tool *t, int argc, char **argv)
 {
-	const char *dir = NULL;
-	const struct option_row rows[] = {{.name = "o", .value = &dir}};
+	const char *to = NULL;
+	const struct option_row rows[] = {{.name = "o", .value = &to}};
 	AUTO(json) json_t *out = NULL;
 	struct err e = {0};
+	size_t n;
 
-	if (tool_options(rows, 1, &argc, argv, &e) != ERR_OK || argc != 2 || dir == NULL)
-		return tool_usage(tool_verb("export"), e.code != ERR_OK ? e.text : "name a record, and -o DIR");
-	if (tool_open(t, ARCHIVE_READ, &e) != ERR_OK || archive_export(t->archive, argv[1], dir, &out, &e) != ERR_OK)
+	if (tool_options(rows, 1, &argc, argv, &e) != ERR_OK || argc != 2 || to == NULL)
+		return tool_usage(tool_verb("export"), e.code != ERR_OK ? e.text : "name a record, and -o DIR or -o FILE.tar");
+	if (tool_open(t, ARCHIVE_READ, &e) != ERR_OK)
+		return tool_fail(t, &e);
+	n = strlen(base_name(to));
+	if (n > 4 && strcmp(base_name(to) + n - 4, ".tar") == 0) {
+		if (export_tar(t, argv[1], to, &out, &e) != ERR_OK)
+			return tool_fail(t, &e);
+		(void)json_object_set_new(out, "tar", json_text(to));
+		return tool_print(t, out);
+	}
+	if (archive_export(t->archive, argv[1], to, &out, &e) != ERR_OK)
 		return tool_fail(t, &e);
 	return tool_print(t, out);
 }
@@ -487,7 +518,7 @@ const struct verb verbs_record[] = {
     {"deposit", "PATH... [--with FILE]... [--profile NAME] [--id OWN-ID] [--title TEXT]", "take files or folders in; one receipt a line", verb_deposit},
     {"get", "RECORD -o DIR [--version N]", "take files out, rehashed; --version 0: as deposited", verb_get},
     {"list", "[--judge]", "every record: level, archive stamps, verdict, next deadline; --judge: judged now", verb_list},
-    {"export", "RECORD -o DIR", "a bundle that proves without the archive and the network", verb_export},
+    {"export", "RECORD -o DIR|FILE.tar", "a bundle that proves without the archive and the network", verb_export},
     {"history", "RECORD [--html FILE]", "every state of a record; --html: its timeline to look at", verb_history},
     {"hold", "RECORD --reason TEXT [--release]", "legal hold on a record", verb_hold},
     {"release", "RECORD|ISSUER", "end a quarantine or an issuer hold", verb_release},
