@@ -116,7 +116,7 @@ check:
 	@sh tests/run.sh $(BUILD)
 
 check-asan:
-	@$(MAKE) --no-print-directory BUILD=build/asan OPT='-O1 -g' SAN='-fsanitize=address,undefined -fno-omit-frame-pointer' check
+	@$(MAKE) --no-print-directory BUILD=build/asan WERROR= OPT='-O1 -g' SAN='-fsanitize=address,undefined -fno-omit-frame-pointer' check
 
 demo:
 	@sh tests/deps.sh

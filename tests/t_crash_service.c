@@ -138,7 +138,7 @@ static void
 record_run(const struct bench *b)
 {
 	static const int upto[] = {1, 3, 5};
-	char mark[16];
+	char mark[32];
 	size_t k;
 	int i = 0, from;
 
