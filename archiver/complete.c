@@ -170,7 +170,10 @@ not_yet(struct walk *w, const struct gathered *g, const char *gap, struct err *e
 	return sig_go(w->s, "quarantined", archive_now(w->a) + DAY, why, e);
 }
 
-/* An issuer whose responder denied certificates stops the completing of everybody it issued to, until it is released. */
+/*
+ * An issuer whose responder denied certificates stops the completing of everybody it issued to, until it is released. One bad
+ * answer that was only watched is forgotten: here all answers are good ones.
+ */
 static enum err_code
 on_hold(struct walk *w, const json_t *judge, bool *held, struct err *e)
 {
@@ -190,7 +193,10 @@ on_hold(struct walk *w, const json_t *judge, bool *held, struct err *e)
 			continue;
 		if (r != ERR_OK || json_read(buf_slice(&text), NULL, &row, e) != ERR_OK)
 			return err_wrap(e, "issuer hold");
-		*held |= json_is_true(json_object_get(row, "held"));
+		if (json_is_true(json_object_get(row, "held")))
+			*held = true;
+		else if (batch_row(w->b, "hold", slice_str(sig_str(o, "sha256")), NULL, e) != ERR_OK)
+			return err_wrap(e, "issuer hold");
 	}
 	return ERR_OK;
 }

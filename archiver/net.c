@@ -428,6 +428,25 @@ same_origin(const char *one, const char *other)
 	return true;
 }
 
+/*
+ * libcurl puts the credentials of the request into the address that a redirect leads to. They are ours, not the server's, and
+ * must not be told; what a server itself writes there is refused by url_fault.
+ */
+static char *
+without_credentials(const char *url, bool ours)
+{
+	AUTO(url) CURLU *u = curl_url();
+	AUTO(curltext) char *clean = NULL;
+
+	if (!ours)
+		return mem_dupstr(url);
+	if (u == NULL || curl_url_set(u, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK ||
+	    curl_url_set(u, CURLUPART_USER, NULL, 0) != CURLUE_OK || curl_url_set(u, CURLUPART_PASSWORD, NULL, 0) != CURLUE_OK ||
+	    curl_url_get(u, CURLUPART_URL, &clean, 0) != CURLUE_OK)
+		return mem_dupstr("http:"); /* no URL: refused without a word of it */
+	return mem_dupstr(clean);
+}
+
 /* One request without redirects; *next: where a redirect leads, NULL none. */
 static void
 once(struct exchange *x, const char *url, struct outcome *o, char **next)
@@ -452,7 +471,7 @@ once(struct exchange *x, const char *url, struct outcome *o, char **next)
 	code = curl_easy_perform(c);
 	judge(x, c, code, o);
 	if (code == CURLE_OK && o->status / 100 == 3 && curl_easy_getinfo(c, CURLINFO_REDIRECT_URL, &to) == CURLE_OK && to != NULL)
-		*next = mem_dupstr(to);
+		*next = without_credentials(to, x->req->user != NULL);
 }
 
 static void

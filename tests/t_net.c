@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -29,7 +30,7 @@ struct server {
 
 struct world {
 	struct kit_dir dir;
-	struct server open, shut, tls; /* shut: runs, but no rule allows its port */
+	struct server open, first, shut, tls; /* first leads to open; shut: runs, but no rule allows its port */
 	struct config *cfg;
 	struct fetcher *net;
 };
@@ -63,7 +64,7 @@ say(int fd, const char *text)
 	(void)!write(fd, text, strlen(text));
 }
 
-/* Fixed answers: path, then what goes out as it is. %u = the port that no rule allows. */
+/* Fixed answers: path, then what goes out as it is. %u = the port of another server. */
 static const struct {
 	const char *path, *answer;
 } fixed[] = {
@@ -82,6 +83,8 @@ static const struct {
     {"/to-ok", "HTTP/1.1 302 There\r\nLocation: /ok\r\nContent-Length: 0\r\n\r\n"},
     {"/to-echo", "HTTP/1.1 307 There\r\nLocation: /echo\r\nContent-Length: 0\r\n\r\n"},
     {"/to-echo-301", "HTTP/1.1 301 There\r\nLocation: /echo\r\nContent-Length: 0\r\n\r\n"},
+    {"/to-who", "HTTP/1.1 302 There\r\nLocation: /who\r\nContent-Length: 0\r\n\r\n"},
+    {"/to-other", "HTTP/1.1 302 There\r\nLocation: http://127.0.0.1:%u/who\r\nContent-Length: 0\r\n\r\n"},
     {"/loop", "HTTP/1.1 302 There\r\nLocation: /loop\r\nContent-Length: 0\r\n\r\n"},
     {"/to-file", "HTTP/1.1 302 There\r\nLocation: file:///etc/passwd\r\nContent-Length: 0\r\n\r\n"},
     {"/to-gopher", "HTTP/1.1 302 There\r\nLocation: gopher://127.0.0.1/x\r\nContent-Length: 0\r\n\r\n"},
@@ -132,7 +135,7 @@ echo(int fd, const char *request)
 }
 
 static void
-answer(int fd, unsigned shut_port)
+answer(int fd, unsigned another)
 {
 	char request[4096] = "", path[200] = "", out[600];
 	size_t i, n = 0;
@@ -160,9 +163,13 @@ answer(int fd, unsigned shut_port)
 		const char *port = strstr(fixed[i].answer, "%u");
 
 		if (port != NULL)
-			snprintf(out, sizeof(out), "%.*s%u%s", (int)(port - fixed[i].answer), fixed[i].answer, shut_port, port + 2);
+			snprintf(out, sizeof(out), "%.*s%u%s", (int)(port - fixed[i].answer), fixed[i].answer, another, port + 2);
 		say(fd, port != NULL ? out : fixed[i].answer);
 	}
+	if (strcmp(path, "/who") == 0)
+		say(fd, strstr(request, "Authorization:") != NULL || strstr(request, "X-Token:") != NULL
+			? "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nknown"
+			: "HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nunknown");
 	if (strcmp(path, "/echo") == 0)
 		echo(fd, request);
 	else if (strcmp(path, "/drip") == 0)
@@ -176,7 +183,7 @@ answer(int fd, unsigned shut_port)
 }
 
 static struct server
-serve(unsigned shut_port)
+serve(unsigned another)
 {
 	struct server s = {0};
 	int fd = listen_at(&s.port), one;
@@ -184,12 +191,13 @@ serve(unsigned shut_port)
 	s.pid = fork();
 	assert_true(s.pid >= 0);
 	if (s.pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails leaves nobody behind */
 		signal(SIGPIPE, SIG_IGN);
 		signal(SIGCHLD, SIG_IGN);
 		while ((one = accept(fd, NULL, NULL)) >= 0) {
 			if (fork() == 0) { /* what drips must not hold up the next */
 				alarm(40);
-				answer(one, shut_port);
+				answer(one, another);
 				_exit(0);
 			}
 			close(one);
@@ -215,6 +223,7 @@ serve_tls(const char *dir)
 	}
 	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
 
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	signal(SIGPIPE, SIG_IGN);
 	if (chdir(dir) != 0 || SSL_CTX_use_certificate_file(ctx, "server.pem", SSL_FILETYPE_PEM) != 1 ||
 	    SSL_CTX_use_PrivateKey_file(ctx, "server.key", SSL_FILETYPE_PEM) != 1 || SSL_CTX_load_verify_file(ctx, "ca.pem") != 1)
@@ -259,21 +268,25 @@ world_make(struct world *w)
 	AUTO(faults) struct faults f = {0};
 	AUTO(buf) struct buf text = {0};
 	struct err e = {0};
+	char token[200];
 	const char *d;
 
 	w->dir = kit_dir_new();
 	d = w->dir.path;
 	certificates(d);
+	snprintf(token, sizeof(token), "echo 'X-Token: 42' >%s/token", d);
+	assert_int_equal(system(token), 0);
 	w->shut = serve(0);
 	w->open = serve(w->shut.port);
+	w->first = serve(w->open.port);
 	w->tls = serve_tls(d);
-	buf_addf(&text, "[archive]\ndir = %s/a\n[trust]\ndir = %s\n[spool s]\ndir = %s/s\n[net]\nallow_net = 127.0.0.1:%u 127.0.0.1:%u\n"
+	buf_addf(&text, "[archive]\ndir = %s/a\n[trust]\ndir = %s\n[spool s]\ndir = %s/s\n[net]\nallow_net = 127.0.0.1:%u 127.0.0.1:%u 127.0.0.1:%u\n"
 			"connect_timeout = 2s\ntsa_timeout = 2s\nocsp_timeout = 2s\naia_timeout = 2s\ncrl_timeout = 2s\nanswer_size = 64KiB\n",
-	    d, d, d, w->open.port, w->tls.port);
+	    d, d, d, w->open.port, w->first.port, w->tls.port);
 	buf_addf(&text, "[tsa a]\nurl = https://127.0.0.1:%u/ok\nclient_cert = %s/client.pem\nclient_key = %s/client.key\nca_file = %s/ca.pem\n",
 	    w->tls.port, d, d, d);
-	buf_addf(&text, "[tsa b]\nurl = https://127.0.0.1:%u/ok\nclient_cert = %s/stranger.pem\nclient_key = %s/stranger.key\nca_file = %s/other.pem\n",
-	    w->tls.port, d, d, d);
+	buf_addf(&text, "[tsa c]\nurl = https://127.0.0.1:1/ok\nheader_file = %s/token\n[tsa b]\nurl = https://127.0.0.1:%u/ok\nclient_cert = %s/stranger.pem\nclient_key = %s/stranger.key\nca_file = %s/other.pem\n",
+	    d, w->tls.port, d, d, d);
 	if (config_parse(buf_slice(&text), "t.conf", &w->cfg, &f, &e) != ERR_OK)
 		fail_msg("%s", e.text);
 	OK(fetcher_start(w->cfg, false, &w->net, &e));
@@ -285,6 +298,7 @@ world_auto(struct world *w)
 	fetcher_free(w->net);
 	config_free(w->cfg);
 	server_end(&w->open);
+	server_end(&w->first);
 	server_end(&w->shut);
 	server_end(&w->tls);
 	kit_dir_free(&w->dir);
@@ -391,6 +405,39 @@ test_redirects(void **state)
 		OK(fetch(w.net, &r, &a, &e));
 		CLASS(FETCH_OK, a.class);
 		SAME(buf_slice(&a.body), slice_str("POST query"));
+	}
+	fetch_answer_release(&a);
+	world_auto(&w);
+}
+
+/* Credentials are for the service that the configuration names, not for whom it redirects to. */
+static void
+test_credentials_stay(void **state)
+{
+	static const struct {
+		const char *path, *want;
+	} rows[] = {{"/who", "known"}, {"/to-who", "known"}, {"/to-other", "unknown"}};
+	struct fetch_answer a = {0};
+	struct world w = {0};
+	struct err e = {0};
+	char url[100], file[200];
+	size_t i, k;
+
+	(void)state;
+	world_make(&w);
+	snprintf(file, sizeof(file), "%s/token", w.dir.path);
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		for (k = 0; k < 2; k++) {
+			struct fetch_request r = {.type = FETCH_CRL, .method = "GET", .url = url, .configured = true,
+			    .user = k == 0 ? "me" : NULL, .password = k == 0 ? "secret" : NULL, .header_file = k == 1 ? file : NULL};
+
+			snprintf(url, sizeof(url), "http://127.0.0.1:%u%s", w.first.port, rows[i].path);
+			fetch_answer_release(&a);
+			OK(fetch(w.net, &r, &a, &e));
+			if (a.class != FETCH_OK)
+				fail_msg("%s: %s: %s", url, fetch_class_name(a.class), a.why);
+			SAME(buf_slice(&a.body), slice_str(rows[i].want));
+		}
 	}
 	fetch_answer_release(&a);
 	world_auto(&w);
@@ -518,6 +565,7 @@ main(void)
 	    cmocka_unit_test(test_forbidden_addresses),
 	    cmocka_unit_test(test_forbidden_urls),
 	    cmocka_unit_test(test_redirects),
+	    cmocka_unit_test(test_credentials_stay),
 	    cmocka_unit_test(test_classes),
 	    cmocka_unit_test(test_retry_after),
 	    cmocka_unit_test(test_slow),
