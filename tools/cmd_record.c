@@ -215,6 +215,8 @@ verb_deposit(struct tool *t, int argc, char **argv)
 		files[n].n = 0;
 		if (collect(&files[n], argv[i], with, n_with, &why) != ERR_OK) {
 			code = refuse(t, argv[i], &why);
+			if (why.code == ERR_NOTFOUND)
+				code = EXIT_NOINPUT;
 			files_auto(&files[n]);
 			continue;
 		}
