@@ -250,6 +250,55 @@ start_manifest(struct archive *a, struct intake *in, struct err *e)
 	return ERR_OK;
 }
 
+#define XMLDSIG "http://www.w3.org/2000/09/xmldsig#"
+
+struct looking {
+	uint8_t tail[sizeof(XMLDSIG) - 2]; /* end of the piece before: the name may lie across two */
+	size_t n;
+	bool found;
+};
+
+static enum err_code
+look_for_name(void *ctx, struct slice s, struct err *e)
+{
+	struct looking *l = ctx;
+	AUTO(buf) struct buf both = {0};
+	size_t keep;
+
+	buf_add(&both, l->tail, l->n);
+	buf_addslice(&both, s);
+	if (buf_ok(&both, e) != ERR_OK)
+		return err_wrap(e, "look");
+	l->found |= memmem(both.p, both.n, XMLDSIG, sizeof(XMLDSIG) - 1) != NULL;
+	keep = both.n < sizeof(l->tail) ? both.n : sizeof(l->tail);
+	memcpy(l->tail, both.p + both.n - keep, keep);
+	l->n = keep;
+	return ERR_OK;
+}
+
+/*
+ * A file too large to be parsed is kept as data, unless it names the namespace of XML signatures: taking that in would
+ * promise an upgrade that never comes. Octets are looked at here, nothing is parsed.
+ */
+static enum err_code
+refuse_large_signature(struct archive *a, const struct deposit_file *f, const json_t *answer, struct err *e)
+{
+	const char *status = json_string_value(json_object_get(json_object_get(answer, "report"), "status"));
+	const char *form = json_string_value(json_object_get(answer, "form"));
+	struct looking l = {.n = 0};
+	struct sink to = {look_for_name, &l};
+	struct source s;
+
+	if (status == NULL || strcmp(status, "too_large") != 0 || form == NULL || strcmp(form, "xml") != 0)
+		return ERR_OK;
+	if (source_fd(&f->fd, &s, e) != ERR_OK || source_copy(&s, 0, s.size_bytes, &to, e) != ERR_OK)
+		return err_wrap(e, "%s", f->name);
+	if (!l.found)
+		return ERR_OK;
+	return err_set(e, ERR_LIMIT, "a signature file of %llu octets; at most %llu are parsed ([limits] xml_size)",
+	    (unsigned long long)s.size_bytes, (unsigned long long)a->cfg->limits.xml_bytes);
+}
+
 static enum err_code
 judge_one(struct archive *a, struct intake *in, size_t file, json_t **answer, struct err *e)
 {
@@ -266,8 +315,10 @@ judge_one(struct archive *a, struct intake *in, size_t file, json_t **answer, st
 	doc.side = side;
 	if (entropy_fill(&a->seams.entropy, seed, sizeof(seed), e) != ERR_OK)
 		return err_wrap(e, "judge");
-	return caged_judge(a->caged, &doc, (struct slice){0}, archive_now(a), in->profile->grace_seconds, slice_of(seed, sizeof(seed)),
-	    answer, e);
+	if (caged_judge(a->caged, &doc, (struct slice){0}, archive_now(a), in->profile->grace_seconds, slice_of(seed, sizeof(seed)),
+	    answer, e) != ERR_OK)
+		return e->code;
+	return refuse_large_signature(a, &in->d->files[file], *answer, e);
 }
 
 static enum err_code

@@ -106,6 +106,11 @@ ref = b'<ds:Reference URI=""><ds:DigestMethod Algorithm="http://www.w3.org/2001/
 w("manyrefs.xml", b'<r><ds:Signature xmlns:ds="http://www.w3.org/2000/09/xmldsig#"><ds:SignedInfo><ds:CanonicalizationMethod Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"/><ds:SignatureMethod Algorithm="http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"/>' + ref * 100000 + b'</ds:SignedInfo><ds:SignatureValue>AA==</ds:SignatureValue></ds:Signature></r>')
 tr = b'<ds:Transform Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"/>'
 w("manytransforms.xml", b'<r><ds:Signature xmlns:ds="http://www.w3.org/2000/09/xmldsig#"><ds:SignedInfo><ds:CanonicalizationMethod Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"/><ds:SignatureMethod Algorithm="http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"/>' + ref.replace(b"<ds:DigestMethod", b"<ds:Transforms>" + tr * 1000 + b"</ds:Transforms><ds:DigestMethod") + b'</ds:SignedInfo><ds:SignatureValue>AA==</ds:SignatureValue></ds:Signature></r>')
+i = good.rindex(b"</")
+with open(os.path.join(d, "huge.xml"), "wb") as f:
+    f.write(good[:i])
+    for _ in range(257): f.write(b"a" * (1 << 20))
+    f.write(good[i:])
 w("empty.xml", b"")
 w("cutoff.xml", good[:len(good) * 2 // 3])
 w("text.txt", b"no markup at all\n")
@@ -120,6 +125,7 @@ gen
 rm -f "$w/in/twice.xml"
 for f in dtd bomb xxe deep manyrefs manytransforms empty cutoff unsigned dupid; do drop "$w/in/$f.xml" "$f.xml"; done
 drop "$w/in/text.txt" text.txt
+mv "$w/in/huge.xml" "$spool/new/huge.xml"
 ln -s /etc/passwd "$spool/new/link.xml"
 mkfifo "$spool/new/pipe.xml"
 mkdir "$spool/tmp/d" && cp "$w/in/good.xml" "$spool/tmp/d/" && ln -s /etc/passwd "$spool/tmp/d/l" && mv "$spool/tmp/d" "$spool/new/withlink"
@@ -140,6 +146,8 @@ refused deep.xml dee
 refused manyrefs.xml reference
 refused manytransforms.xml transform
 refused empty.xml empty
+refused huge.xml "a signature file of"
+rm -f "$spool/failed/huge.xml"
 refused link.xml "symbolic link"
 refused pipe.xml "device, socket or pipe"
 refused withlink "symbolic link"
