@@ -2,7 +2,8 @@
 /*
  * The commit: data segments written and synced, then the group in the log
  * segment written and synced, then the index. The order is the whole point:
- * a group on disk says that all it names is on disk.
+ * a group on disk says that all it names is on disk, the header of its own
+ * segment included: a group behind a missing header is damage, never a crash.
  */
 #include "store/store_int.h"
 
@@ -112,6 +113,13 @@ choose_log(struct commit *c, struct err *e)
 	return seg_birth(c->s, STORE_LOG, 0, false, &c->log, e);
 }
 
+/* What must be on disk first: all but the log segment, and of that one the header if it is new. */
+static bool
+before_group(const struct commit *c, const struct seg *g)
+{
+	return g != c->log || g->fresh;
+}
+
 static enum err_code
 flush_data(struct commit *c, struct err *e)
 {
@@ -119,7 +127,7 @@ flush_data(struct commit *c, struct err *e)
 	size_t i;
 
 	for (i = 0; r == ERR_OK && i < c->s->n_segs; i++)
-		if (c->s->segs[i] != c->log)
+		if (before_group(c, c->s->segs[i]))
 			r = seg_flush(c->s->segs[i], e);
 	return r;
 }
@@ -146,7 +154,7 @@ sync_data(struct commit *c, struct err *e)
 	size_t i;
 
 	for (i = 0; r == ERR_OK && i < c->s->n_segs; i++)
-		if (c->s->segs[i] != c->log)
+		if (before_group(c, c->s->segs[i]))
 			r = sync_one(c, c->s->segs[i], e);
 	if (r == ERR_OK && c->s->folder_dirty) {
 		if (sys_fsync_dir(c->s->seg_fd, e) != ERR_OK)

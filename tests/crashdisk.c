@@ -312,6 +312,23 @@ apply_sectors(struct buf *c, const struct op *o, uint32_t *seed)
 	}
 }
 
+/* What looks whole from behind: the first sector or any one is missing. */
+static void
+apply_holed(struct buf *c, const struct op *o, uint32_t *seed)
+{
+	AUTO(buf) struct buf was = {0};
+	size_t sectors = (o->data.n + SECTOR - 1) / SECTOR;
+	size_t hole = coin(seed) % 2 != 0 || sectors == 0 ? 0 : coin(seed) % sectors * SECTOR;
+	struct op part = {.op = 'W', .off = o->off + hole};
+	size_t n = o->data.n - hole < SECTOR ? o->data.n - hole : SECTOR;
+
+	buf_addslice(&was, buf_slice(c));
+	while (was.n < part.off + n)
+		buf_add8(&was, 0);
+	apply(c, o, o->data);
+	apply(c, &part, slice_of(was.p + part.off, n));
+}
+
 static void
 content_of(const struct inode *x, enum variant v, uint32_t *seed, struct buf *out)
 {
@@ -323,7 +340,7 @@ content_of(const struct inode *x, enum variant v, uint32_t *seed, struct buf *ou
 		const struct op *o = x->pend[i];
 		AUTO(buf) struct buf zeros = {0};
 
-		if (whole || (v == LAST_TORN && i + 1 < x->n_pend) || (o->op == 'T' && (v == ZEROED || v == SECTORS))) {
+		if (whole || (v == LAST_TORN && i + 1 < x->n_pend) || (o->op == 'T' && (v == ZEROED || v == SECTORS || v == HOLES))) {
 			apply(out, o, o->data);
 		} else if (v == LAST_TORN && o->op == 'W') {
 			apply(out, o, slice_of(o->data.p, o->data.n / 2 / SECTOR * SECTOR));
@@ -333,6 +350,8 @@ content_of(const struct inode *x, enum variant v, uint32_t *seed, struct buf *ou
 			apply(out, o, buf_slice(&zeros));
 		} else if (v == SECTORS && o->op == 'W') {
 			apply_sectors(out, o, seed);
+		} else if (v == HOLES && o->op == 'W') {
+			apply_holed(out, o, seed);
 		}
 	}
 }

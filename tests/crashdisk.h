@@ -41,6 +41,7 @@ enum variant {
 	ZEROED,	   /* sizes are there, octets are zeros */
 	SECTORS,   /* any of the sectors not synced, some of the names */
 	FILES,	   /* some files whole, others as at their last sync, some of the names */
+	HOLES,	   /* all but the first sector, or any one, of each write not synced */
 	VARIANTS
 };
 /* One such disk, written to the empty folder dir. */

@@ -266,7 +266,7 @@ struct tally {
 static void
 all_disks(const struct bench *b, const struct record *rec, const char *skip, size_t every, struct tally *t)
 {
-	static const enum variant kinds[] = {ALL_LOST, SECTORS, FILES, ALL_KEPT, LAST_TORN, ZEROED, DATA_LOST};
+	static const enum variant kinds[] = {ALL_LOST, SECTORS, FILES, HOLES, ALL_KEPT, LAST_TORN, ZEROED, DATA_LOST};
 	struct disk *d = disk_new();
 	struct expect x = {.given = {false}};
 	size_t i;
@@ -275,7 +275,7 @@ all_disks(const struct bench *b, const struct record *rec, const char *skip, siz
 	snprintf(given, sizeof(given), "%s/given", b->lab.dir);
 	disk_load(d, given);
 	for (i = 0; i < rec->n; i++) {
-		enum variant v = kinds[t->disks % 7];
+		enum variant v = kinds[t->disks % (sizeof(kinds) / sizeof(kinds[0]))];
 		const char *why;
 
 		disk_play(d, &rec->v[i], skip);
