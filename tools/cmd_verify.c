@@ -93,21 +93,24 @@ sides(struct verify_job *j, const int *fds, size_t nfds, struct side_file *out, 
 	return ERR_OK;
 }
 
+/* The report as JSON, then as text if that was asked for. */
 static enum err_code
-answer(const struct report *r, bool text, struct buf *reply, struct err *e)
+answer(const struct report *r, bool with_text, struct buf *reply, struct err *e)
 {
 	json_t *header = NULL, *document = NULL;
 	AUTO(json) json_t *both = json_object();
+	AUTO(buf) struct buf json = {0}, text = {0};
 
-	if (text)
-		return report_text(r, reply, e);
 	if (report_header_json(r, &header, e) != ERR_OK || json_set(both, "header", header, e) != ERR_OK ||
-	    report_json(r, &document, e) != ERR_OK || json_set(both, "document", document, e) != ERR_OK)
+	    report_json(r, &document, e) != ERR_OK || json_set(both, "document", document, e) != ERR_OK ||
+	    json_canonical(both, &json, e) != ERR_OK || (with_text && report_text(r, &text, e) != ERR_OK))
 		return err_wrap(e, "report");
-	return json_canonical(both, reply, e);
+	buf_addvec(reply, buf_slice(&json));
+	buf_addvec(reply, buf_slice(&text));
+	return buf_ok(reply, e);
 }
 
-/* body: one octet, 't' for text; the rest is the document's name. */
+/* body: one octet, 't' for the text too; the rest is the document's path. */
 static enum err_code
 handle(void *ctx, uint32_t type, struct slice body, const int *fds, size_t nfds, struct buf *reply, struct err *e)
 {
@@ -215,12 +218,19 @@ add_policies(struct verify_job *j, const char *const *paths, size_t n, struct er
 
 /* ---- one document ---- */
 
+static const char *
+base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash != NULL ? slash + 1 : path;
+}
+
 static enum err_code
-ask(struct worker *w, struct verify_job *j, const char *path, char mode, struct buf *reply, struct err *e)
+ask(struct worker *w, struct verify_job *j, const char *path, bool with_text, struct buf *reply, struct err *e)
 {
 	AUTO(fd) int fd = -1;
 	AUTO(buf) struct buf body = {0};
-	const char *base = strrchr(path, '/');
 	int fds[WORKER_FDS] = {-1};
 	size_t n = 1, i;
 
@@ -230,8 +240,8 @@ ask(struct worker *w, struct verify_job *j, const char *path, char mode, struct 
 	for (i = 0; i < j->n_with; i++)
 		if (j->with[i].slot >= 0)
 			fds[n++] = j->with[i].fd;
-	buf_add8(&body, (unsigned char)mode);
-	buf_adds(&body, mode == 't' ? path : base != NULL ? base + 1 : path);
+	buf_add8(&body, with_text ? 't' : 'j');
+	buf_adds(&body, path);
 	if (buf_ok(&body, e) != ERR_OK)
 		return err_wrap(e, "%s", path);
 	return worker_call(w, 1, buf_slice(&body), fds, n, 120000, reply, e);
@@ -241,9 +251,7 @@ ask(struct worker *w, struct verify_job *j, const char *path, char mode, struct 
 static json_t *
 unjudged_document(const char *path, const char *status, const char *why)
 {
-	const char *base = strrchr(path, '/');
-
-	return json_pack("{s:o, s:s, s:o, s:[], s:[]}", "file", json_text(base != NULL ? base + 1 : path), "status", status, "error",
+	return json_pack("{s:o, s:s, s:o, s:[], s:[]}", "file", json_text(base_name(path)), "status", status, "error",
 	    json_text(why), "signatures", "evidence_records");
 }
 
@@ -289,35 +297,45 @@ worse(int a, int b)
 	return a != 0 ? a : b;
 }
 
+/* What the child told: the document, named as JSON names it, and the text. The first answer's header is everyone's. */
+static enum err_code
+take_answer(struct slice reply, const char *path, json_t **header, json_t **document, struct slice *text, struct err *e)
+{
+	struct cur c = cur_from(reply);
+	struct slice json = cur_vec(&c);
+	AUTO(json) json_t *both = NULL;
+
+	*text = cur_vec(&c);
+	if (cur_end(&c, "report", e) != ERR_OK || json_read(json, NULL, &both, e) != ERR_OK)
+		return err_wrap(e, "%s", path);
+	*document = json_incref(json_object_get(both, "document"));
+	if (*header == NULL)
+		*header = json_deep_copy(json_object_get(both, "header"));
+	return json_set(*document, "file", json_text(base_name(path)), e);
+}
+
 static enum err_code
 verify_one(struct tool *t, struct worker *w, struct verify_job *j, const char *path, json_t **out, int *code, struct err *e)
 {
-	AUTO(buf) struct buf reply = {0}, text = {0};
-	AUTO(json) json_t *both = NULL;
+	AUTO(buf) struct buf reply = {0};
 	AUTO(json) json_t *document = NULL;
+	struct slice text = {0};
 	struct err why = {0};
 	bool large = too_large(j, path);
 	enum err_code r = large ? err_set(&why, ERR_LIMIT, "%s is larger than %llu octets", path, (unsigned long long)j->cap_bytes)
-				: ask(w, j, path, 'j', &reply, &why);
+				: ask(w, j, path, !t->json, &reply, &why);
 
 	if (r == ERR_NOTFOUND || r == ERR_IO || r == ERR_NOMEM)
 		return err_set(e, r, "%s", why.text);
-	if (r != ERR_OK) {
+	if (r != ERR_OK)
 		document = unjudged_document(path, large ? "too_large" : "refused", why.text);
-	} else if (json_read(buf_slice(&reply), NULL, &both, e) != ERR_OK) {
-		return err_wrap(e, "%s", path);
-	} else {
-		document = json_incref(json_object_get(both, "document"));
-		if (*out == NULL)
-			*out = json_deep_copy(json_object_get(both, "header"));
-	}
+	else if (take_answer(buf_slice(&reply), path, out, &document, &text, e) != ERR_OK)
+		return e->code;
 	*code = worse(*code, code_of(document));
 	if (!t->json && r != ERR_OK)
 		printf("%s: refused: %s\n", path, why.text);
-	else if (!t->json && ask(w, j, path, 't', &text, e) != ERR_OK)
-		return err_wrap(e, "%s", path);
-	if (!t->json)
-		fputs(buf_str(&text), stdout);
+	else if (!t->json)
+		fwrite(text.p, 1, text.n, stdout);
 	if (*out == NULL)
 		*out = json_pack("{s:i, s:o, s:[]}", "schema", 1, "validation_time", json_time(j->time_utc), "documents");
 	return json_push(json_object_get(*out, "documents"), TAKE(document), e);
