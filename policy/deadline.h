@@ -147,7 +147,7 @@ struct retention {
 	unsigned years;	  /* 0 = for ever */
 	unsigned holds;	  /* legal holds in force */
 };
-/* First second at which the rule ends; TIME_MAX = never. A deposit of 29 February ends on 1 March. Holds do not move it. */
+/* First second at which the rule ends; TIME_MAX = never, or not before 9999. A deposit of 29 February ends on 1 March. Holds do not move it. */
 int64_t retention_end(const struct retention *r);
 /* May it be disposed of at t? Never under a hold. */
 bool retention_may_go(const struct retention *r, int64_t t_utc);

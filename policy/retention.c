@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#define YEAR_9999 253370764800LL /* the year that means for ever in a segment's name */
+
 static int
 day_of_month(int64_t utc)
 {
@@ -19,7 +21,9 @@ retention_end(const struct retention *r)
 
 	if (r->years == 0)
 		return TIME_MAX;
-	end = time_add_months(r->from_utc, (int)r->years * 12);
+	end = r->years < 9999 ? time_add_months(r->from_utc, (int)r->years * 12) : TIME_MAX;
+	if (end >= YEAR_9999)
+		return TIME_MAX;
 	/* 29 February in a common year was cut to the 28th: the next day, so that no year is short of a day. */
 	return day_of_month(end) != day_of_month(r->from_utc) ? end + 86400 : end;
 }
