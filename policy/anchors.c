@@ -5,9 +5,11 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define CERT_MAX_BYTES (256 * 1024) /* the largest seen in the wild is under 20 KiB */
 #define ANCHORS_MAX 65536
@@ -121,6 +123,7 @@ add_pem(struct anchors *a, struct slice pem, unsigned roles, int64_t sunset_utc,
 	unsigned char *der = NULL;
 	enum err_code rc = ERR_OK;
 	size_t found = 0;
+	bool whole;
 	long n = 0;
 
 	if (in == NULL)
@@ -130,10 +133,14 @@ add_pem(struct anchors *a, struct slice pem, unsigned roles, int64_t sunset_utc,
 		OPENSSL_free(der);
 		found++;
 	}
+	/* The end of the text, or a block that can't be read: what stands behind it would be dropped unsaid. */
+	whole = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
 	ERR_clear_error();
-	if (rc == ERR_OK && found == 0)
-		return err_set(e, ERR_FORMAT, "%s is no X.509 certificate, neither DER nor PEM", name);
-	return rc;
+	if (rc != ERR_OK)
+		return rc;
+	if (!whole)
+		return err_set(e, ERR_FORMAT, "%s: PEM block %zu of it is damaged", name, found + 1);
+	return found > 0 ? ERR_OK : err_set(e, ERR_FORMAT, "%s is no X.509 certificate, neither DER nor PEM", name);
 }
 
 enum err_code
@@ -149,6 +156,48 @@ anchors_add(
 	if (der_or_pem.p[0] == 0x30)
 		return add_der(a, der_or_pem, roles, sunset_utc, name, e);
 	return add_pem(a, der_or_pem, roles, sunset_utc, name, e);
+}
+
+static int64_t
+end_of(const X509 *x)
+{
+	struct tm tm = {0};
+
+	return ASN1_TIME_to_tm(X509_get0_notAfter(x), &tm) == 1 ? (int64_t)timegm(&tm) : TIME_MAX;
+}
+
+enum err_code
+anchor_describe(const struct anchor *a, struct anchor_facts *out, struct err *e)
+{
+	const unsigned char *p = a->der.p;
+	AUTO(bio) BIO *name = BIO_new(BIO_s_mem()), *pem = BIO_new(BIO_s_mem());
+	X509 *x = d2i_X509(NULL, &p, (long)a->der.n);
+	char *text;
+	long n;
+
+	*out = (struct anchor_facts){0};
+	if (x == NULL || name == NULL || pem == NULL ||
+	    X509_NAME_print_ex(name, X509_get_subject_name(x), 0, XN_FLAG_RFC2253 & ~(unsigned long)ASN1_STRFLGS_ESC_MSB) < 0 ||
+	    PEM_write_bio_X509(pem, x) != 1) {
+		X509_free(x);
+		return err_openssl(e, ERR_NOMEM, "%s", a->name);
+	}
+	n = BIO_get_mem_data(name, &text);
+	buf_add(&out->subject, text, (size_t)n);
+	n = BIO_get_mem_data(pem, &text);
+	buf_add(&out->pem, text, (size_t)n);
+	out->not_after_utc = end_of(x);
+	out->is_ca = X509_check_ca(x) != 0;
+	X509_free(x);
+	ERR_clear_error();
+	return buf_ok(&out->subject, e) == ERR_OK ? buf_ok(&out->pem, e) : e->code;
+}
+
+void
+anchor_facts_auto(struct anchor_facts *f)
+{
+	buf_release(&f->subject);
+	buf_release(&f->pem);
 }
 
 size_t

@@ -159,13 +159,21 @@ struct anchors;
 MUST_USE enum err_code anchors_new(struct anchors **out, struct err *e);
 /*
  * Add certificates: DER, or PEM with one or more. The same certificate again merges roles and takes the earlier sunset.
- * ERR_FORMAT if it is no certificate; the text names it; those before it in the same PEM text are in by then.
+ * ERR_FORMAT if it is no certificate, or if a PEM block is damaged; the text names it; those before it are in by then.
  */
 MUST_USE enum err_code anchors_add(
     struct anchors *a, struct slice der_or_pem, unsigned roles, int64_t sunset_utc, const char *name, struct err *e);
 size_t anchors_count(const struct anchors *a);
 const struct anchor *anchors_at(const struct anchors *a, size_t i); /* sorted by sha256 */
 const struct anchor *anchors_find(const struct anchors *a, const uint8_t sha256[32]);
+/* For people: no verdict asks this. pem: the certificate alone, whatever else stood in its file. */
+struct anchor_facts {
+	struct buf subject, pem; /* RFC 4514 */
+	int64_t not_after_utc;
+	bool is_ca;
+};
+MUST_USE enum err_code anchor_describe(const struct anchor *a, struct anchor_facts *out, struct err *e);
+void anchor_facts_auto(struct anchor_facts *f);
 MUST_USE enum err_code anchors_digest(const struct anchors *a, struct digest *out, struct err *e);
 void anchors_free(struct anchors *a);
 void anchors_auto(struct anchors **a);

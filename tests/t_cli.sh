@@ -89,6 +89,32 @@ is "same id and bytes: same record" "$(json 'd["record"]' <"$w/r1")" "$(json 'd[
 is "same id, other bytes: refused" $? 65
 has "and says so" "$(cat "$w/r3")" "other bytes"
 
+# ---- trust
+root=$w/pki/trust/root.pem
+{ openssl genpkey -algorithm ED25519; cat "$root"; } >"$w/in/key-and-root.pem"
+{ cat "$root"; head -c 300 "$w/pki/trust/tsaroot1.pem"; } >"$w/in/cut.pem"
+cat "$root" "$w/pki/trust/tsaroot1.pem" >"$w/in/two.pem"
+"$es" --json trust add "$w/in/key-and-root.pem" --role ocsp >"$w/o"
+is "trust add" "$(json 'd["ca"], d["role"]' <"$w/o")" "True ocsp"
+is "trust add keeps the certificate alone, no key beside it" "$(grep -c PRIVATE "$w"/a/trust/ocsp/*)" 0
+sha=$(json 'd["sha256"]' <"$w/o")
+"$es" trust add "$w/in/cut.pem" >/dev/null 2>"$w/o"
+is "trust add: a bundle that is cut off is refused" $? 65
+has "and says which" "$(cat "$w/o")" "PEM block 2"
+"$es" trust add "$w/in/two.pem" >/dev/null 2>"$w/o"
+is "trust add: one by one" $? 64
+openssl req -x509 -newkey ed25519 -nodes -keyout /dev/null -out "$w/in/leaf.pem" -subj /CN=leaf -addext basicConstraints=CA:FALSE 2>/dev/null
+"$es" trust add "$w/in/leaf.pem" --role signer >/dev/null 2>"$w/o"
+has "trust add: a leaf is told" "$(cat "$w/o")" "no CA certificate"
+has "trust list says whom" "$("$es" trust list)" "CN=leaf  ("
+"$es" trust remove "$("$es" --json trust list | json '[a["sha256"] for a in d if not a["ca"]][0]')" >/dev/null
+is "trust remove" $? 0
+mv "$w/a/trust/root.pem" "$w/root.aside" && cp "$w/in/two.pem" "$w/a/trust/two.pem"
+"$es" trust remove "$sha" >/dev/null 2>"$w/o"
+is "trust remove: a file with others is left" $? 65
+has "and named" "$(cat "$w/o")" "two.pem holds other anchors"
+rm "$w/a/trust/two.pem" && mv "$w/root.aside" "$w/a/trust/root.pem"
+
 # ---- bad input through the spool
 drop() { cp -r "$1" "$spool/tmp/x" && mv "$spool/tmp/x" "$spool/new/$2"; }
 gen() { /usr/bin/python3 - "$w/in" <<'END'

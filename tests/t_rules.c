@@ -316,6 +316,59 @@ test_no_anchors(void **state)
 	SAYS("x.pem");
 }
 
+/* A bundle of which one block is damaged is refused: the anchors behind it would be missing unsaid. */
+static void
+test_damaged_bundle(void **state)
+{
+	struct buf der[2] = {{0}}, pem[2] = {{0}};
+	AUTO(buf) struct buf both = {0};
+	AUTO(anchors) struct anchors *a = NULL;
+	struct err e = {0};
+	size_t cut, i;
+
+	(void)state;
+	for (i = 0; i < 2; i++)
+		make_cert((long)i + 1, &der[i], &pem[i]);
+	OK(anchors_new(&a, &e));
+	for (cut = 30; cut < pem[1].n - 2; cut += 37) {
+		both.n = 0;
+		buf_addslice(&both, buf_slice(&pem[0]));
+		buf_add(&both, pem[1].p, cut);
+		FAILS(ERR_FORMAT, anchors_add(a, buf_slice(&both), ROLE_ALL, TIME_MAX, "two.pem", &e));
+		SAYS("PEM block 2");
+	}
+	both.n = 0;
+	buf_addslice(&both, buf_slice(&pem[0]));
+	buf_addslice(&both, buf_slice(&pem[1]));
+	both.p[pem[0].n + 100] = '!';
+	FAILS(ERR_FORMAT, anchors_add(a, buf_slice(&both), ROLE_ALL, TIME_MAX, "two.pem", &e));
+	for (i = 0; i < 2; i++) {
+		buf_release(&der[i]);
+		buf_release(&pem[i]);
+	}
+}
+
+static void
+test_describe(void **state)
+{
+	AUTO(buf) struct buf der = {0}, pem = {0}, file = {0};
+	AUTO(anchors) struct anchors *a = NULL;
+	AUTO(anchor_facts) struct anchor_facts f = {0};
+	struct err e = {0};
+
+	(void)state;
+	make_cert(1, &der, &pem);
+	buf_adds(&file, "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n");
+	buf_addslice(&file, buf_slice(&pem));
+	OK(anchors_new(&a, &e));
+	OK(anchors_add(a, buf_slice(&file), ROLE_ALL, TIME_MAX, "with its key.pem", &e));
+	OK(anchor_describe(anchors_at(a, 0), &f, &e));
+	assert_string_equal(buf_str(&f.subject), "CN=anchor");
+	SAME(buf_slice(&f.pem), buf_slice(&pem)); /* and nothing of the key */
+	assert_true(f.is_ca); /* version 1, signed by itself */
+	assert_true(f.not_after_utc > 2000000000);
+}
+
 int
 main(void)
 {
@@ -328,6 +381,8 @@ main(void)
 	    cmocka_unit_test(test_policy_faults),
 	    cmocka_unit_test(test_anchors),
 	    cmocka_unit_test(test_no_anchors),
+	    cmocka_unit_test(test_damaged_bundle),
+	    cmocka_unit_test(test_describe),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -83,25 +83,57 @@ static const struct {
 	unsigned bits;
 } roles[] = {{"signer", ROLE_SIGNER}, {"tsa", ROLE_TSA}, {"ocsp", ROLE_OCSP}, {"all", ROLE_ALL}};
 
+/* One anchor as JSON; caller owns. */
+static enum err_code
+anchor_json(const struct anchor *a, json_t **out, struct err *e)
+{
+	AUTO(anchor_facts) struct anchor_facts f = {0};
+	AUTO(json) json_t *words = json_array();
+	size_t k;
+
+	if (anchor_describe(a, &f, e) != ERR_OK)
+		return e->code;
+	for (k = 0; k < 3; k++)
+		if ((a->roles & roles[k].bits) != 0 && json_push(words, json_string(roles[k].word), e) != ERR_OK)
+			return e->code;
+	*out = json_pack("{s:o, s:o, s:O, s:o, s:o, s:b}", "sha256", json_hex(slice_of(a->sha256, 32)), "name", json_text(a->name), "roles", words,
+	    "subject", json_text(buf_str(&f.subject)), "not_after", json_time(f.not_after_utc), "ca", (int)f.is_ca);
+	return *out != NULL ? ERR_OK : err_nomem(e);
+}
+
+static void
+trust_line(const json_t *a)
+{
+	const json_t *w = NULL;
+	size_t i;
+
+	printf("%.16s ", json_string_value(json_object_get(a, "sha256")));
+	json_array_foreach (json_object_get(a, "roles"), i, w)
+		printf(" %s", json_string_value(w));
+	printf("  until %.10s  %s  (%s)%s\n", json_string_value(json_object_get(a, "not_after")), json_string_value(json_object_get(a, "subject")),
+	    json_string_value(json_object_get(a, "name")), json_is_true(json_object_get(a, "ca")) ? "" : "  no CA");
+}
+
 static int
 trust_list(struct tool *t)
 {
 	AUTO(json) json_t *out = json_array();
 	struct err e = {0};
-	size_t i, k;
+	size_t i;
 
 	if (tool_trust(t, &e) != ERR_OK)
 		return tool_fail(t, &e);
 	for (i = 0; i < anchors_count(t->anchors); i++) {
-		const struct anchor *a = anchors_at(t->anchors, i);
-		json_t *words = json_array();
+		json_t *one = NULL;
 
-		for (k = 0; k < 3; k++)
-			if ((a->roles & roles[k].bits) != 0)
-				json_array_append_new(words, json_string(roles[k].word));
-		json_array_append_new(out, json_pack("{s:o, s:o, s:o}", "sha256", json_hex(slice_of(a->sha256, 32)), "name", json_text(a->name), "roles", words));
+		if (anchor_json(anchors_at(t->anchors, i), &one, &e) != ERR_OK || json_push(out, one, &e) != ERR_OK)
+			return tool_fail(t, &e);
 	}
-	return tool_print(t, out);
+	if (t->json)
+		return tool_print(t, out);
+	for (i = 0; i < json_array_size(out); i++)
+		trust_line(json_array_get(out, i));
+	return EXIT_POSITIVE;
 }
 
 static enum err_code
@@ -117,68 +149,150 @@ role_folder(struct tool *t, const char *role, char **out, struct err *e)
 	return err_set(e, ERR_USAGE, "role \"%s\": signer, tsa, ocsp or all", role);
 }
 
+/* The one certificate of a file. */
 static enum err_code
-trust_add(struct tool *t, const char *role, const char *file, struct err *e)
+one_anchor(const char *file, struct anchors **out, struct err *e)
 {
 	AUTO(buf) struct buf raw = {0};
+
+	if (sys_read_file(AT_FDCWD, file, (size_t)1 << 20, &raw, e) != ERR_OK || anchors_new(out, e) != ERR_OK ||
+	    anchors_add(*out, buf_slice(&raw), ROLE_ALL, TIME_MAX, file, e) != ERR_OK)
+		return e->code;
+	if (anchors_count(*out) != 1)
+		return err_set(e, ERR_USAGE, "%s holds %zu certificates: add them one by one", file, anchors_count(*out));
+	return ERR_OK;
+}
+
+/* What an operator should know before it counts; neither is wrong by itself. */
+static void
+warn_of(const struct tool *t, const struct anchor_facts *f, int64_t now)
+{
+	char end[TIME_TEXT];
+
+	time_text(f->not_after_utc, end);
+	if (f->not_after_utc < now)
+		fprintf(stderr, "everseal: it ended on %.10s: only what was proved before that can rest on it\n", end);
+	if (!f->is_ca && !t->quiet)
+		fprintf(stderr, "everseal: it is no CA certificate: what its own key signs is trusted without asking whether it was revoked\n");
+}
+
+static enum err_code
+trust_add(struct tool *t, const char *role, const char *file, json_t **out, struct err *e)
+{
 	AUTO(anchors) struct anchors *probe = NULL;
+	AUTO(anchor_facts) struct anchor_facts f = {0};
 	AUTO(mem) char *folder = NULL;
 	AUTO(mem) char *name = NULL;
 	AUTO(fd) int dir = -1;
+	int64_t now;
 	char hex[65];
 
-	if (role_folder(t, role, &folder, e) != ERR_OK || sys_read_file(AT_FDCWD, file, (size_t)1 << 20, &raw, e) != ERR_OK ||
-	    anchors_new(&probe, e) != ERR_OK || anchors_add(probe, buf_slice(&raw), ROLE_ALL, TIME_MAX, file, e) != ERR_OK)
-		return err_wrap(e, "trust add %s", file);
-	if (anchors_count(probe) != 1)
-		return err_set(e, ERR_USAGE, "%s holds %zu certificates: add them one by one", file, anchors_count(probe));
+	if (role_folder(t, role, &folder, e) != ERR_OK || tool_time(t, "now", &now, e) != ERR_OK || one_anchor(file, &probe, e) != ERR_OK ||
+	    anchor_describe(anchors_at(probe, 0), &f, e) != ERR_OK)
+		return err_wrap(e, "trust add");
 	hex_of(slice_of(anchors_at(probe, 0)->sha256, 32), hex);
 	name = mem_printf("%.16s.crt", hex);
 	if (name == NULL)
 		return err_nomem(e);
+	/* The certificate alone: a key may stand beside it in the file. */
 	if (sys_mkdirs(AT_FDCWD, folder, 0755, e) != ERR_OK || sys_open_dir(AT_FDCWD, folder, &dir, e) != ERR_OK ||
-	    sys_write_durably(dir, name, buf_slice(&raw), 0644, e) != ERR_OK)
+	    sys_write_durably(dir, name, buf_slice(&f.pem), 0644, e) != ERR_OK)
 		return err_wrap(e, "trust add");
-	tool_line(t, "%s is trusted as %s; a running service reads the folder at its next start", hex, role);
+	warn_of(t, &f, now);
+	*out = json_pack("{s:s, s:s, s:o, s:o, s:b}", "sha256", hex, "role", role, "subject", json_text(buf_str(&f.subject)), "not_after",
+	    json_time(f.not_after_utc), "ca", (int)f.is_ca);
+	if (!t->json)
+		tool_line(t, "%s (%s) is trusted as %s; a running service reads the folder at its next start", hex, buf_str(&f.subject), role);
+	return *out != NULL ? ERR_OK : err_nomem(e);
+}
+
+/* One folder of anchors, open, and what was found of the one to be removed. */
+struct removal {
+	const char *sha256;
+	int dir;
+	size_t removed;
+	char with_others[256]; /* a file that holds it and others */
+};
+
+static enum err_code
+remove_file(struct removal *r, const char *name, struct err *e)
+{
+	AUTO(buf) struct buf raw = {0};
+	AUTO(anchors) struct anchors *all = NULL;
+	AUTO(fd) int gone = -1;
+	char hex[65];
+	size_t i, n;
+
+	if (sys_read_file(r->dir, name, (size_t)1 << 20, &raw, NULL) != ERR_OK)
+		return ERR_OK;
+	if (anchors_new(&all, e) != ERR_OK)
+		return e->code;
+	if (anchors_add(all, buf_slice(&raw), ROLE_ALL, TIME_MAX, name, NULL) != ERR_OK)
+		return ERR_OK;
+	for (i = 0, n = anchors_count(all); i < n; i++) {
+		hex_of(slice_of(anchors_at(all, i)->sha256, 32), hex);
+		if (strncasecmp(hex, r->sha256, strlen(r->sha256)) == 0)
+			break;
+	}
+	if (i == n)
+		return ERR_OK;
+	if (n > 1) {
+		snprintf(r->with_others, sizeof(r->with_others), "%s", name);
+		return ERR_OK;
+	}
+	if (sys_mkdirs(r->dir, "removed", 0755, e) != ERR_OK || sys_open_dir(r->dir, "removed", &gone, e) != ERR_OK ||
+	    sys_rename(r->dir, name, gone, name, e) != ERR_OK)
+		return e->code;
+	r->removed++;
 	return ERR_OK;
+}
+
+static enum err_code
+remove_from(struct removal *r, const char *path, struct err *e)
+{
+	struct dirent **names = NULL;
+	enum err_code rc = ERR_OK;
+	int n = scandir(path, &names, NULL, alphasort), k;
+
+	for (k = 0; k < n; k++) {
+		if (rc == ERR_OK)
+			rc = remove_file(r, names[k]->d_name, e);
+		free(names[k]);
+	}
+	free(names);
+	return rc;
 }
 
 /* A removed anchor stays in the archive's objects; the file that named it goes to removed/. */
 static enum err_code
-trust_remove(struct tool *t, const char *sha256, struct err *e)
+trust_remove(struct tool *t, const char *sha256, json_t **out, struct err *e)
 {
 	static const char *const subs[] = {"", "signer", "tsa", "ocsp"};
-	size_t i, removed = 0;
+	struct removal r = {.sha256 = sha256};
+	size_t i;
 
 	if (strlen(sha256) < 16)
 		return err_set(e, ERR_USAGE, "give the anchor's SHA-256, 16 characters of it at least");
 	for (i = 0; i < sizeof(subs) / sizeof(subs[0]); i++) {
 		AUTO(mem) char *path = mem_printf("%s/%s", t->cfg->trust_dir, subs[i]);
-		AUTO(fd) int dir = -1, gone = -1;
-		struct dirent **names = NULL;
-		int n, k;
+		AUTO(fd) int dir = -1;
 
-		if (path == NULL || sys_open_dir(AT_FDCWD, path, &dir, NULL) != ERR_OK)
+		if (path == NULL)
+			return err_nomem(e);
+		if (sys_open_dir(AT_FDCWD, path, &dir, NULL) != ERR_OK)
 			continue;
-		n = scandir(path, &names, NULL, alphasort);
-		for (k = 0; k < n; k++) {
-			AUTO(buf) struct buf raw = {0};
-			AUTO(anchors) struct anchors *one = NULL;
-			char hex[65] = "";
-
-			if (sys_read_file(dir, names[k]->d_name, (size_t)1 << 20, &raw, NULL) == ERR_OK && anchors_new(&one, NULL) == ERR_OK &&
-			    anchors_add(one, buf_slice(&raw), ROLE_ALL, TIME_MAX, "", NULL) == ERR_OK && anchors_count(one) == 1)
-				hex_of(slice_of(anchors_at(one, 0)->sha256, 32), hex);
-			if (hex[0] != '\0' && strncmp(hex, sha256, strlen(sha256)) == 0 && sys_mkdirs(dir, "removed", 0755, e) == ERR_OK &&
-			    sys_open_dir(dir, "removed", &gone, e) == ERR_OK && sys_rename(dir, names[k]->d_name, gone, names[k]->d_name, e) == ERR_OK)
-				removed++;
-			fd_auto(&gone);
-			gone = -1;
-			free(names[k]);
-		}
-		free(names);
+		r.dir = dir;
+		if (remove_from(&r, path, e) != ERR_OK)
+			return err_wrap(e, "trust remove");
 	}
-	return removed != 0 ? ERR_OK : err_set(e, ERR_NOTFOUND, "no anchor begins with %s", sha256);
+	if (r.with_others[0] != '\0')
+		return err_set(e, ERR_REFUSED, "%s holds other anchors too: take the certificate out of it by hand", r.with_others);
+	if (r.removed == 0)
+		return err_set(e, ERR_NOTFOUND, "no anchor begins with %s; trust list shows them", sha256);
+	if (!t->json)
+		tool_line(t, "%s: %zu file(s) moved to removed/; a running service reads the folder at its next start", sha256, r.removed);
+	*out = json_pack("{s:s, s:I}", "sha256", sha256, "removed", (json_int_t)r.removed);
+	return *out != NULL ? ERR_OK : err_set(e, ERR_USAGE, "a SHA-256 is hexadecimal");
 }
 
 static int
@@ -186,6 +300,8 @@ verb_trust(struct tool *t, int argc, char **argv)
 {
 	const char *role = "all";
 	const struct option_row rows[] = {{.name = "role", .value = &role}};
+	AUTO(json) json_t *out = NULL;
+	enum err_code r;
 	struct err e = {0};
 
 	if (tool_options(rows, 1, &argc, argv, &e) != ERR_OK || argc < 2)
@@ -194,11 +310,12 @@ verb_trust(struct tool *t, int argc, char **argv)
 		return tool_fail(t, &e);
 	if (strcmp(argv[1], "list") == 0 && argc == 2)
 		return trust_list(t);
-	if (strcmp(argv[1], "add") == 0 && argc == 3)
-		return trust_add(t, role, argv[2], &e) == ERR_OK ? EXIT_POSITIVE : tool_fail(t, &e);
-	if (strcmp(argv[1], "remove") == 0 && argc == 3)
-		return trust_remove(t, argv[2], &e) == ERR_OK ? EXIT_POSITIVE : tool_fail(t, &e);
-	return tool_usage(tool_verb("trust"), NULL);
+	if (argc != 3 || (strcmp(argv[1], "add") != 0 && strcmp(argv[1], "remove") != 0))
+		return tool_usage(tool_verb("trust"), NULL);
+	r = strcmp(argv[1], "add") == 0 ? trust_add(t, role, argv[2], &out, &e) : trust_remove(t, argv[2], &out, &e);
+	if (r != ERR_OK)
+		return tool_fail(t, &e);
+	return t->json ? tool_print(t, out) : EXIT_POSITIVE;
 }
 
 /* ---- config ---- */
