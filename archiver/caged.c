@@ -117,6 +117,13 @@ passed_auto(struct passed *p)
 	fd_auto(&p->bundle);
 }
 
+/* What the octets must be, when the caller knows. */
+static enum err_code
+expect_sha256(json_t *row, const struct caged_file *f, struct err *e)
+{
+	return f->sha256 == NULL ? ERR_OK : json_set(row, "sha256", json_hex(slice_of(f->sha256, 32)), e);
+}
+
 static enum err_code
 side_size(const struct caged_file *f, uint64_t *size_bytes, struct err *e)
 {
@@ -165,7 +172,7 @@ side_pass(struct passed *p, const struct caged_file *f, bool own, json_t *rows, 
 	    json_set(row, "name", f->name != NULL ? json_text(f->name) : json_null(), e) != ERR_OK ||
 	    json_set(row, "own", json_boolean(own), e) != ERR_OK ||
 	    json_set(row, "base", json_integer((json_int_t)base), e) != ERR_OK ||
-	    json_set(row, "size", json_integer((json_int_t)size_bytes), e) != ERR_OK)
+	    json_set(row, "size", json_integer((json_int_t)size_bytes), e) != ERR_OK || expect_sha256(row, f, e) != ERR_OK)
 		return err_wrap(e, "side file");
 	return ERR_OK;
 }
@@ -187,7 +194,8 @@ doc_pass(const struct caged_doc *doc, size_t taken, struct passed *p, json_t *he
 	size_t most = WORKER_FDS - 1 - taken, room = doc->n_side <= most ? most : most - 1;
 	AUTO(mem) uint64_t *sizes = mem_new(doc->n_side + 1, sizeof(*sizes));
 	json_t *rows = json_array();
-	if (json_set(head, "side", rows, e) != ERR_OK || json_set(head, "name", json_text(doc->main.name), e) != ERR_OK)
+	if (json_set(head, "side", rows, e) != ERR_OK || json_set(head, "name", json_text(doc->main.name), e) != ERR_OK ||
+	    expect_sha256(head, &doc->main, e) != ERR_OK)
 		return err_wrap(e, "document");
 	if (sizes == NULL)
 		return err_nomem(e);

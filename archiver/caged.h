@@ -35,6 +35,7 @@ struct caged_file {
 	const char *name;
 	int fd;
 	uint64_t base_bytes, size_bytes; /* of a side file that lies inside another; size 0: the whole of fd */
+	const uint8_t *sha256;		 /* that of the octets to be judged: others are ERR_DAMAGED, at every reading; NULL = not known */
 };
 struct caged_doc {
 	struct caged_file main;

@@ -55,13 +55,57 @@ caged_warm_up(void *ctx, struct err *e)
 	return rc == ERR_OK ? ERR_OK : err_wrap(e, "warm-up");
 }
 
+/* A file of somebody who may still write to it: judged are the octets that were read, so these have the digest. */
+static bool
+is_expected(const struct digest *got, const char *hex)
+{
+	uint8_t want[32];
+	return strlen(hex) == 64 && hex_to(hex, 64, want) && memcmp(got->octets, want, sizeof(want)) == 0;
+}
+
+static enum err_code
+changed(const char *name, struct err *e)
+{
+	return err_set(e, ERR_DAMAGED, "%s changed while it was read: deposit it again", name != NULL ? name : "a file");
+}
+
+/* Files are read from the first octet to the last, each time. */
+static enum err_code
+part_hash(struct caged_part *p, uint64_t off, struct slice s, struct err *e)
+{
+	static const enum digest_alg alg = DIGEST_SHA256;
+	struct digest got;
+	if (off == 0) {
+		digester_free(p->digester);
+		p->digester = NULL;
+		p->hashed = 0;
+		if (digester_new(&alg, 1, &p->digester, e) != ERR_OK)
+			return err_wrap(e, "side file");
+	}
+	if (off != p->hashed)
+		return err_set(e, ERR_BUG, "side file read out of order");
+	if (digester_add(p->digester, s, e) != ERR_OK)
+		return err_wrap(e, "side file");
+	p->hashed += s.n;
+	if (p->hashed != p->size_bytes)
+		return ERR_OK;
+	if (digester_finish(p->digester, &got, e) != ERR_OK)
+		return err_wrap(e, "side file");
+	if (is_expected(&got, p->sha256))
+		return ERR_OK;
+	p->changed = true;
+	return changed(NULL, e);
+}
+
 static enum err_code
 part_read(void *ctx, uint64_t off, void *to, size_t n, struct err *e)
 {
-	const struct caged_part *p = ctx;
+	struct caged_part *p = ctx;
 	if (n > p->size_bytes || off > p->size_bytes - n)
 		return err_set(e, ERR_BUG, "side file read past its end");
-	return sys_pread(p->fd, to, n, p->base + off, e);
+	if (sys_pread(p->fd, to, n, p->base + off, e) != ERR_OK)
+		return err_wrap(e, "side file");
+	return p->sha256 != NULL ? part_hash(p, off, slice_of(to, n), e) : ERR_OK;
 }
 
 /* fds: 0 the document, then one for each row with "own", then the bundle if a row has not. */
@@ -72,7 +116,8 @@ side_open(const json_t *row, const int *fds, size_t nfds, size_t *next, struct c
 	bool own;
 	if (json_want_str(row, "name", NULL, &f->name, e) != ERR_OK || json_need_bool(row, "own", &own, e) != ERR_OK ||
 	    json_need_size(row, "base", &part->base, e) != ERR_OK ||
-	    json_need_size(row, "size", &part->size_bytes, e) != ERR_OK)
+	    json_need_size(row, "size", &part->size_bytes, e) != ERR_OK ||
+	    json_want_str(row, "sha256", NULL, &part->sha256, e) != ERR_OK)
 		return err_wrap(e, "side file");
 	size_t at = own ? (*next)++ : nfds - 1;
 	if (at == 0 || at >= nfds)
@@ -81,6 +126,25 @@ side_open(const json_t *row, const int *fds, size_t nfds, size_t *next, struct c
 	f->has_source = true;
 	f->source = (struct source){.read_at = part_read, .ctx = part, .size_bytes = part->size_bytes};
 	return ERR_OK;
+}
+
+/* Of one that is too large only the head is read, to tell what it is. */
+static enum err_code
+document_read(const struct source *s, const json_t *head, struct caged_input *out, struct err *e)
+{
+	struct sink to = sink_buf(&out->doc);
+	const char *sha256;
+	struct digest got;
+	enum err_code rc = source_copy(s, 0, out->too_large ? 4096 : s->size_bytes, &to, e);
+	if (json_want_str(head, "sha256", NULL, &sha256, e) != ERR_OK)
+		return e != NULL ? e->code : ERR_FORMAT;
+	if (sha256 != NULL && rc == ERR_IO)
+		return changed(out->name, e);
+	if (rc != ERR_OK || sha256 == NULL || out->too_large)
+		return rc;
+	if (digest_once(DIGEST_SHA256, buf_slice(&out->doc), &got, e) != ERR_OK)
+		return err_wrap(e, "digest");
+	return is_expected(&got, sha256) ? ERR_OK : changed(out->name, e);
 }
 
 enum err_code
@@ -97,9 +161,7 @@ caged_input_open(const struct caged_state *st, const json_t *head, const int *fd
 		return err_wrap(e, "document");
 	out->size_bytes = s.size_bytes;
 	out->too_large = s.size_bytes > st->setup.max_document_bytes;
-	/* Of a larger one only the head is read, to tell what it is. */
-	struct sink to = sink_buf(&out->doc);
-	if (source_copy(&s, 0, out->too_large ? 4096 : s.size_bytes, &to, e) != ERR_OK)
+	if (document_read(&s, head, out, e) != ERR_OK)
 		return err_wrap(e, "document");
 	size_t n = json_array_size(side);
 	out->parts = mem_new(n + 1, sizeof(*out->parts));
@@ -118,6 +180,8 @@ void
 caged_input_release(struct caged_input *in)
 {
 	buf_release(&in->doc);
+	for (size_t i = 0; i < in->n_files; i++)
+		digester_free(in->parts[i].digester);
 	free(in->parts);
 	free(in->files);
 	*in = (struct caged_input){0};
@@ -188,7 +252,12 @@ judge(struct caged_state *st, const struct request *q, const int *fds, size_t nf
 	    json_need_int(q->head, "grace", &grace, e) != ERR_OK ||
 	    caged_input_open(st, q->head, fds, nfds, &in, e) != ERR_OK)
 		return err_wrap(e, "judge");
-	return caged_judge_run(st, &in, q->material, time_utc, grace, q->parts[1], out, e);
+	enum err_code rc = caged_judge_run(st, &in, q->material, time_utc, grace, q->parts[1], out, e);
+	/* Whatever the verdict is then: it is of other octets. */
+	for (size_t i = 0; i < in.n_files; i++)
+		if (in.parts[i].changed)
+			return changed(in.files[i].name, e);
+	return rc;
 }
 
 static enum err_code

@@ -47,6 +47,10 @@ struct caged_input {
 	struct caged_part {
 		int fd;
 		uint64_t base, size_bytes;
+		const char *sha256; /* hex: of every whole reading, else changed; NULL = not known */
+		struct digester *digester;
+		uint64_t hashed;
+		bool changed;
 	} *parts;
 	struct side_file *files;
 	size_t n_files;

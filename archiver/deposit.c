@@ -4,6 +4,7 @@
  * into one group, and only then say so.
  */
 #include "archiver/archiver_int.h"
+#include "archiver/form.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -250,32 +251,6 @@ start_manifest(struct archive *a, struct intake *in, struct err *e)
 	return ERR_OK;
 }
 
-#define XMLDSIG "http://www.w3.org/2000/09/xmldsig#"
-
-struct looking {
-	uint8_t tail[sizeof(XMLDSIG) - 2]; /* end of the piece before: the name may lie across two */
-	size_t n;
-	bool found;
-};
-
-static enum err_code
-look_for_name(void *ctx, struct slice s, struct err *e)
-{
-	struct looking *l = ctx;
-	AUTO(buf) struct buf both = {0};
-	size_t keep;
-
-	buf_add(&both, l->tail, l->n);
-	buf_addslice(&both, s);
-	if (buf_ok(&both, e) != ERR_OK)
-		return err_wrap(e, "look");
-	l->found |= memmem(both.p, both.n, XMLDSIG, sizeof(XMLDSIG) - 1) != NULL;
-	keep = both.n < sizeof(l->tail) ? both.n : sizeof(l->tail);
-	memcpy(l->tail, both.p + both.n - keep, keep);
-	l->n = keep;
-	return ERR_OK;
-}
-
 /*
  * A file too large to be parsed is kept as data, unless it names the namespace of XML signatures: taking that in would
  * promise an upgrade that never comes. Octets are looked at here, nothing is parsed.
@@ -285,25 +260,31 @@ refuse_large_signature(struct archive *a, const struct deposit_file *f, const js
 {
 	const char *status = json_string_value(json_object_get(json_object_get(answer, "report"), "status"));
 	const char *form = json_string_value(json_object_get(answer, "form"));
-	struct looking l = {.n = 0};
-	struct sink to = {look_for_name, &l};
 	struct source s;
+	bool named = false;
 
 	if (status == NULL || strcmp(status, "too_large") != 0 || form == NULL || strcmp(form, "xml") != 0)
 		return ERR_OK;
-	if (source_fd(&f->fd, &s, e) != ERR_OK || source_copy(&s, 0, s.size_bytes, &to, e) != ERR_OK)
+	if (foreign_source(f, &s, e) != ERR_OK || form_names_xmldsig(&s, &named, e) != ERR_OK)
 		return err_wrap(e, "%s", f->name);
-	if (!l.found)
+	if (!named)
 		return ERR_OK;
 	return err_set(e, ERR_LIMIT, "a signature file of %llu octets; at most %llu are parsed ([limits] xml_size)",
 	    (unsigned long long)s.size_bytes, (unsigned long long)a->cfg->limits.xml_bytes);
+}
+
+/* The depositor may still write to it: a verdict counts for the octets that were hashed, which are those that are kept. */
+static struct caged_file
+as_hashed(const struct intake *in, size_t file)
+{
+	return (struct caged_file){.name = in->d->files[file].name, .fd = in->d->files[file].fd, .sha256 = in->refs[file].sha256};
 }
 
 static enum err_code
 judge_one(struct archive *a, struct intake *in, size_t file, json_t **answer, struct err *e)
 {
 	AUTO(mem) struct caged_file *side = mem_new(in->d->n_files, sizeof(*side));
-	struct caged_doc doc = {.main = {in->d->files[file].name, in->d->files[file].fd}};
+	struct caged_doc doc = {.main = as_hashed(in, file)};
 	uint8_t seed[32];
 	size_t i;
 
@@ -311,7 +292,7 @@ judge_one(struct archive *a, struct intake *in, size_t file, json_t **answer, st
 		return err_nomem(e);
 	for (i = 0; i < in->d->n_files; i++)
 		if (i != file)
-			side[doc.n_side++] = (struct caged_file){.name = in->d->files[i].name, .fd = in->d->files[i].fd};
+			side[doc.n_side++] = as_hashed(in, i);
 	doc.side = side;
 	if (entropy_fill(&a->seams.entropy, seed, sizeof(seed), e) != ERR_OK)
 		return err_wrap(e, "judge");
@@ -466,13 +447,19 @@ static enum err_code
 put_files(struct batch *b, const struct intake *in, struct err *e)
 {
 	struct source s;
+	enum err_code r = ERR_OK;
 	size_t i;
 
-	for (i = 0; i < in->d->n_files; i++)
-		if (foreign_source(&in->d->files[i], &s, e) != ERR_OK ||
-		    batch_put(b, STORE_DATA, manifest_year(in->manifest), &s, &in->refs[i], NULL, e) != ERR_OK)
+	for (i = 0; i < in->d->n_files && r == ERR_OK; i++) {
+		r = foreign_source(&in->d->files[i], &s, e);
+		if (r == ERR_OK)
+			r = batch_put(b, STORE_DATA, manifest_year(in->manifest), &s, &in->refs[i], NULL, e);
+		if (r == ERR_DAMAGED)
+			return err_set(e, r, "%s changed while it was read: deposit it again", in->d->files[i].name);
+		if (r != ERR_OK)
 			return err_wrap(e, "%s", in->d->files[i].name);
-	return ERR_OK;
+	}
+	return r;
 }
 
 /* When the first step is due: at once if there is one to take. */
@@ -534,10 +521,29 @@ hand_out(struct archive *a, struct intake *in, struct err *e)
 	return receipt_make(a, in->manifest, &in->manifest_ref, in->leaf, &in->d->receipt, e);
 }
 
+/* Our own trouble, which the next deposit would meet as well. Anything else is this deposit's: it is given back with the reason. */
 static bool
-is_refusal(enum err_code r)
+is_local(enum err_code r)
 {
-	return r == ERR_REFUSED || r == ERR_LIMIT || r == ERR_FORMAT || r == ERR_USAGE || r == ERR_UNSUPPORTED || r == ERR_DAMAGED;
+	return r == ERR_NOMEM || r == ERR_IO || r == ERR_NOSPACE;
+}
+
+/* A receipt that can't be made now (its record is damaged) must not keep the others' back; the claim stays, and is met again. */
+static enum err_code
+hand_out_all(struct archive *a, struct intake *all, size_t n, struct err *e)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		struct err why = {0};
+		enum err_code r = hand_out(a, &all[i], &why);
+
+		if (r != ERR_OK && (is_local(r) || n == 1))
+			return err_set(e, r, "receipt: %s", why.text);
+		if (r != ERR_OK)
+			archive_alarm(a, "receipt of record %s: %s", all[i].record, why.text);
+	}
+	return ERR_OK;
 }
 
 static enum err_code
@@ -559,16 +565,13 @@ deposit_all(struct archive *a, struct intake *all, size_t n, struct err *e)
 			continue;
 		batch_undo(b, mark);
 		all[i].in_batch = false;
-		if (!is_refusal(r))
+		if (is_local(r))
 			return err_set(e, r, "%s", why.text);
 		all[i].d->receipt = reason_of(&all[i], &why, archive_now(a));
 	}
 	if (store_commit(&b, NULL, e) != ERR_OK)
 		return err_wrap(e, "deposit");
-	for (i = 0; i < n; i++)
-		if (hand_out(a, &all[i], e) != ERR_OK)
-			return err_wrap(e, "receipt");
-	return ERR_OK;
+	return hand_out_all(a, all, n, e);
 }
 
 enum err_code

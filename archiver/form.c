@@ -140,3 +140,40 @@ form_sniff(struct slice s)
 		return FORM_CMS;
 	return is_xml(s) ? FORM_XML : FORM_DATA;
 }
+
+/* ---- without parsing ---- */
+
+#define XMLDSIG "http://www.w3.org/2000/09/xmldsig#"
+
+struct looking {
+	uint8_t tail[sizeof(XMLDSIG) - 2]; /* end of the piece before: the name may lie across two */
+	size_t n;
+	bool found;
+};
+
+static enum err_code
+look_for_name(void *ctx, struct slice s, struct err *e)
+{
+	struct looking *l = ctx;
+	AUTO(buf) struct buf both = {0};
+	size_t keep;
+	buf_add(&both, l->tail, l->n);
+	buf_addslice(&both, s);
+	if (buf_ok(&both, e) != ERR_OK)
+		return err_wrap(e, "look");
+	l->found |= contains(buf_slice(&both), XMLDSIG);
+	keep = both.n < sizeof(l->tail) ? both.n : sizeof(l->tail);
+	memcpy(l->tail, both.p + both.n - keep, keep);
+	l->n = keep;
+	return ERR_OK;
+}
+
+enum err_code
+form_names_xmldsig(const struct source *s, bool *found, struct err *e)
+{
+	struct looking l = {.n = 0};
+	struct sink to = {look_for_name, &l};
+	enum err_code rc = source_copy(s, 0, s->size_bytes, &to, e);
+	*found = l.found;
+	return rc;
+}

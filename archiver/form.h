@@ -14,5 +14,7 @@ const char *form_name(enum form f);
  * e-akta apart. head may be the first octets of a larger file: then an archive without a mimetype member is FORM_DATA.
  */
 enum form form_sniff(struct slice head);
+/* Does the namespace of XML signatures stand in it? Of files of any size; nothing is parsed. */
+MUST_USE enum err_code form_names_xmldsig(const struct source *s, bool *found, struct err *e);
 
 #endif

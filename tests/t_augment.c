@@ -514,6 +514,39 @@ too_large(void **state)
 	assert_string_equal(flow_str(f.judge, "form"), "xades");
 }
 
+/* Octets that are not those that were hashed get no verdict, be they the document's or a file's beside it. */
+static void
+changed(void **state)
+{
+	AUTO(flow) struct flow f = signed_by("changed", "--shape detached --key ecdsa");
+	AUTO(json) json_t *out = NULL, *again = NULL;
+	struct caged_doc doc;
+	struct err e = {0};
+	uint8_t noise[32] = {7}, main_sha[32], side_sha[32], other[32] = {1};
+	AUTO(buf) struct buf side = {0};
+	struct source s;
+	(void)state;
+	OK(flow_judge(&f, 0, &e));
+	AUTO(mem) char *name = mem_dupstr(flow_str(json_array_get(json_object_get(json_array_get(json_object_get(json_object_get(
+	    f.judge, "report"), "signatures"), 0), "references"), 0), "uri"));
+	f.side[f.n_side++].name = name;
+	OK(sys_open_read(w.dir.fd, name, &f.side[0].fd, &e));
+	OK(digest_sha256(buf_slice(&f.file), main_sha, &e));
+	OK(source_fd(&f.side[0].fd, &s, &e));
+	OK(source_read_all(&s, 1 << 20, &side, &e));
+	OK(digest_sha256(buf_slice(&side), side_sha, &e));
+	OK(flow_doc(&f, &doc, &e));
+	doc.main.sha256 = main_sha;
+	f.side[0].sha256 = side_sha;
+	OK(caged_judge(w.caged, &doc, slice_of(NULL, 0), f.now_utc, 0, slice_of(noise, 32), &out, &e));
+	f.side[0].sha256 = other;
+	FAILS(ERR_DAMAGED, caged_judge(w.caged, &doc, slice_of(NULL, 0), f.now_utc, 0, slice_of(noise, 32), &again, &e));
+	f.side[0].sha256 = side_sha;
+	doc.main.sha256 = other;
+	FAILS(ERR_DAMAGED, caged_judge(w.caged, &doc, slice_of(NULL, 0), f.now_utc, 0, slice_of(noise, 32), &again, &e));
+	close(doc.main.fd);
+}
+
 static void
 refused(void **state)
 {
@@ -700,6 +733,7 @@ main(void)
 	    cmocka_unit_test(surroundings),
 	    cmocka_unit_test(version_one),
 	    cmocka_unit_test(too_large),
+	    cmocka_unit_test(changed),
 	    cmocka_unit_test(refused),
 	    cmocka_unit_test(bad_tokens),
 	    cmocka_unit_test(bad_answers),

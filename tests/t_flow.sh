@@ -197,6 +197,37 @@ for what, q in (("no-names", {"verb": "deposit"}), ("names-text", {"verb": "depo
     r = answer(send(f, q)); print(what, sorted(r)[0])
 print("after", "record" in answer(send(f, deposit)))
 END
+# A depositor who writes to the file while it is taken in: the verdict is of the octets that are kept, or there is none.
+/usr/bin/python3 - "$w/b/archive/control" "$w/in/three.xml" "$w/turning.xml" >"$w/turning" <<'END'
+import array, hashlib, json, os, socket, struct, sys, threading
+path, doc, turning = sys.argv[1:]
+good = open(doc, "rb").read()
+at = good.index(b">1000000<") + 1
+bad = good[:at] + bytes([good[at] ^ 1]) + good[at + 1:]
+open(turning, "wb").write(good)
+digest = {hashlib.sha256(good).hexdigest(): False, hashlib.sha256(bad).hexdigest(): True}
+f = os.open(turning, os.O_RDWR)
+go = True
+def turn():
+    while go:
+        os.pwrite(f, bad[at:at + 1], at); os.pwrite(f, good[at:at + 1], at)
+t = threading.Thread(target=turn); t.start()
+kept = wrong = refused = other = 0
+for i in range(150):
+    s = socket.socket(socket.AF_UNIX); s.settimeout(30); s.connect(path)
+    b = json.dumps({"verb": "deposit", "names": ["t.xml"]}).encode()
+    s.sendmsg([struct.pack(">I", len(b)) + b], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [os.open(turning, os.O_RDONLY)]))])
+    r = json.loads(s.recv(struct.unpack(">I", s.recv(4, socket.MSG_WAITALL))[0], socket.MSG_WAITALL))
+    if "record" in r:
+        kept += 1
+        failed = [x["indication"] for x in r["signatures"]] == ["TOTAL-FAILED"]
+        wrong += digest[r["originals"][0]["sha256"]] != failed
+    elif "changed while it was read" in r.get("reason", ""): refused += 1
+    else: other += 1; print(r)
+go = False; t.join()
+print("wrong", wrong, "other", other, "kept", kept > 0, "refused", refused > 0)
+END
+has "a file that changes while it is read gets no verdict of other octets" "$(cat "$w/turning")" "wrong 0 other 0 kept True refused True"
 said() { has "control: $1" "$(cat "$w/ask")" "$2"; }
 said "a slow client holds up nobody for long" "slow True True"
 said "a descriptor for writing is refused" "write-only a.xml: can't be read"
