@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/sched.h>
 #include <netinet/in.h>
 #include <seccomp.h>
@@ -14,17 +15,19 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* One allowed call; with n arguments to look at. arg value = own pid where it says PID. */
 struct rule {
 	int call;
 	unsigned n;
-	struct scmp_arg_cmp arg[2];
+	struct scmp_arg_cmp arg[3];
 };
 #define CALL(name) {.call = SCMP_SYS(name)}
 #define CALL1(name, a) {.call = SCMP_SYS(name), .n = 1, .arg = {a}}
 #define CALL2(name, a, b) {.call = SCMP_SYS(name), .n = 2, .arg = {a, b}}
+#define CALL3(name, a, b, c) {.call = SCMP_SYS(name), .n = 3, .arg = {a, b, c}}
 #define IS(i, v) {(i), SCMP_CMP_EQ, (scmp_datum_t)(v), 0}
 #define BITS(i, mask, v) {(i), SCMP_CMP_MASKED_EQ, (scmp_datum_t)(mask), (scmp_datum_t)(v)}
 
@@ -55,7 +58,6 @@ static const struct rule common_calls[] = {
     CALL1(fcntl, IS(1, F_GETFD)),
     CALL1(fcntl, IS(1, F_SETFD)),
     CALL1(fcntl, IS(1, F_GETFL)),
-    CALL1(fcntl, IS(1, F_SETFL)),
     CALL1(fcntl, IS(1, F_DUPFD_CLOEXEC)),
     CALL1(fcntl, IS(1, F_GET_SEALS)),
     CALL(brk),
@@ -102,12 +104,19 @@ static const struct rule common_calls[] = {
 #define CHANGES (O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND | (O_TMPFILE & ~O_DIRECTORY))
 #define SOCK_KIND 0xf
 
+/* TCP and UDP, by name or as what is meant by 0: no SCTP, no ping. */
+#define INET_SOCKET(family, kind, protocol)                                                                            \
+	CALL3(socket, IS(0, family), BITS(1, SOCK_KIND, kind), IS(2, 0)),                                              \
+	    CALL3(socket, IS(0, family), BITS(1, SOCK_KIND, kind), IS(2, protocol))
+
 static const struct rule net_calls[] = {
-    CALL2(socket, IS(0, AF_INET), BITS(1, SOCK_KIND, SOCK_STREAM)),
-    CALL2(socket, IS(0, AF_INET), BITS(1, SOCK_KIND, SOCK_DGRAM)),
-    CALL2(socket, IS(0, AF_INET6), BITS(1, SOCK_KIND, SOCK_STREAM)),
-    CALL2(socket, IS(0, AF_INET6), BITS(1, SOCK_KIND, SOCK_DGRAM)),
-    CALL1(socketpair, IS(0, AF_UNIX)), /* curl wakes its own threads by one */
+    INET_SOCKET(AF_INET, SOCK_STREAM, IPPROTO_TCP),
+    INET_SOCKET(AF_INET, SOCK_DGRAM, IPPROTO_UDP),
+    INET_SOCKET(AF_INET6, SOCK_STREAM, IPPROTO_TCP),
+    INET_SOCKET(AF_INET6, SOCK_DGRAM, IPPROTO_UDP),
+    /* curl wakes its own threads by one. One of datagrams could be connected anew, to /dev/log for one. */
+    CALL2(socketpair, IS(0, AF_UNIX), BITS(1, SOCK_KIND, SOCK_STREAM)),
+    CALL1(fcntl, IS(1, F_SETFL)), /* in the worker it would change descriptors that main reads by, too */
     CALL(connect),
     CALL(getsockname),
     CALL(getpeername),
@@ -255,6 +264,25 @@ limit_memory(const struct worker_spec *spec, bool *holds, struct err *e)
 	return limit(RLIMIT_AS, used + spec->limits.memory_bytes, "memory", e);
 }
 
+/*
+ * Root's rights go by calls that any child needs: a firewall's rules by setsockopt, another's page by madvise. The net
+ * child of root may still read the listed TLS files of another user.
+ */
+static enum err_code
+drop_capabilities(enum cage_role role, struct err *e)
+{
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct now[2], kept[2] = {{0}};
+
+	if (syscall(SYS_capget, &head, now) != 0)
+		return err_errno(e, ERR_UNSUPPORTED, errno, "capabilities");
+	if (role == CAGE_NET)
+		kept[0].effective = kept[0].permitted = now[0].permitted & 1u << CAP_DAC_READ_SEARCH;
+	if (syscall(SYS_capset, &head, kept) != 0)
+		return err_errno(e, ERR_UNSUPPORTED, errno, "capabilities");
+	return ERR_OK;
+}
+
 enum err_code
 cage_close(const struct worker_spec *spec, struct cage_status *out, struct err *e)
 {
@@ -269,7 +297,8 @@ cage_close(const struct worker_spec *spec, struct cage_status *out, struct err *
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
 		return err_errno(e, ERR_UNSUPPORTED, errno, "no new privileges");
 	out->no_new_privs = true;
-	if (landlock_close(spec, &out->landlock_abi, e) != ERR_OK || seccomp_close(spec->role, e) != ERR_OK)
+	if (drop_capabilities(spec->role, e) != ERR_OK || landlock_close(spec, &out->landlock_abi, e) != ERR_OK ||
+	    seccomp_close(spec->role, e) != ERR_OK)
 		return err_wrap(e, "rights");
 	out->seccomp = true;
 	return ERR_OK;

@@ -34,6 +34,8 @@ enum request {
 	CONNECT, /* body: port */
 	RESOLVE, /* body: name */
 	THREAD,
+	DIE,	   /* body: name in deaths[] */
+	WHO,	   /* replies its process id */
 };
 
 static size_t
@@ -149,6 +151,31 @@ try_unix(void)
 {
 	return socket(AF_UNIX, SOCK_STREAM, 0);
 }
+/* One that is connected in pairs could be turned to any socket of the machine that has a name. */
+static int
+try_unix_datagrams(void)
+{
+	int pair[2];
+
+	return socketpair(AF_UNIX, SOCK_DGRAM, 0, pair);
+}
+static int
+try_unix_stream_pair(void)
+{
+	int pair[2];
+
+	return socketpair(AF_UNIX, SOCK_STREAM, 0, pair);
+}
+static int
+try_sctp(void)
+{
+	return socket(AF_INET, SOCK_STREAM, IPPROTO_SCTP);
+}
+static int
+try_ping(void)
+{
+	return socket(AF_INET6, SOCK_DGRAM, IPPROTO_ICMPV6);
+}
 static int
 try_netlink(void)
 {
@@ -212,6 +239,11 @@ try_kill_parent(void)
 	return kill(getppid(), 0);
 }
 static int
+try_file_flags(void)
+{
+	return fcntl(0, F_SETFL, O_NONBLOCK);
+}
+static int
 try_chdir(void)
 {
 	return chdir("/");
@@ -259,6 +291,10 @@ static const struct try {
     {"TCP socket", try_inet, "w"},
     {"raw socket", try_inet_raw, "wns"},
     {"Unix socket", try_unix, "wns"},
+    {"Unix datagrams", try_unix_datagrams, "wns"},
+    {"Unix stream pair", try_unix_stream_pair, "w"},
+    {"SCTP socket", try_sctp, "wns"},
+    {"ping socket", try_ping, "wns"},
     {"netlink socket", try_netlink, "wns"},
     {"packet socket", try_packet, "wns"},
     {"bind", try_bind, "wns"},
@@ -268,12 +304,76 @@ static const struct try {
     {"fork", try_fork, "wns"},
     {"clone", try_clone, "wns"},
     {"signal the parent", try_kill_parent, "wns"},
+    {"flags of a file that is open elsewhere too", try_file_flags, "w"},
     {"change folder", try_chdir, "wns"},
     {"set user", try_setuid, "wns"},
     {"memory that can run", try_run_memory, "w"},
     {"raise the memory limit", try_more_memory, "wns"},
 };
 #define TRIES (sizeof(tries) / sizeof(tries[0]))
+
+static long
+call_ptrace(void)
+{
+	return syscall(SYS_ptrace, 0, 0, 0, 0);
+}
+static long
+call_read_other(void)
+{
+	return syscall(SYS_process_vm_readv, getppid(), NULL, 0, NULL, 0, 0);
+}
+static long
+call_io_uring(void)
+{
+	return syscall(SYS_io_uring_setup, 1, NULL);
+}
+static long
+call_unshare(void)
+{
+	return syscall(SYS_unshare, 0);
+}
+#ifdef __x86_64__
+/* getpid by the numbers of another architecture */
+static long
+call_x32(void)
+{
+	return syscall(0x40000000 | SYS_getpid);
+}
+static long
+call_i386(void)
+{
+	long r = 20;
+
+	__asm__ volatile("int $0x80" : "+a"(r) : : "memory", "r8", "r9", "r10", "r11");
+	return r;
+}
+#endif
+
+static const struct death {
+	const char *name;
+	long (*call)(void);
+} deaths[] = {
+    {"ptrace", call_ptrace},
+    {"read another's memory", call_read_other},
+    {"io_uring", call_io_uring},
+    {"unshare", call_unshare},
+#ifdef __x86_64__
+    {"x32", call_x32},
+    {"i386", call_i386},
+#endif
+};
+#define DEATHS (sizeof(deaths) / sizeof(deaths[0]))
+
+static enum err_code
+child_die(struct slice name, struct buf *reply, struct err *e)
+{
+	for (size_t i = 0; i < DEATHS; i++)
+		if (slice_is(name, deaths[i].name)) {
+			buf_addf(reply, "lives: %ld", deaths[i].call());
+			return ERR_OK;
+		}
+	return err_set(e, ERR_UNSUPPORTED, "no such death");
+}
 
 static enum err_code
 child_try(struct slice name, struct buf *reply, struct err *e)
@@ -379,6 +479,11 @@ handle(void *ctx, uint32_t type, struct slice body, const int *fds, size_t nfds,
 		return child_resolve(body, reply, e);
 	case THREAD:
 		return child_thread(reply, e);
+	case DIE:
+		return child_die(body, reply, e);
+	case WHO:
+		buf_addf(reply, "%d", (int)getpid());
+		return ERR_OK;
 	default:
 		return err_set(e, ERR_BUG, "no such request");
 	}
@@ -504,12 +609,71 @@ seccomp_alone_holds(void **state)
 	}
 }
 
+static void
+deadly_calls_kill(void **state)
+{
+	static const enum cage_role roles[] = {CAGE_WORKER, CAGE_NET};
+	AUTO(buf) struct buf reply = {0};
+
+	(void)state;
+	for (size_t r = 0; r < 2; r++) {
+		AUTO(worker) struct worker *w = start(roles[r], NULL);
+
+		for (size_t i = 0; i < DEATHS; i++) {
+			struct err e = {0};
+			enum err_code code = worker_call(w, DIE, slice_str(deaths[i].name), NULL, 0, 10000, &reply, &e);
+
+			if (code != ERR_REFUSED || strstr(e.text, "forbids") == NULL)
+				fail_msg("%s: %s", deaths[i].name, code == ERR_OK ? buf_str(&reply) : e.text);
+		}
+	}
+}
+
+/* The line of /proc/PID/status that starts so, as a hexadecimal number. */
+static unsigned long long
+capabilities(const char *pid, const char *line)
+{
+	AUTO(mem) char *path = mem_printf("/proc/%s/status", pid);
+	FILE *f = fopen(path, "re");
+	unsigned long long v = ~0ULL;
+	char text[200];
+
+	assert_non_null(f);
+	while (fgets(text, sizeof(text), f) != NULL)
+		if (strncmp(text, line, strlen(line)) == 0)
+			v = strtoull(text + strlen(line), NULL, 16);
+	fclose(f);
+	return v;
+}
+
+/* A child of root is no root: some calls that any child needs do more for one who may administer the network. */
+static void
+capabilities_are_gone(void **state)
+{
+	static const struct {
+		enum cage_role role;
+		unsigned long long kept; /* CAP_DAC_READ_SEARCH: TLS keys of another user, where a path rule lets it read them */
+	} rows[] = {{CAGE_WORKER, 0}, {CAGE_NET, 1ULL << 2}};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		AUTO(worker) struct worker *w = start(rows[i].role, NULL);
+		AUTO(buf) struct buf pid = {0};
+		struct err e = {0};
+
+		OK(worker_call(w, WHO, slice_str(""), NULL, 0, 10000, &pid, &e));
+		assert_true((capabilities(buf_str(&pid), "CapPrm:") & ~rows[i].kept) == 0);
+		assert_true((capabilities(buf_str(&pid), "CapEff:") & ~rows[i].kept) == 0);
+		assert_true(capabilities(buf_str(&pid), "CapInh:") == 0);
+	}
+}
+
 /* The tries themselves work: without a cage most of them are allowed, so a refusal means something. */
 static void
 tries_work_without_a_cage(void **state)
 {
 	static const char *const names[] = {"open /etc/passwd", "open /dev/null", "file without a name", "memfd", "TCP socket",
-	    "Unix socket", "netlink socket", "bind", "listen", "exec", "fork", "clone", "signal the parent", "change folder"};
+	    "Unix socket", "Unix datagrams", "netlink socket", "bind", "listen", "exec", "fork", "clone", "signal the parent", "change folder"};
 	AUTO(worker) struct worker *w = start(CAGE_NONE, NULL);
 	AUTO(buf) struct buf reply = {0};
 	struct err e = {0};
@@ -702,6 +866,8 @@ main(void)
 	    cmocka_unit_test(worker_is_caged),
 	    cmocka_unit_test(net_is_caged),
 	    cmocka_unit_test(seccomp_alone_holds),
+	    cmocka_unit_test(deadly_calls_kill),
+	    cmocka_unit_test(capabilities_are_gone),
 	    cmocka_unit_test(tries_work_without_a_cage),
 	    cmocka_unit_test(status_is_told),
 	    cmocka_unit_test(encodings_in_the_cage),
