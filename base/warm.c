@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What loads lazily, loaded: glibc's character sets and time zone, OpenSSL's
+ * What loads lazily, loaded: glibc's time zone, OpenSSL's
  * configuration, providers and algorithms, libxml2's tables. Nothing foreign is
  * read; what it makes is thrown away.
  */
@@ -9,7 +9,6 @@
 #include "base/xml.h"
 
 #include <errno.h>
-#include <iconv.h>
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
@@ -24,85 +23,8 @@
 #include <string.h>
 #include <time.h>
 
-/* Those of xml_load that iconv converts. UTF-8, UTF-16 and US-ASCII are libxml2's own. */
-static const char *const charsets[] = {
-    "ISO-8859-1",
-    "ISO-8859-2",
-    "ISO-8859-3",
-    "ISO-8859-4",
-    "ISO-8859-5",
-    "ISO-8859-6",
-    "ISO-8859-7",
-    "ISO-8859-8",
-    "ISO-8859-9",
-    "ISO-8859-10",
-    "ISO-8859-11",
-    "ISO-8859-13",
-    "ISO-8859-14",
-    "ISO-8859-15",
-    "ISO-8859-16",
-    "windows-1250",
-    "windows-1251",
-    "windows-1252",
-    "windows-1253",
-    "windows-1254",
-    "windows-1255",
-    "windows-1256",
-    "windows-1257",
-    "windows-1258",
-    "UTF-16",
-    "US-ASCII",
-};
-#define CHARSETS (sizeof(charsets) / sizeof(charsets[0]))
-
-/*
- * glibc unloads a converter some time after its last user closed it, so one
- * handle each way stays open for the process. One-time state of a library, like
- * OpenSSL's own.
- */
-struct kept {
-	bool done;
-	iconv_t to[CHARSETS], from[CHARSETS];
-};
-static struct kept kept;
-
-static enum err_code
-parse_bytes(struct slice raw, const char *what, struct err *e)
-{
-	AUTO(xml_doc) xmlDocPtr doc = NULL;
-
-	if (xml_load(raw, NULL, &doc, e) != ERR_OK)
-		return err_wrap(e, "%s", what);
-	return ERR_OK;
-}
-
-static enum err_code
-parse_charset(const char *name, struct err *e)
-{
-	char text[160];
-
-	snprintf(text, sizeof(text), "<?xml version=\"1.0\" encoding=\"%s\"?><a b=\"1\">x</a>", name);
-	return parse_bytes(slice_str(text), name, e);
-}
-
-static enum err_code
-warm_charsets(struct err *e)
-{
-	static const char le[] = "\xff\xfe<\0a\0/\0>\0", be[] = "\xfe\xff\0<\0a\0/\0>";
-	enum err_code code = ERR_OK;
-
-	for (size_t i = 0; code == ERR_OK && i < CHARSETS; i++) {
-		kept.to[i] = iconv_open("UTF-8", charsets[i]);
-		kept.from[i] = iconv_open(charsets[i], "UTF-8");
-		if (strcmp(charsets[i], "UTF-16") != 0)
-			code = parse_charset(charsets[i], e);
-	}
-	if (code != ERR_OK || parse_bytes(slice_str("\xef\xbb\xbf<a>x</a>"), "UTF-8", e) != ERR_OK ||
-	    parse_bytes(slice_of(le, sizeof(le) - 1), "UTF-16LE", e) != ERR_OK ||
-	    parse_bytes(slice_of(be, sizeof(be) - 1), "UTF-16BE", e) != ERR_OK)
-		return err_wrap(e, "character sets");
-	return ERR_OK;
-}
+/* One-time state of a library, like OpenSSL's own. */
+static bool done;
 
 /* Absent algorithms stay absent; whoever needs one is told so then. */
 static enum err_code
@@ -280,15 +202,13 @@ worker_warm_up_base(struct err *e)
 {
 	enum err_code code;
 
-	if (kept.done)
+	if (done)
 		return ERR_OK;
 	xml_init();
 	warm_libc();
-	code = warm_charsets(e);
-	if (code == ERR_OK)
-		code = warm_digests(e);
+	code = warm_digests(e);
 	if (code == ERR_OK)
 		code = warm_keys(e);
-	kept.done = code == ERR_OK;
+	done = code == ERR_OK;
 	return code;
 }

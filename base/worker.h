@@ -88,9 +88,8 @@ int worker_fd(const struct worker *w);		    /* -1 when no child lives */
 int64_t worker_deadline_ms(const struct worker *w); /* sys_monotonic_ms scale; INT64_MAX = none */
 
 /*
- * What every parser of ours needs loaded before a cage closes: one XML document per
- * encoding, every digest, signature algorithms, certificate and CMS tables, error texts,
- * time. Runs in each child; calling it once in main before the first worker_start
+ * What every parser of ours needs loaded before a cage closes: libxml2, every digest,
+ * signature algorithms, certificate and CMS tables, error texts, time. Runs in each child; calling it once in main before the first worker_start
  * makes new children cheap.
  */
 MUST_USE enum err_code worker_warm_up_base(struct err *e);

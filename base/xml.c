@@ -19,8 +19,8 @@
  * out: libxml2 goes on after an error, without our counting.
  */
 struct guard {
-	struct slice raw;
-	size_t at;
+	struct slice left;
+	struct encoding encoding;
 	struct xml_limits max;
 	size_t depth, nodes, text_bytes;
 	bool in_text; /* the last event was text too: libxml2 hands a long one over in pieces */
@@ -267,13 +267,20 @@ static int
 hand_out(void *ctx, char *to, int n)
 {
 	struct guard *g = ctx;
-	size_t left = g->raw.n - g->at, take = (size_t)n < left ? (size_t)n : left;
+	size_t take;
 
-	if (g->err.code != ERR_OK || n <= 0)
+	if (g->err.code != ERR_OK || n <= 0 || g->left.n == 0)
 		return 0;
-	if (take > 0)
-		memcpy(to, g->raw.p + g->at, take);
-	g->at += take;
+	if (g->encoding.set != NULL) {
+		take = charset_to_utf8(g->encoding.set, &g->left, (uint8_t *)to, (size_t)n);
+		if (take == 0)
+			err_set(&g->err, ERR_FORMAT, "not well-formed: octet %#x can't be converted from %s", g->left.p[0],
+			    g->encoding.name);
+		return (int)take;
+	}
+	take = (size_t)n < g->left.n ? (size_t)n : g->left.n;
+	memcpy(to, g->left.p, take);
+	g->left = slice_of(g->left.p + take, g->left.n - take);
 	return (int)take;
 }
 
@@ -389,11 +396,19 @@ read_all(xmlParserCtxtPtr ctx, struct guard *g, int options)
 	return doc;
 }
 
+/* What was converted on the way in had its declaration ignored; the tree says what the octets are. */
+static void
+name_encoding(const struct guard *g, xmlDocPtr doc)
+{
+	xmlFree((xmlChar *)(uintptr_t)doc->encoding);
+	doc->encoding = xmlStrdup((const xmlChar *)g->encoding.name);
+}
+
 static enum err_code
 parse(struct guard *g, xmlDocPtr *out, struct err *e)
 {
 	/* HUGE lifts libxml2's own caps (10 MB a text), which our documents exceed; the guard counts instead. */
-	const int options = XML_PARSE_NONET | XML_PARSE_HUGE | XML_PARSE_NOXINCNODE;
+	const int options = XML_PARSE_NONET | XML_PARSE_HUGE | XML_PARSE_NOXINCNODE | (g->encoding.set != NULL ? XML_PARSE_IGNORE_ENC : 0);
 	AUTO(xml_doc) xmlDocPtr doc = NULL;
 	xmlParserCtxtPtr ctx;
 
@@ -403,6 +418,8 @@ parse(struct guard *g, xmlDocPtr *out, struct err *e)
 		return err_nomem(e);
 	doc = read_all(ctx, g, options);
 	xmlFreeParserCtxt(ctx);
+	if (doc != NULL && g->encoding.set != NULL)
+		name_encoding(g, doc);
 	if (memory_failed)
 		err_nomem(&g->err);
 	xmlResetLastError();
@@ -417,14 +434,14 @@ parse(struct guard *g, xmlDocPtr *out, struct err *e)
 enum err_code
 xml_load(struct slice raw, const struct xml_limits *limits, xmlDocPtr *out, struct err *e)
 {
-	struct guard g = {.raw = raw, .max = caps_of(limits)};
+	struct guard g = {.left = raw, .max = caps_of(limits)};
 
 	if (raw.n > g.max.max_bytes)
 		return err_set(
 		    e, ERR_LIMIT, "XML: a document of %zu octets, at most %zu", raw.n, g.max.max_bytes);
 	if (raw.n == 0)
 		return err_set(e, ERR_FORMAT, "XML: not well-formed: empty");
-	if (xml_check_raw(raw, &g.max, &g.err) != ERR_OK)
+	if (xml_check_raw(raw, &g.max, &g.encoding, &g.err) != ERR_OK)
 		return err_set(e, g.err.code, "XML: %s", g.err.text);
 	return parse(&g, out, e);
 }

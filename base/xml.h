@@ -38,7 +38,8 @@ void xml_init(void);
  * windows-125x. raw: borrowed for the call only. *out: written on ERR_OK, owned
  * by the caller (xmlFreeDoc, or AUTO(xml_doc)). limits may be NULL.
  * ERR_FORMAT not well-formed (with the line); ERR_LIMIT names the cap;
- * ERR_REFUSED a DOCTYPE, a foreign entity, an encoding outside the list;
+ * ERR_REFUSED a DOCTYPE, a foreign entity, an encoding outside the list, an XML
+ * declaration of more than 512 characters;
  * ERR_NOMEM.
  */
 MUST_USE enum err_code xml_load(struct slice raw, const struct xml_limits *limits, xmlDocPtr *out, struct err *e);

@@ -2,9 +2,10 @@
 /* What has to be known of a document's octets before libxml2 sees them: encoding, attributes of each tag. */
 #include "base/xml_int.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+#define DECLARATION_MAX 512
 
 enum bom { BOM_NONE, BOM_UTF8, BOM_UTF16LE, BOM_UTF16BE };
 
@@ -68,6 +69,12 @@ unit_is(const struct units *u, size_t at, const char *s)
 	return true;
 }
 
+static bool
+is_blank(unsigned char c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
 /* Position of s at or after at; the end when it is not there. */
 static size_t
 unit_find(const struct units *u, size_t at, const char *s)
@@ -84,67 +91,53 @@ unit_find(const struct units *u, size_t at, const char *s)
 }
 
 /* The declared encoding, or "" when there is none. */
-static void
-declared(const struct units *u, char *out, size_t size)
+static enum err_code
+declared(const struct units *u, char *out, size_t size, struct err *e)
 {
 	size_t end = unit_find(u, 0, "?>"), at, n = 0;
 	unsigned char quote;
 
 	out[0] = '\0';
-	if (!unit_is(u, 0, "<?xml") || end > 512)
-		return;
+	if (!unit_is(u, 0, "<?xml") || u->n < 6 || !is_blank(unit(u, 5)))
+		return ERR_OK;
+	/* The parser would look further than we do. */
+	if (end > DECLARATION_MAX)
+		return err_set(e, ERR_REFUSED, "encoding: an XML declaration of more than %d characters", DECLARATION_MAX);
 	at = unit_find(u, 0, "encoding");
 	while (at < end && unit(u, at) != '"' && unit(u, at) != '\'')
 		at++;
 	if (at >= end)
-		return;
+		return ERR_OK;
 	quote = unit(u, at++);
 	while (at < end && unit(u, at) != quote && n + 1 < size)
 		out[n++] = (char)unit(u, at++);
 	out[n] = '\0';
+	for (char *p = out; *p != '\0'; p++)
+		if ((unsigned char)*p < 0x21 || (unsigned char)*p > 0x7e)
+			*p = '?';
+	return ERR_OK;
 }
 
-static bool
-single_byte_name(const char *name)
-{
-	static const char *const heads[] = {"ISO-8859-", "ISO_8859-", "ISO8859-"};
-	char *end;
-
-	if (strncasecmp(name, "windows-125", 11) == 0)
-		return name[11] >= '0' && name[11] <= '8' && name[12] == '\0';
-	if (strncasecmp(name, "cp125", 5) == 0)
-		return name[5] >= '0' && name[5] <= '8' && name[6] == '\0';
-	for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
-		size_t n = strlen(heads[i]);
-
-		if (strncasecmp(name, heads[i], n) == 0 && name[n] >= '1' && name[n] <= '9') {
-			long part = strtol(name + n, &end, 10);
-
-			return part <= 16 && *end == '\0';
-		}
-	}
-	return strcasecmp(name, "US-ASCII") == 0 || strcasecmp(name, "ASCII") == 0;
-}
-
-/* The list is closed: what else iconv knows (UTF-7, EBCDIC, stateful sets) hides markup from every other reader. */
+/* The list is closed: what else there is (UTF-7, EBCDIC, stateful sets) hides markup from every other reader. */
 static enum err_code
-check_encoding(const struct units *u, struct err *e)
+check_encoding(const struct units *u, struct encoding *out, struct err *e)
 {
 	enum bom bom = bom_of(u->raw);
-	char name[64];
+	const char *name = out->name;
 	bool fits;
 
 	if (bom == BOM_NONE && u->raw.n >= 2 && (u->raw.p[0] == 0 || u->raw.p[1] == 0))
 		return err_set(e, ERR_REFUSED, "encoding: UTF-16 or UTF-32 without a byte order mark");
 	if (u->raw.n >= 4 && bom == BOM_UTF16LE && u->raw.p[2] == 0 && u->raw.p[3] == 0)
 		return err_set(e, ERR_REFUSED, "encoding: UTF-32");
-	declared(u, name, sizeof(name));
-	for (char *p = name; *p != '\0'; p++)
-		if ((unsigned char)*p < 0x21 || (unsigned char)*p > 0x7e)
-			*p = '?';
+	out->set = NULL;
+	if (declared(u, out->name, sizeof(out->name), e) != ERR_OK)
+		return e->code;
 	if (name[0] == '\0')
 		return ERR_OK;
-	fits = bom == BOM_NONE	      ? strcasecmp(name, "UTF-8") == 0 || single_byte_name(name)
+	if (bom == BOM_NONE)
+		out->set = charset_find(name);
+	fits = bom == BOM_NONE	      ? strcasecmp(name, "UTF-8") == 0 || out->set != NULL
 	       : bom == BOM_UTF8      ? strcasecmp(name, "UTF-8") == 0
 	       : bom == BOM_UTF16LE   ? strcasecmp(name, "UTF-16") == 0 || strcasecmp(name, "UTF-16LE") == 0
 				      : strcasecmp(name, "UTF-16") == 0 || strcasecmp(name, "UTF-16BE") == 0;
@@ -205,10 +198,10 @@ scan_tags(const struct units *u, const struct xml_limits *max, struct err *e)
 }
 
 enum err_code
-xml_check_raw(struct slice raw, const struct xml_limits *max, struct err *e)
+xml_check_raw(struct slice raw, const struct xml_limits *max, struct encoding *out, struct err *e)
 {
 	struct units u = units_of(raw);
-	enum err_code code = check_encoding(&u, e);
+	enum err_code code = check_encoding(&u, out, e);
 
 	return code == ERR_OK ? scan_tags(&u, max, e) : code;
 }
