@@ -8,7 +8,7 @@
 
 /* ---- rows ---- */
 
-enum how { PLAIN = 0, STRICT = 1, SUNSET = 2, SWAPPED = 4 /* anchors in the other's role */, FRESHNESS = 8, ORDER = 16 };
+enum how { PLAIN = 0, STRICT = 1, SUNSET = 2, SWAPPED = 4 /* anchors in the other's role */, FRESHNESS = 8, ORDER = 16, PEER = 32 };
 struct row {
 	const char *name;
 	struct doc (*make)(struct world *w);
@@ -24,6 +24,8 @@ static const struct row ROWS[] = {
     {"data changed", data_changed, T0 + 2 * DAY, IND_FAILED, SUB_HASH_FAILURE, PLAIN},
     {"SignatureValue changed", value_changed, T0 + 2 * DAY, IND_FAILED, SUB_SIG_CRYPTO_FAILURE, PLAIN},
     {"SignedProperties changed", properties_changed, T0 + 2 * DAY, IND_FAILED, SUB_HASH_FAILURE, PLAIN},
+    {"no certificate property, changed", property_renamed, T0 + 2 * DAY, IND_FAILED, SUB_HASH_FAILURE, PLAIN},
+    {"the same as the peer sees it", property_renamed, T0 + 2 * DAY, IND_INDETERMINATE, SUB_NO_SIGNING_CERTIFICATE_FOUND, PEER},
     {"wrong value, unknown chain: still failed", value_changed_unknown_chain, T0 + 2 * DAY, IND_FAILED, SUB_SIG_CRYPTO_FAILURE, PLAIN},
     {"no revocation data", bare, T0 + 2 * DAY, IND_INDETERMINATE, SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE, PLAIN},
     {"revoked yesterday, no stamp", revoked_bare, T0 + 10 * DAY, IND_INDETERMINATE, SUB_REVOKED_NO_POE, PLAIN},
@@ -75,7 +77,7 @@ judge_doc(struct world *w, const struct doc *d, const struct row *r, const struc
 	struct report *report = NULL;
 	struct err e = {0};
 
-	OK(vpolicy_builtin("default", NULL, &policy, &e));
+	OK(vpolicy_builtin((r->how & PEER) != 0 ? "dss" : "default", NULL, &policy, &e));
 	policy.sliding_strict = (r->how & STRICT) != 0;
 	if ((r->how & ORDER) != 0)
 		policy.level[CHECK_TIMESTAMP_COHERENCE][CTX_SIGNATURE][POS_SIGNING] = LEVEL_FAIL;

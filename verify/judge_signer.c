@@ -125,6 +125,16 @@ serial_fails(struct judge *j, struct jsig *g, size_t which)
 	    g->cert->subject_text, NULL, "the property names another issuer or serial number");
 }
 
+/* The peer knows a signer that no property names by a good signature alone, its references included. */
+static bool
+proves_itself(struct judge *j, struct jsig *g)
+{
+	for (size_t i = 0; i < g->s->n_refs; i++)
+		if (g->s->refs[i].intact != TRI_TRUE)
+			return false;
+	return value_with(j, g, g->cert) == TRI_TRUE;
+}
+
 /* The peer takes the certificate whose key verifies for the signer's, and then misses its digest in the property. */
 static bool
 another_signed(struct judge *j, struct jsig *g)
@@ -168,6 +178,11 @@ judge_signer(struct judge *j, struct jsig *g)
 		return;
 	}
 	bool named = property_counts(j, g->s);
+	if (j->peer && !named && !proves_itself(j, g)) {
+		find_add(j, 1, FIND_FAIL, "SigningCertificateRecognition", ISC, g->r->id, NULL, "no property, and no key that verifies");
+		g->isc = open_verdict(SUB_NO_SIGNING_CERTIFICATE_FOUND);
+		return;
+	}
 	enum check check = named ? CHECK_CERT_DIGEST_MATCH : CHECK_SIGNING_CERTIFICATE_PRESENT;
 	if (find_level(j, 1, level_of(j, check, sig_context(g), POS_SIGNING),
 		named ? "CertDigestMatch" : "SigningCertificatePresent", ISC, g->cert->subject_text, NULL, "%s",
