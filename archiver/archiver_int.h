@@ -90,6 +90,11 @@ MUST_USE enum err_code uuid_octets(const char *text, uint8_t out[16], struct err
 void hex32(const uint8_t in[32], char out[65]);
 bool hex32_to(const char *hex, uint8_t out[32]);
 
+/* ---- names.c ---- */
+
+/* May file i of a deposit have its name, beside those before it? ERR_REFUSED with the rule. */
+MUST_USE enum err_code deposit_name(const struct deposit *d, size_t i, struct err *e);
+
 /* ---- version.c: a version = the deposited file with inserted ranges ---- */
 
 /* The newest version of original file `file` as a sealed memfd (or the object itself when nothing was inserted). */

@@ -51,14 +51,6 @@ bundle_auto(struct bundle *b)
 	json_decref(b->names);
 }
 
-/* Deposited names were looked at when they came in; here once more, since this writes outside the archive. */
-static bool
-leads_outside(const char *name)
-{
-	return name[0] == '/' || name[0] == '\0' || strcmp(name, "..") == 0 || strncmp(name, "../", 3) == 0 ||
-	    strstr(name, "/../") != NULL || (strlen(name) > 2 && strcmp(name + strlen(name) - 3, "/..") == 0);
-}
-
 enum err_code
 bundle_create(struct bundle *b, const char *name, int *fd, struct err *e)
 {
@@ -67,7 +59,8 @@ bundle_create(struct bundle *b, const char *name, int *fd, struct err *e)
 
 	if (path == NULL)
 		return err_nomem(e);
-	if (leads_outside(name))
+	/* Deposited names were looked at when they came in; here once more, since this writes outside the archive. */
+	if (!sys_stays_below(name))
 		return err_set(e, ERR_REFUSED, "file name \"%s\" leads outside the folder", name);
 	if (slash != NULL) {
 		*slash = '\0';

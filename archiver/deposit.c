@@ -11,8 +11,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define NAME_MAX_OCTETS 255
-
 /* One deposit on its way. */
 struct intake {
 	struct deposit *d;
@@ -34,36 +32,6 @@ intake_release(struct intake *i)
 {
 	free(i->refs);
 	json_decref(i->manifest);
-}
-
-static bool
-utf8_valid(const char *s)
-{
-	json_t *j = json_string(s);
-	bool ok = j != NULL;
-
-	json_decref(j);
-	return ok;
-}
-
-/* A name that may stand in a record: one path component, or a relative path inside a deposited folder. */
-static enum err_code
-check_file_name(const char *name, struct err *e)
-{
-	const char *p = NULL;
-
-	if (name[0] == '\0' || strlen(name) > NAME_MAX_OCTETS)
-		return err_set(e, ERR_REFUSED, "a file name of %zu octets; 1 to %d are accepted", strlen(name), NAME_MAX_OCTETS);
-	for (p = name; *p != '\0'; p++)
-		if ((unsigned char)*p < 0x20 || *p == 0x7f || *p == '\\')
-			return err_set(e, ERR_REFUSED, "a file name with octet 0x%02x (control characters, newline and \\ are not accepted)",
-			    (unsigned char)*p);
-	if (!utf8_valid(name))
-		return err_set(e, ERR_REFUSED, "a file name that is not UTF-8");
-	if (name[0] == '/' || strcmp(name, "..") == 0 || strncmp(name, "../", 3) == 0 || strstr(name, "/../") != NULL ||
-	    strcmp(name, ".") == 0 || (strlen(name) > 2 && strcmp(name + strlen(name) - 3, "/..") == 0))
-		return err_set(e, ERR_REFUSED, "file name \"%s\" leads outside the deposit", name);
-	return ERR_OK;
 }
 
 static const char *const meta_keys[] = {"profile", "id", "sha256", "sha512", "retention_years", "title", "media_type", "comment", NULL};
@@ -151,7 +119,7 @@ check_sizes(struct archive *a, const struct intake *in, struct err *e)
 	for (i = 0; i < in->d->n_files; i++) {
 		const char *name = in->d->files[i].name;
 
-		if (check_file_name(name, e) != ERR_OK)
+		if (deposit_name(in->d, i, e) != ERR_OK)
 			return err_wrap(e, "deposit");
 		if (foreign_source(&in->d->files[i], &s, e) != ERR_OK)
 			return err_wrap(e, "%s", name);

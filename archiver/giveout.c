@@ -23,7 +23,7 @@ open_new(int dir, const char *name, int *fd, struct err *e)
 
 	if (path == NULL)
 		return err_nomem(e);
-	if (name[0] == '/' || name[0] == '\0' || strcmp(name, "..") == 0 || strncmp(name, "../", 3) == 0 || strstr(name, "/../") != NULL)
+	if (!sys_stays_below(name))
 		return err_set(e, ERR_REFUSED, "file name \"%s\" leads outside the folder", name);
 	if (slash != NULL) {
 		*slash = '\0';
@@ -40,9 +40,16 @@ archive_get(struct archive *a, const char *record, int version, const char *dir,
 	AUTO(json) json_t *files = json_array();
 	AUTO(fd) int folder = -1;
 	const json_t *o = NULL;
+	int newest = 0;
 	size_t i;
 
-	if (archive_manifest(a, record, &m, e) != ERR_OK || sys_mkdirs(AT_FDCWD, dir, 0777, e) != ERR_OK ||
+	if (archive_manifest(a, record, &m, e) != ERR_OK)
+		return err_wrap(e, "get");
+	json_array_foreach (json_object_get(m, "originals"), i, o)
+		newest = version_newest(m, i) > newest ? version_newest(m, i) : newest;
+	if (version > newest)
+		return err_set(e, ERR_NOTFOUND, "record %s has no version %d; the newest is %d", manifest_record(m), version, newest);
+	if (sys_mkdirs(AT_FDCWD, dir, 0777, e) != ERR_OK ||
 	    sys_open_dir(AT_FDCWD, dir, &folder, e) != ERR_OK)
 		return err_wrap(e, "get");
 	json_array_foreach (json_object_get(m, "originals"), i, o) {

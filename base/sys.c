@@ -393,6 +393,20 @@ make_one(int dir, char *path, mode_t mode, struct err *e)
 	return code;
 }
 
+bool
+sys_stays_below(const char *path)
+{
+	for (;;) {
+		size_t n = strcspn(path, "/");
+
+		if (n == 0 || (n <= 2 && strncmp(path, "..", n) == 0))
+			return false;
+		if (path[n] == '\0')
+			return true;
+		path += n + 1;
+	}
+}
+
 enum err_code
 sys_mkdirs(int dir, const char *path, mode_t mode, struct err *e)
 {

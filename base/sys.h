@@ -84,6 +84,9 @@ MUST_USE enum err_code sys_unlink(int dir, const char *name, struct err *e);
 /* mkdir -p. ERR_OK when it is there; every folder made is synced into its parent. */
 MUST_USE enum err_code sys_mkdirs(int dir, const char *path, mode_t mode, struct err *e);
 
+/* A relative path that stays below the folder it is taken from: no empty component, no "." and no "..". */
+bool sys_stays_below(const char *path);
+
 /* Make a folder's names durable: by descriptor, by path. */
 MUST_USE enum err_code sys_fsync_dir(int fd, struct err *e);
 MUST_USE enum err_code sys_sync_dir(int dir, const char *path, struct err *e);

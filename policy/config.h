@@ -184,6 +184,8 @@ bool net_rule_parse(const char *text, struct net_rule *out);
  */
 bool config_check_built(const struct config *cfg, struct faults *f);
 
+/* What names spools, profiles, TSAs, depositors: 1..64 of letters, digits, . _ -; neither . nor - first. */
+bool config_is_name(const char *text);
 /* "90s", "15m", "12h", "90d", "6w", "3y" (365 days); at most 200 years. */
 bool duration_parse(const char *text, int64_t *seconds);
 /* "4096", "64KiB", "1GiB", "2TiB". */

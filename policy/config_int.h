@@ -70,7 +70,6 @@ const char *config_object_name(const struct config *c, enum section s, size_t in
 #define TARGET_UNSET ((enum profile_target)-1)
 
 #define WHY_MAX 160
-bool config_is_name(const char *text); /* 1..64 of letters, digits, . _ -; neither . nor - first */
 /* Set one value. False: why says what is wrong. nomem: set when memory ran out. */
 bool config_set(const struct key_row *k, void *object, const char *file, const char *value, char why[WHY_MAX], bool *nomem);
 void config_range_text(const struct key_row *k, struct buf *out); /* "1d .. 10d" */

@@ -89,6 +89,26 @@ is "same id and bytes: same record" "$(json 'd["record"]' <"$w/r1")" "$(json 'd[
 is "same id, other bytes: refused" $? 65
 has "and says so" "$(cat "$w/r3")" "other bytes"
 
+# ---- what names files must be given out under
+mkdir -p "$w/in/x" "$w/in/none" && cp "$w/in/good.xml" "$w/in/x/"
+refusal() { json 'd["refused"], d["reason"]'; }
+has "deposit: two files of one name are refused" "$("$es" deposit "$w/in/good.xml" --with "$w/in/x/good.xml" | refusal)" 'True deposit: file name "good.xml" stands beside'
+has "deposit: an empty folder is named" "$("$es" deposit "$w/in/none" | refusal)" "in/none is an empty folder"
+"$es" deposit --id "$(printf 'a\377')" "$w/in/good.xml" >"$w/o" 2>&1
+is "deposit: an id that is not UTF-8 is not dropped" $? 64
+"$es" deposit --depositor ../x "$w/in/good.xml" >"$w/o" 2>&1
+is "deposit: a depositor is a name" $? 64
+"$es" get "$rec" -o "$w/v7" --version 7 >/dev/null 2>"$w/o"
+is "get: a version that is not there" $? 66
+has "and the newest is told" "$(cat "$w/o")" "the newest is 0"
+"$es" get "$rec" -o "$w/v7" --version first >/dev/null 2>&1
+is "get: no number" $? 64
+[ ! -e "$w/v7" ]
+is "get: nothing is made then" $? 0
+cp "$w/in/good.xml" "$w/in/Übung.xml"
+"$es" deposit "$w/in/Übung.xml" >/dev/null
+is "list: columns stand" "$("$es" list | tail -n +2 | /usr/bin/python3 -c 'import sys; print(len({l.index("XAdES-B-B") for l in sys.stdin.read().splitlines()}))')" 1
+
 # ---- trust
 root=$w/pki/trust/root.pem
 { openssl genpkey -algorithm ED25519; cat "$root"; } >"$w/in/key-and-root.pem"
@@ -220,8 +240,9 @@ is "forecast" $? 0
 "$es" sweep --plan >/dev/null
 is "sweep --plan" $? 0
 
-"$es" export "$rec" -o "$w/bundle.tar" >/dev/null
+"$es" --json export "$rec" -o "$w/bundle.tar" >"$w/o"
 is "export as one file" $? 0
+is "it names the file, not the folder on the way" "$(json '"directory" in d, d["tar"].endswith("bundle.tar")' <"$w/o")" "False True"
 (cd "$w" && tar xf bundle.tar) && [ ! -e "$w/bundle.tar.part" ]
 is "tar unpacks it" $? 0
 "$es" verify "$w/bundle" --at 2026-03-01T00:00:00Z >/dev/null

@@ -369,6 +369,20 @@ log_lines(void **state)
 	assert_int_equal(b.p[2047], '\n');
 }
 
+static void
+paths_stay_below(void **state)
+{
+	static const char *const below[] = {"a", "a/b", "..a", "a..", "...", "a/.b/c", ".hidden"};
+	static const char *const outside[] = {"", "/", "/a", ".", "..", "a/", "a//b", "./a", "../a", "a/..", "a/../b", "a/.", "a/./b"};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(below) / sizeof(below[0]); i++)
+		assert_true(sys_stays_below(below[i]));
+	for (i = 0; i < sizeof(outside) / sizeof(outside[0]); i++)
+		assert_false(sys_stays_below(outside[i]));
+}
+
 int
 main(void)
 {
@@ -386,6 +400,7 @@ main(void)
 	    cmocka_unit_test(punching_leaves_zeros),
 	    cmocka_unit_test(names_move),
 	    cmocka_unit_test(folders_are_made),
+	    cmocka_unit_test(paths_stay_below),
 	    cmocka_unit_test(one_lock),
 	    cmocka_unit_test(log_lines),
 	};

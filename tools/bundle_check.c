@@ -108,15 +108,6 @@ check_sum(struct checking *c, const char *name, const char *hex, struct err *e)
 	return ERR_OK;
 }
 
-static bool
-leads_outside(const char *name)
-{
-	size_t n = strlen(name);
-
-	return name[0] == '/' || strcmp(name, "..") == 0 || strncmp(name, "../", 3) == 0 || strstr(name, "/../") != NULL ||
-	    (n >= 3 && strcmp(name + n - 3, "/..") == 0);
-}
-
 /* A line of sha256sum: 64 hexadecimal digits, two spaces (or space and asterisk), the name. */
 static enum err_code
 sum_line(struct checking *c, char *line, struct err *e)
@@ -129,7 +120,7 @@ sum_line(struct checking *c, char *line, struct err *e)
 		return ERR_OK;
 	}
 	line[64] = '\0';
-	if (leads_outside(line + 66)) {
+	if (!sys_stays_below(line + 66)) {
 		fault(c, "SHA256SUMS: \"%.80s\" leads outside the bundle", line + 66);
 		return ERR_OK;
 	}
