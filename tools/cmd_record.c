@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,8 +104,13 @@ collect(struct files *f, const char *path, const char *const *with, size_t n_wit
 	struct stat st;
 	size_t i;
 
-	if (lstat(path, &st) == 0 && S_ISDIR(st.st_mode))
-		return add_folder(f, path, "", 0, e);
+	if (lstat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
+		if (n_with != 0)
+			return err_set(e, ERR_REFUSED, "--with goes with a file: %s is a folder", path);
+		if (add_folder(f, path, "", 0, e) != ERR_OK)
+			return e->code;
+		return f->n != 0 ? ERR_OK : err_set(e, ERR_REFUSED, "%s is an empty folder", path);
+	}
 	if (add_file(f, AT_FDCWD, path, base_name(path), e) != ERR_OK)
 		return e->code;
 	for (i = 0; i < n_with; i++)
@@ -205,10 +211,12 @@ verb_deposit(struct tool *t, int argc, char **argv)
 		return tool_usage(tool_verb("deposit"), e.code != ERR_OK ? e.text : "name a file or a folder");
 	if ((n_with != 0 || own_id != NULL) && argc != 2)
 		return tool_usage(tool_verb("deposit"), "--with and --id go with a single file");
+	if (!config_is_name(depositor))
+		return tool_usage(tool_verb("deposit"), "--depositor is a name of letters, digits, . _ -");
+	if ((own_id != NULL || title != NULL) && (meta = json_pack("{s:s*, s:s*}", "id", own_id, "title", title)) == NULL)
+		return tool_usage(tool_verb("deposit"), "--id and --title are UTF-8");
 	if (files == NULL || open_or_service(t, &e) != ERR_OK)
 		return tool_fail(t, &e);
-	if (own_id != NULL || title != NULL)
-		meta = json_pack("{s:s*, s:s*}", "id", own_id, "title", title);
 	for (i = 1; i < argc; i++) {
 		struct err why = {0};
 
@@ -247,11 +255,13 @@ verb_get(struct tool *t, int argc, char **argv)
 	const struct option_row rows[] = {{.name = "o", .value = &dir}, {.name = "version", .value = &version}};
 	AUTO(json) json_t *out = NULL;
 	struct err e = {0};
+	int n = -1; /* the newest */
 
 	if (tool_options(rows, 2, &argc, argv, &e) != ERR_OK || argc != 2 || dir == NULL)
 		return tool_usage(tool_verb("get"), e.code != ERR_OK ? e.text : "name a record, and -o DIR");
-	if (tool_open(t, ARCHIVE_READ, &e) != ERR_OK ||
-	    archive_get(t->archive, argv[1], version != NULL ? atoi(version) : -1, dir, &out, &e) != ERR_OK)
+	if (version != NULL && tool_number("version", version, 0, INT_MAX, &n, &e) != ERR_OK)
+		return tool_usage(tool_verb("get"), e.text);
+	if (tool_open(t, ARCHIVE_READ, &e) != ERR_OK || archive_get(t->archive, argv[1], n, dir, &out, &e) != ERR_OK)
 		return tool_fail(t, &e);
 	return tool_print(t, out);
 }
@@ -293,6 +303,7 @@ verb_export(struct tool *t, int argc, char **argv)
 	if (n > 4 && strcmp(base_name(to) + n - 4, ".tar") == 0) {
 		if (export_tar(t, argv[1], to, &out, &e) != ERR_OK)
 			return tool_fail(t, &e);
+		(void)json_object_del(out, "directory"); /* it was on the way only */
 		(void)json_object_set_new(out, "tar", json_text(to));
 		return tool_print(t, out);
 	}
@@ -450,6 +461,19 @@ list_one(void *ctx, const json_t *m, struct err *e)
 	return json_push(l->out, TAKE(row), e);
 }
 
+/* Room for width characters of UTF-8: what is longer is cut, never inside a character. */
+static void
+cell(const char *text, size_t width)
+{
+	size_t n = 0, shown = 0;
+
+	for (; text[n] != '\0'; n++)
+		if (((unsigned char)text[n] & 0xc0) != 0x80 && shown++ == width)
+			break;
+	shown = shown < width ? shown : width;
+	printf("%.*s%*s", (int)n, text, (int)(width - shown), "");
+}
+
 static int
 verb_list(struct tool *t, int argc, char **argv)
 {
@@ -470,10 +494,13 @@ verb_list(struct tool *t, int argc, char **argv)
 		return tool_print(t, out);
 	printf("%-36s  %-28s %-14s %6s  %-14s %-34s %s\n", t->cfg->archive.clock_file != NULL ? "RECORD (SIMULATED)" : "RECORD", "NAME", "LEVEL",
 	    "STAMPS", "VERDICT", "", "NEXT DEADLINE");
-	json_array_foreach (out, i, r)
-		printf("%.36s  %-28.28s %-14.14s %6lld  %-14s %-34s %s\n", word(r, "record", ""), word(r, "name", ""), word(r, "level", ""),
-		    (long long)json_integer_value(json_object_get(r, "archive_timestamps")), word(r, "indication", "-"), word(r, "subindication", ""),
+	json_array_foreach (out, i, r) {
+		printf("%.36s  ", word(r, "record", ""));
+		cell(word(r, "name", ""), 28);
+		printf(" %-14.14s %6lld  %-14s %-34s %s\n", word(r, "level", ""), (long long)json_integer_value(json_object_get(r, "archive_timestamps")),
+		    word(r, "indication", "-"), word(r, "subindication", ""),
 		    json_is_string(json_object_get(r, "next_deadline")) ? word(r, "next_deadline", "-") : word(r, "waits_for", "-"));
+	}
 	return EXIT_POSITIVE;
 }
 
@@ -517,7 +544,7 @@ verb_release(struct tool *t, int argc, char **argv)
 }
 
 const struct verb verbs_record[] = {
-    {"deposit", "PATH... [--with FILE]... [--profile NAME] [--id OWN-ID] [--title TEXT]", "take files or folders in; one receipt a line", verb_deposit},
+    {"deposit", "PATH... [--with FILE]... [--profile NAME] [--id OWN-ID] [--title TEXT] [--depositor NAME]", "take files or folders in; one receipt a line", verb_deposit},
     {"get", "RECORD -o DIR [--version N]", "take files out, rehashed; --version 0: as deposited", verb_get},
     {"list", "[--judge]", "every record: level, archive stamps, verdict, next deadline; --judge: judged now", verb_list},
     {"export", "RECORD -o DIR|FILE.tar", "a bundle that proves without the archive and the network", verb_export},

@@ -130,10 +130,11 @@ verb_forecast(struct tool *t, int argc, char **argv)
 	const char *year = NULL;
 	struct err e = {0};
 	size_t i;
+	int ahead = 0;
 
-	if (tool_options(rows, 2, &argc, argv, &e) != ERR_OK || argc != 1 || atoi(years) < 1 || atoi(years) > 200)
-		return tool_usage(tool_verb("forecast"), e.code != ERR_OK ? e.text : "--years 1 to 200");
-	if (tool_open(t, ARCHIVE_READ, &e) != ERR_OK || archive_forecast(t->archive, atoi(years), NULL, &out, &e) != ERR_OK)
+	if (tool_options(rows, 2, &argc, argv, &e) != ERR_OK || argc != 1 || tool_number("years", years, 1, 200, &ahead, &e) != ERR_OK)
+		return tool_usage(tool_verb("forecast"), e.code != ERR_OK ? e.text : NULL);
+	if (tool_open(t, ARCHIVE_READ, &e) != ERR_OK || archive_forecast(t->archive, ahead, NULL, &out, &e) != ERR_OK)
 		return tool_fail(t, &e);
 	if (html != NULL)
 		return forecast_page(t, out, html, &e) == ERR_OK ? EXIT_POSITIVE : tool_fail(t, &e);

@@ -124,6 +124,20 @@ tool_time(struct tool *t, const char *text, int64_t *utc, struct err *e)
 	return ERR_OK;
 }
 
+enum err_code
+tool_number(const char *option, const char *text, int min, int max, int *out, struct err *e)
+{
+	char *end = NULL;
+	long v;
+
+	errno = 0;
+	v = strtol(text, &end, 10);
+	if (errno != 0 || end == text || *end != '\0' || v < min || v > max)
+		return err_set(e, ERR_USAGE, "--%s \"%.40s\": a whole number from %d to %d", option, text, min, max);
+	*out = (int)v;
+	return ERR_OK;
+}
+
 /* ---- trust ---- */
 
 static enum err_code

@@ -65,6 +65,9 @@ MUST_USE enum err_code tool_policy(const char *name, bool is_file, const char *c
 /* "now", an ISO instant. */
 MUST_USE enum err_code tool_time(struct tool *t, const char *text, int64_t *utc, struct err *e);
 
+/* A whole number of an option. */
+MUST_USE enum err_code tool_number(const char *option, const char *text, int min, int max, int *out, struct err *e);
+
 /* A JSON answer on stdout: one canonical line with --json, indented otherwise. */
 int tool_print(struct tool *t, const json_t *j);
 void tool_line(const struct tool *t, const char *fmt, ...) PRINTF(2, 3); /* stdout; with SIMULATED in front where it applies */
