@@ -72,6 +72,28 @@ only_descriptors(int sock, bool keep_stderr)
 	return dup3(up, SOCK_FD, O_CLOEXEC) == SOCK_FD && close_range(SOCK_FD + 1, ~0U, 0) == 0;
 }
 
+/*
+ * Memory that the parent shares with files (its index) is no business of a child's, and the lock file of LMDB is mapped
+ * for writing.
+ */
+static enum err_code
+no_shared_maps(struct err *e)
+{
+	FILE *f = fopen("/proc/self/maps", "re");
+	unsigned long from, to;
+	char kind, *line = NULL;
+	size_t room = 0;
+
+	if (f == NULL)
+		return err_errno(e, ERR_UNSUPPORTED, errno, "/proc/self/maps");
+	while (getline(&line, &room, f) > 0)
+		if (sscanf(line, "%lx-%lx %*3s%c", &from, &to, &kind) == 3 && kind == 's')
+			munmap((void *)from, to - from);
+	free(line);
+	fclose(f);
+	return ERR_OK;
+}
+
 /* Loads the name service's modules and reads its files. Its answer does not matter. */
 static void
 warm_up_names(void)
@@ -85,6 +107,8 @@ warm_up_names(void)
 static enum err_code
 prepare(const struct worker_spec *spec, struct cage_status *cage, struct err *e)
 {
+	if (no_shared_maps(e) != ERR_OK)
+		return err_wrap(e, "shared memory");
 	if (worker_warm_up_base(e) != ERR_OK)
 		return err_wrap(e, "warm-up");
 	if (spec->role == CAGE_NET)
@@ -274,6 +298,9 @@ take_error(struct worker *w, struct err *e)
 	}
 	if (code == ERR_NOMEM || code == ERR_BUG)
 		reap(w);
+	/* What a child says of its own descriptors must not sound like the caller's disk or fault. */
+	if (code == ERR_IO || code == ERR_NOSPACE || code == ERR_BUG)
+		return err_set(e, ERR_REFUSED, "worker %s: %s: %s", w->spec.name, err_word((enum err_code)code), text);
 	if (code == ERR_NOMEM)
 		return err_set(e, ERR_LIMIT, "worker %s: memory limit %zu MiB: %s", w->spec.name,
 		    w->spec.limits.memory_bytes >> 20, text);

@@ -68,7 +68,8 @@ void worker_auto(struct worker **w);
 /*
  * One request, one answer. type: below 0x80000000. ERR_BUG while a request is under way. fds stay the caller's; the child
  * gets copies. timeout_ms: on the monotonic clock, 0 = no limit. reply: replaced on ERR_OK.
- * Codes that the handler returned come back with their text, but ERR_NOMEM as ERR_LIMIT.
+ * Codes that the handler returned come back with their text, but ERR_NOMEM as ERR_LIMIT, and ERR_IO, ERR_NOSPACE and
+ * ERR_BUG as ERR_REFUSED: from here they would speak of the caller's own disk or fault.
  * ERR_LIMIT also: time, processor time, memory, a frame too large. ERR_REFUSED: the child
  * crashed. In all these cases the next call starts a new child; a child that
  * vanished between two calls is replaced silently.

@@ -31,6 +31,7 @@ enum request {
 	LIST_FDS, /* which are open */
 	PARSE,	    /* xml_load of body; replies its text */
 	PID,
+	PEEK, /* reads six octets at the address in ctx */
 	ROGUE_TYPE, /* answers with another type */
 	ROGUE_SIZE, /* claims a frame above the cap */
 	ROGUE_TAIL, /* octets behind the frame */
@@ -115,7 +116,6 @@ child_rogue(uint32_t type, struct err *e)
 static enum err_code
 handle(void *ctx, uint32_t type, struct slice body, const int *fds, size_t nfds, struct buf *reply, struct err *e)
 {
-	(void)ctx;
 	switch ((enum request)type) {
 	case ECHO:
 		buf_addslice(reply, body);
@@ -154,6 +154,9 @@ handle(void *ctx, uint32_t type, struct slice body, const int *fds, size_t nfds,
 		return child_parse(body, reply, e);
 	case PID:
 		buf_addf(reply, "%d", (int)getpid());
+		return ERR_OK;
+	case PEEK:
+		buf_add(reply, ctx, 6);
 		return ERR_OK;
 	default:
 		(void)!child_rogue(type, e);
@@ -221,12 +224,14 @@ errors_come_back(void **state)
 
 	(void)state;
 	for (int code = ERR_NOMEM; code < ERR_CODES; code++) {
+		bool ours = code == ERR_IO || code == ERR_NOSPACE || code == ERR_BUG; /* would speak of the caller */
 		char text[8];
 
 		snprintf(text, sizeof(text), "%d", code);
-		kit_expect(code == ERR_NOMEM ? ERR_LIMIT : (enum err_code)code,
+		kit_expect(code == ERR_NOMEM ? ERR_LIMIT : ours ? ERR_REFUSED : (enum err_code)code,
 		    worker_call(w, FAIL, slice_str(text), NULL, 0, 10000, &reply, &e), &e, text, __FILE__, __LINE__);
 		SAYS(code == ERR_NOMEM ? "memory limit 2048 MiB: as asked?with a line end" : "as asked?with a line end");
+		SAYS(ours ? err_word((enum err_code)code) : "");
 	}
 	still_answers(w);
 }
@@ -248,6 +253,30 @@ only_its_descriptors(void **state)
 		OK(worker_call(w, ECHO, slice_str(""), &other, 1, 10000, &reply, &e));
 		FAILS(ERR_BUSY, worker_call(w, FAIL, slice_str("11"), &other, 1, 10000, &reply, &e));
 	}
+}
+
+/* An index that main has mapped, for one: a child could read it, and write to its lock file's pages. */
+static void
+no_shared_memory(void **state)
+{
+	AUTO(worker) struct worker *w = NULL;
+	AUTO(buf) struct buf reply = {0};
+	AUTO(fd) int fd = -1;
+	struct err e = {0};
+	struct worker_spec spec = {.name = "test", .handle = handle};
+
+	(void)state;
+	OK(worker_memfd(slice_str("secret"), &fd, &e));
+	spec.ctx = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+	assert_ptr_not_equal(spec.ctx, MAP_FAILED);
+	OK(worker_start(&spec, &w, &e));
+	/* nothing is there, or what the child has put there itself since */
+	if (worker_call(w, PEEK, slice_str(""), NULL, 0, 10000, &reply, &e) == ERR_OK)
+		assert_string_not_equal(buf_str(&reply), "secret");
+	else
+		assert_int_equal(e.code, ERR_REFUSED);
+	assert_memory_equal(spec.ctx, "secret", 6);
+	munmap(spec.ctx, 4096);
 }
 
 static void
@@ -304,7 +333,7 @@ results_fit_into_a_memfd(void **state)
 	OK(worker_call(w, FILL_FD, slice_str("1048576"), &fd, 1, 10000, &reply, &e));
 	OK(sys_size(fd, &size, &e));
 	assert_int_equal(size, 1048576);
-	FAILS(ERR_IO, worker_call(w, FILL_FD, slice_str("1048577"), &fd, 1, 10000, &reply, &e));
+	FAILS(ERR_REFUSED, worker_call(w, FILL_FD, slice_str("1048577"), &fd, 1, 10000, &reply, &e));
 	SAYS("File too large");
 	still_answers(w);
 }
@@ -589,6 +618,7 @@ main(void)
 	    cmocka_unit_test(echoes),
 	    cmocka_unit_test(errors_come_back),
 	    cmocka_unit_test(only_its_descriptors),
+	    cmocka_unit_test(no_shared_memory),
 	    cmocka_unit_test(descriptors_are_readable),
 	    cmocka_unit_test(sealed_means_sealed),
 	    cmocka_unit_test(results_fit_into_a_memfd),
