@@ -94,55 +94,68 @@ json_auto(json_t **j)
 
 /* RFC 8785 3.2.2.2: the short escapes, other controls as \u00xx in lower case, all else as it is. */
 static void
-add_string(struct buf *out, const char *s, size_t n)
+add_escaped(struct buf *out, unsigned char c)
 {
 	static const char from[] = "\"\\\b\f\n\r\t", to[] = "\"\\bfnrt";
+	const char *hit = c != 0 ? strchr(from, c) : NULL;
+
+	if (hit != NULL)
+		buf_addf(out, "\\%c", to[hit - from]);
+	else
+		buf_addf(out, "\\u%04x", c);
+}
+
+static void
+add_string(struct buf *out, const char *s, size_t n)
+{
+	size_t start = 0;
 
 	buf_add8(out, '"');
-	for (size_t i = 0, start = 0; i <= n; i++) {
-		unsigned char c = i < n ? (unsigned char)s[i] : 0;
-		const char *hit = c != 0 ? strchr(from, c) : NULL;
+	for (size_t i = 0; i < n; i++) {
+		unsigned char c = (unsigned char)s[i];
 
-		if (i < n && c >= 0x20 && hit == NULL)
+		if (c >= 0x20 && c != '"' && c != '\\')
 			continue;
 		buf_add(out, s + start, i - start);
+		add_escaped(out, c);
 		start = i + 1;
-		if (i == n)
-			break;
-		if (hit != NULL)
-			buf_addf(out, "\\%c", to[hit - from]);
-		else
-			buf_addf(out, "\\u%04x", c);
 	}
+	buf_add(out, s + start, n - start);
 	buf_add8(out, '"');
 }
+
+struct entry {
+	const char *key;
+	const json_t *value;
+};
 
 static int
 by_key(const void *a, const void *b)
 {
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
+	return strcmp(((const struct entry *)a)->key, ((const struct entry *)b)->key);
 }
 
 static enum err_code
-sorted_keys(const json_t *j, const char ***out, struct err *e)
+sorted(const json_t *j, struct entry **out, struct err *e)
 {
 	size_t n = 0;
-	const char **keys = mem_new(json_object_size(j) + 1, sizeof(*keys)), *key;
+	struct entry *all = mem_new(json_object_size(j) + 1, sizeof(*all));
 	json_t *obj = (json_t *)(uintptr_t)j, *value;
+	const char *key;
 
-	if (keys == NULL)
+	if (all == NULL)
 		return err_nomem(e);
 	json_object_foreach(obj, key, value)
 	{
 		for (const char *p = key; *p != '\0'; p++)
 			if ((unsigned char)*p >= 0x80) {
-				free(keys);
+				free(all);
 				return err_set(e, ERR_USAGE, "JSON: a key that is not ASCII");
 			}
-		keys[n++] = key;
+		all[n++] = (struct entry){key, value};
 	}
-	qsort(keys, n, sizeof(*keys), by_key);
-	*out = keys;
+	qsort(all, n, sizeof(*all), by_key);
+	*out = all;
 	return ERR_OK;
 }
 
@@ -151,17 +164,17 @@ static enum err_code write_value(const json_t *j, struct buf *out, struct err *e
 static enum err_code
 write_object(const json_t *j, struct buf *out, struct err *e)
 {
-	AUTO(mem) const char **keys = NULL;
-	enum err_code code = sorted_keys(j, &keys, e);
+	AUTO(mem) struct entry *all = NULL;
+	enum err_code code = sorted(j, &all, e);
 	size_t n = json_object_size(j);
 
 	buf_add8(out, '{');
 	for (size_t i = 0; code == ERR_OK && i < n; i++) {
 		if (i > 0)
 			buf_add8(out, ',');
-		add_string(out, keys[i], strlen(keys[i]));
+		add_string(out, all[i].key, strlen(all[i].key));
 		buf_add8(out, ':');
-		code = write_value(json_object_get(j, keys[i]), out, e);
+		code = write_value(all[i].value, out, e);
 	}
 	buf_add8(out, '}');
 	return code;
@@ -423,12 +436,27 @@ utf8_len(const uint8_t *p, size_t left)
 	return n;
 }
 
+/* How many octets from the start are text as they stand. */
+static size_t
+clean_n(struct slice s)
+{
+	size_t i = 0, n;
+
+	while (i < s.n && s.p[i] != 0 && (n = utf8_len(s.p + i, s.n - i)) != 0)
+		i += n;
+	return i;
+}
+
 json_t *
 json_text_n(struct slice s)
 {
 	AUTO(buf) struct buf b = {0};
+	size_t i = clean_n(s);
 
-	for (size_t i = 0; i < s.n;) {
+	if (i == s.n)
+		return json_stringn_nocheck(s.n != 0 ? (const char *)s.p : "", s.n);
+	buf_add(&b, s.p, i);
+	while (i < s.n) {
 		size_t n = utf8_len(s.p + i, s.n - i);
 
 		if (n == 0 || s.p[i] == 0)
@@ -454,7 +482,7 @@ json_time(int64_t utc)
 	if (utc == TIME_NONE)
 		return json_null();
 	time_text(utc, text);
-	return json_string(text);
+	return json_stringn_nocheck(text, strlen(text));
 }
 
 json_t *
@@ -463,5 +491,5 @@ json_hex(struct slice s)
 	AUTO(buf) struct buf b = {0};
 
 	buf_addhex(&b, s);
-	return b.failed ? NULL : json_stringn(buf_str(&b), b.n);
+	return b.failed ? NULL : json_stringn_nocheck(buf_str(&b), b.n);
 }
