@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Inside the spool: spool.c claims and works, spool_entry.c reads what was
- * claimed, spool_answer.c writes what the depositor gets to see, news.c says
- * how a record goes on.
+ * Inside the spool: spool.c looks and claims, spool_entry.c reads what was
+ * claimed, spool_batch.c keeps and answers it by batches, spool_answer.c writes
+ * what the depositor gets to see, news.c says how a record goes on.
  *
  * The folders belong to a depositor who may change them while we look, so:
  * nothing here follows a symbolic link, and whatever goes wrong in a spool
@@ -12,6 +12,9 @@
 #define EVERSEAL_ARCHIVER_SPOOL_H
 
 #include "archiver/archiver_int.h"
+
+#include <pthread.h>
+#include <sys/types.h>
 
 #define META_SUFFIX ".meta.json"
 
@@ -35,12 +38,14 @@ struct entry {
 	size_t n_files, n_seen, cap_fds, cap_names;
 	uint64_t bytes;
 	json_t *meta;
-	struct err why; /* refused before it came to the archive; ERR_IO and ERR_NOMEM: our own trouble, later */
+	struct err why; /* refused before it came to the archive; ERR_IO and ERR_NOMEM: our own trouble, later. Then: why not answered */
+	bool answered, gone; /* the answer is there; the claim is not any more */
 };
 /* cur/RECORD.NAME; false for anything else, nothing to release then. */
 bool entry_of(const char *in_cur, struct entry *en);
 /* Open every file of it; en->why says why not. */
 void entry_read(const struct spool *s, const struct conf_limits *limits, const char *in_cur, struct entry *en);
+void entry_close(struct entry *en); /* the files alone */
 void entry_release(struct entry *en);
 
 #define LIST_MAX ((size_t)4096)
@@ -50,6 +55,55 @@ void free_names(char **v, size_t n);
 bool ends_with(const char *s, const char *suffix);
 /* A file that a process still has open for writing, as far as the kernel tells us. */
 bool still_written(int dir, const char *name);
+
+/* ---- spool_batch.c ---- */
+
+/* One look at one spool. */
+struct look {
+	struct archive *a;
+	struct spool *s;
+	dev_t device;
+	bool at_fault;	 /* told already; not looked at again this time */
+	bool cur_listed; /* from now on only what is claimed is new there */
+	bool synced;	 /* the claims can't get lost any more */
+	char **claimed;	 /* names in cur/ of this round */
+	size_t n_claimed;
+	uint64_t taken, refused;
+	uint64_t moved; /* names that left new/ or cur/: nothing moved, nothing more to do now */
+};
+
+#define SPOOL_BATCH ((size_t)512) /* deposits in one group */
+
+struct spool_batch {
+	struct entry *entries;
+	struct look **looks; /* entry -> where it comes from */
+	size_t n, files;
+	uint64_t bytes;
+	json_t **answers;
+	struct deposit *deposits;
+	size_t *of; /* deposit -> entry */
+	size_t n_deposits;
+};
+/* Two batches: one is filled and kept, the one before is answered by the thread. */
+struct spool_work {
+	struct archive *a;
+	struct spool_batch two[2], *in, *out;
+	bool answering;
+	pthread_t thread;
+	uint64_t done;
+};
+/* The looks that add to it outlive it. */
+MUST_USE enum err_code spool_work_new(struct archive *a, struct spool_work *w, struct err *e);
+void spool_work_auto(struct spool_work *w);
+/* A claim, by its name in cur/; a full batch is kept. Errors are the archive's own. */
+MUST_USE enum err_code spool_work_add(struct spool_work *w, struct look *l, const char *in_cur, struct err *e);
+/* What was added is kept, in one group; its answers follow. */
+MUST_USE enum err_code spool_work_keep(struct spool_work *w, struct err *e);
+/* Until all that is kept is answered; only then the looks' counts are right. */
+void spool_work_wait(struct spool_work *w);
+/* ERR_OK: a claim of before a crash is kept, here is its receipt. ERR_NOTFOUND: it is not. ERR_REFUSED: not this spool's. */
+MUST_USE enum err_code spool_kept(
+    struct archive *a, const struct spool *s, const char *record, json_t **receipt, struct err *e);
 
 /* ---- spool_answer.c ---- */
 

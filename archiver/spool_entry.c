@@ -15,14 +15,24 @@
 #define DEPTH_MAX 8
 
 void
-entry_release(struct entry *en)
+entry_close(struct entry *en)
 {
 	size_t i;
 
 	for (i = 0; i < en->n_files; i++) {
 		fd_auto(&en->fds[i]);
-		free(en->names[i]);
+		en->fds[i] = -1;
 	}
+}
+
+void
+entry_release(struct entry *en)
+{
+	size_t i;
+
+	entry_close(en);
+	for (i = 0; i < en->n_files; i++)
+		free(en->names[i]);
 	free(en->fds);
 	free(en->names);
 	free(en->files);

@@ -11,6 +11,9 @@
  *	FAIL_AT, FAIL_ERRNO	the n-th call below the folder (index and ops too) fails, once
  *	FAIL_COUNT	a file that gets the number of such calls when the program ends
  *
+ * Threads take turns, so that the record is an order in which it can have happened: what stands behind a sync began after
+ * it had ended.
+ *
  * One entry: op, number of octets of path, second path and data (32 bit each),
  * offset (64 bit), all of this machine's order, then the octets.
  */
@@ -18,6 +21,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -56,6 +60,31 @@ below(const char *path)
 		return NULL;
 	return path[n] == '/' ? path + n + 1 : path + n;
 }
+
+static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
+
+/* For a call on the folder or an acknowledgement; let go of at the end of the block. */
+static pthread_mutex_t *
+take_turn(const char *path)
+{
+	const char *ack = setting("RECORD_ACK");
+
+	if (below(path) == NULL && (ack == NULL || strcmp(path, ack) != 0))
+		return NULL;
+	pthread_mutex_lock(&turn);
+	return &turn;
+}
+
+static void
+end_turn(pthread_mutex_t **t)
+{
+	int saved = errno;
+
+	if (*t != NULL)
+		pthread_mutex_unlock(*t);
+	errno = saved;
+}
+#define TURN(path) __attribute__((cleanup(end_turn))) pthread_mutex_t *my_turn = take_turn(path)
 
 static int
 is_kv(const char *rel)
@@ -158,6 +187,7 @@ opened(int (*go)(int, const char *, int, mode_t), int dir, const char *name, int
 	rel = below(path);
 	if (rel == NULL || (flags & (O_CREAT | O_TRUNC)) == 0)
 		return go(dir, name, flags, mode);
+	TURN(path);
 	if (fails(rel))
 		return -1;
 	was = fstatat(AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
@@ -223,6 +253,7 @@ write(int fd, const void *p, size_t n)
 	ssize_t r;
 
 	path_of_fd(fd, path);
+	TURN(path);
 	rel = below(path);
 	if (fails(rel))
 		return -1;
@@ -240,6 +271,7 @@ pwrite_any(int fd, const void *p, size_t n, off_t off)
 	ssize_t r;
 
 	path_of_fd(fd, path);
+	TURN(path);
 	rel = below(path);
 	if (fails(rel))
 		return -1;
@@ -267,6 +299,7 @@ pwritev(int fd, const struct iovec *v, int n, off_t off)
 	char path[PATH_MAX];
 
 	path_of_fd(fd, path);
+	TURN(path);
 	return fails(below(path)) ? -1 : REAL(pwritev64)(fd, v, n, off);
 }
 
@@ -284,6 +317,7 @@ synced(int fd, int (*go)(int))
 	int r;
 
 	path_of_fd(fd, path);
+	TURN(path);
 	rel = below(path);
 	if (fails(rel))
 		return -1;
@@ -316,6 +350,7 @@ syncfs(int fd)
 	int r;
 
 	path_of_fd(fd, path);
+	TURN(path);
 	rel = below(path);
 	if (fails(rel))
 		return -1;
@@ -335,6 +370,7 @@ cut(int fd, off_t size)
 	int r;
 
 	path_of_fd(fd, path);
+	TURN(path);
 	rel = below(path);
 	if (fails(rel))
 		return -1;
@@ -365,6 +401,7 @@ moved(char op, int dir, const char *from, int to_dir, const char *to, unsigned f
 
 	path_at(dir, from, a);
 	path_at(to_dir, to, b);
+	TURN(b);
 	rel_a = below(a);
 	rel_b = below(b);
 	if (fails(rel_b))
@@ -407,6 +444,7 @@ unlinkat(int dir, const char *name, int flags)
 	int r;
 
 	path_at(dir, name, path);
+	TURN(path);
 	rel = below(path);
 	if (fails(rel))
 		return -1;
@@ -430,6 +468,7 @@ mkdirat(int dir, const char *name, mode_t mode)
 	int r;
 
 	path_at(dir, name, path);
+	TURN(path);
 	rel = below(path);
 	if (fails(rel))
 		return -1;
