@@ -26,7 +26,6 @@ worker_new(struct caged *c, struct err *e)
 	struct worker_spec spec = {
 		.name = "judge",
 		.role = s->uncaged ? CAGE_NONE : CAGE_WORKER,
-		.warm_up = caged_warm_up,
 		.handle = caged_handle,
 		.ctx = c->state,
 		.limits = {.memory_bytes = s->memory_bytes, .frame_bytes = 512u << 20, .file_bytes = OCTETS_BYTES_MAX},

@@ -19,42 +19,6 @@ verifier_ready(struct caged_state *st, struct err *e)
 	return verifier_new(&st->v, e);
 }
 
-/*
- * Everything that loads lazily (libxml2's converters and XPath, OpenSSL's algorithms and tables) must be there before
- * the cage closes: one small signature is judged. Its verdict does not matter.
- */
-static const char warm_document[] =
-    "<r xmlns:p='urn:p'><ds:Signature xmlns:ds='http://www.w3.org/2000/09/xmldsig#' Id='S'><ds:SignedInfo>"
-    "<ds:CanonicalizationMethod Algorithm='http://www.w3.org/2001/10/xml-exc-c14n#'/>"
-    "<ds:SignatureMethod Algorithm='http://www.w3.org/2001/04/xmldsig-more#rsa-sha256'/>"
-    "<ds:Reference URI=''><ds:Transforms>"
-    "<ds:Transform Algorithm='http://www.w3.org/2000/09/xmldsig#enveloped-signature'/>"
-    "<ds:Transform Algorithm='http://www.w3.org/TR/1999/REC-xpath-19991116'>"
-    "<ds:XPath>count(ancestor-or-self::node()) &gt; 0 and not(ancestor-or-self::ds:Signature)</ds:XPath></ds:Transform>"
-    "</ds:Transforms><ds:DigestMethod Algorithm='http://www.w3.org/2001/04/xmlenc#sha256'/>"
-    "<ds:DigestValue>AA==</ds:DigestValue></ds:Reference></ds:SignedInfo><ds:SignatureValue>AA==</ds:SignatureValue>"
-    "<ds:KeyInfo/><ds:Object Id='O'>QQ==</ds:Object><ds:Object>"
-    "<x:QualifyingProperties xmlns:x='http://uri.etsi.org/01903/v1.3.2#' Target='#S'><x:SignedProperties Id='P'>"
-    "<x:SignedSignatureProperties><x:SigningTime>2020-01-01T00:00:00Z</x:SigningTime></x:SignedSignatureProperties>"
-    "</x:SignedProperties><x:UnsignedProperties><x:UnsignedSignatureProperties>"
-    "</x:UnsignedSignatureProperties></x:UnsignedProperties></x:QualifyingProperties></ds:Object></ds:Signature></r>";
-
-enum err_code
-caged_warm_up(void *ctx, struct err *e)
-{
-	struct caged_state *st = ctx;
-	struct caged_input in = {.name = "warm-up"};
-	AUTO(json) json_t *j = NULL;
-	uint8_t noise[32] = {1};
-	if (verifier_ready(st, e) != ERR_OK)
-		return err_wrap(e, "warm-up");
-	buf_adds(&in.doc, warm_document);
-	in.size_bytes = in.doc.n;
-	enum err_code rc = caged_judge_run(st, &in, NULL, 1600000000, 0, slice_of(noise, sizeof(noise)), &j, e);
-	caged_input_release(&in);
-	return rc == ERR_OK ? ERR_OK : err_wrap(e, "warm-up");
-}
-
 /* A file of somebody who may still write to it: judged are the octets that were read, so these have the digest. */
 static bool
 is_expected(const struct digest *got, const char *hex)

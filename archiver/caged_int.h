@@ -28,11 +28,10 @@ enum caged_request {
 /* The child's memory. setup is what main had when it forked. */
 struct caged_state {
 	struct caged_setup setup;
-	struct verifier *v; /* made by the warm-up, in the child */
+	struct verifier *v; /* made in the child, by its first request */
 	unsigned calls;	    /* since v was made: its cache is dropped now and then */
 };
 
-enum err_code caged_warm_up(void *ctx, struct err *e);
 enum err_code caged_handle(void *ctx, uint32_t type, struct slice body, const int *fds, size_t nfds, struct buf *reply,
     struct err *e);
 

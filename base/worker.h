@@ -40,8 +40,8 @@ struct worker_spec {
 	const char *name; /* stands in error texts; borrowed for the worker's life, as all pointers here */
 	enum cage_role role;
 	/*
-	 * In the child, before the cage closes, after worker_warm_up_base: whatever loads or
-	 * opens lazily. May be NULL. An error ends the child and comes out of worker_start.
+	 * In the child, before the cage closes, after worker_warm_up_base: whatever opens a file or
+	 * a library lazily. May be NULL. An error ends the child and comes out of worker_start.
 	 */
 	enum err_code (*warm_up)(void *ctx, struct err *e);
 	/*
@@ -89,9 +89,9 @@ int worker_fd(const struct worker *w);		    /* -1 when no child lives */
 int64_t worker_deadline_ms(const struct worker *w); /* sys_monotonic_ms scale; INT64_MAX = none */
 
 /*
- * What every parser of ours needs loaded before a cage closes: libxml2, every digest,
- * signature algorithms, certificate and CMS tables, error texts, time. Runs in each child; calling it once in main before the first worker_start
- * makes new children cheap.
+ * What libraries would read from files at their first use: time zone, OpenSSL's configuration and providers, the seed of
+ * JSON objects; libxml2 made ready. Runs in each child; calling it in main before the first worker_start makes new
+ * children cheaper.
  */
 MUST_USE enum err_code worker_warm_up_base(struct err *e);
 
