@@ -158,17 +158,13 @@ struct gathered {
 	json_t *judge;	     /* last answer of the cage */
 	bool complete;	     /* nothing is wanted any more */
 	bool enough;	     /* of a token: only the lists of CAs are older than wanted, and still current */
-	bool provisional_only;
 	bool unknown;	     /* an OCSP responder did not know a certificate, or was not authorised */
 	char unknown_issuer[65]; /* its issuer's SHA-256 */
 	char why[300];	     /* what is missing, for the state */
 	int64_t retry_utc;   /* TIME_NONE: no service said when */
 };
 void gathered_auto(struct gathered *g);
-/*
- * Judge and fetch until nothing is wanted or nothing more comes. All answers go into the pile.
- * only: 0 all; the wants of one signature otherwise (index + 1).
- */
+/* Judge and fetch (network) until nothing is wanted or nothing more comes. All answers go into the pile. */
 MUST_USE enum err_code gather(struct archive *a, const struct caged_doc *doc, struct pile *pile, int64_t grace_seconds,
     bool network, struct gathered *out, struct err *e);
 /* The same for a token by itself: data newer than newer_than for its whole closure; CRLs first, since they outlive responders. */

@@ -320,24 +320,51 @@ still_wanted(const json_t *wants)
 	return false;
 }
 
-enum err_code
-gather(struct archive *a, const struct caged_doc *doc, struct pile *pile, int64_t grace_seconds, bool network,
-    struct gathered *out, struct err *e)
+/* What the rounds ask for: a verdict on a document, or the closure of a token by itself (the material job, design 8). */
+struct question {
+	const struct caged_doc *doc; /* NULL: of the token */
+	struct slice token;
+	int64_t since; /* grace of the document's stamps, or what the token's data must be newer than */
+};
+
+static enum err_code
+ask_cage(struct archive *a, const struct question *q, struct slice material, struct gathered *out, struct err *e)
 {
-	uint8_t seed[32];
+	uint8_t noise[32];
+	struct slice seed = slice_of(noise, sizeof(noise));
+	const json_t *closure = NULL;
+	bool complete;
+
+	json_decref(out->judge);
+	out->judge = NULL;
+	if (entropy_fill(&a->seams.entropy, noise, sizeof(noise), e) != ERR_OK)
+		return err_wrap(e, "seed");
+	if (q->doc != NULL) {
+		if (caged_judge(a->caged, q->doc, material, archive_now(a), q->since, seed, &out->judge, e) != ERR_OK)
+			return err_wrap(e, "judge");
+		out->complete = !still_wanted(json_object_get(out->judge, "wants"));
+		return ERR_OK;
+	}
+	if (caged_tsa_material(a->caged, q->token, material, archive_now(a), q->since, seed, &out->judge, e) != ERR_OK)
+		return err_wrap(e, "token");
+	closure = json_object_get(out->judge, "closure");
+	complete = json_is_true(json_object_get(closure, "complete"));
+	out->complete = complete && json_is_true(json_object_get(closure, "fresh"));
+	out->enough = complete && json_is_true(json_object_get(closure, "enough"));
+	return ERR_OK;
+}
+
+static enum err_code
+rounds(struct archive *a, const struct question *q, bool network, struct pile *pile, struct gathered *out, struct err *e)
+{
 	struct slice packed;
 	bool added = true;
 	int round;
 
 	*out = (struct gathered){.retry_utc = TIME_NONE};
 	for (round = 0; round < ROUNDS; round++) {
-		if (entropy_fill(&a->seams.entropy, seed, sizeof(seed), e) != ERR_OK || pile_packed(pile, &packed, e) != ERR_OK)
+		if (pile_packed(pile, &packed, e) != ERR_OK || ask_cage(a, q, packed, out, e) != ERR_OK)
 			return err_wrap(e, "gather");
-		json_decref(out->judge);
-		out->judge = NULL;
-		if (caged_judge(a->caged, doc, packed, archive_now(a), grace_seconds, slice_of(seed, sizeof(seed)), &out->judge, e) != ERR_OK)
-			return err_wrap(e, "gather");
-		out->complete = !still_wanted(json_object_get(out->judge, "wants"));
 		if (out->complete || !network || !added || archive_stopping(a))
 			return ERR_OK;
 		if (serve_wants(a, json_object_get(out->judge, "wants"), NULL, pile, out, &added, e) != ERR_OK)
@@ -346,44 +373,24 @@ gather(struct archive *a, const struct caged_doc *doc, struct pile *pile, int64_
 	return ERR_OK;
 }
 
-/* ---- the material job of a TSA certificate (design 8) ---- */
-
-static enum err_code
-token_rounds(struct archive *a, struct slice token, int64_t newer_than, struct pile *pile, struct gathered *out, struct err *e)
+enum err_code
+gather(struct archive *a, const struct caged_doc *doc, struct pile *pile, int64_t grace_seconds, bool network,
+    struct gathered *out, struct err *e)
 {
-	uint8_t seed[32];
-	struct slice packed;
-	bool added = true;
-	int round;
+	const struct question q = {.doc = doc, .since = grace_seconds};
 
-	*out = (struct gathered){.retry_utc = TIME_NONE};
-	for (round = 0; round < ROUNDS; round++) {
-		if (entropy_fill(&a->seams.entropy, seed, sizeof(seed), e) != ERR_OK || pile_packed(pile, &packed, e) != ERR_OK)
-			return err_wrap(e, "material");
-		json_decref(out->judge);
-		out->judge = NULL;
-		if (caged_tsa_material(a->caged, token, packed, archive_now(a), newer_than, slice_of(seed, sizeof(seed)), &out->judge, e) != ERR_OK)
-			return err_wrap(e, "material");
-		out->complete = json_is_true(json_object_get(json_object_get(out->judge, "closure"), "complete")) &&
-		    json_is_true(json_object_get(json_object_get(out->judge, "closure"), "fresh"));
-		out->enough = json_is_true(json_object_get(json_object_get(out->judge, "closure"), "complete")) &&
-		    json_is_true(json_object_get(json_object_get(out->judge, "closure"), "enough"));
-		if (out->complete || !added || archive_stopping(a))
-			return ERR_OK;
-		if (serve_wants(a, json_object_get(out->judge, "wants"), NULL, pile, out, &added, e) != ERR_OK)
-			return err_wrap(e, "material");
-	}
-	return ERR_OK;
+	return rounds(a, &q, network, pile, out, e);
 }
 
 enum err_code
 gather_token(struct archive *a, struct slice token, int64_t newer_than, struct pile *pile, struct gathered *out, struct err *e)
 {
+	const struct question q = {.token = token, .since = newer_than};
 	bool before = a->crl_first;
 	enum err_code r;
 
 	a->crl_first = true;
-	r = token_rounds(a, token, newer_than, pile, out, e);
+	r = rounds(a, &q, true, pile, out, e);
 	a->crl_first = before;
 	return r;
 }
