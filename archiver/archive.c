@@ -106,9 +106,8 @@ archive_open(const struct config *cfg, const struct anchors *anchors, const stru
 	a->seams = *seams;
 	a->mode = mode;
 	a->alarms = json_array();
-	a->news = json_object();
 	a->skipped = json_object();
-	if (a->alarms == NULL || a->news == NULL || a->skipped == NULL)
+	if (a->alarms == NULL || a->skipped == NULL)
 		return err_nomem(e);
 	if (pile_new(&a->tsa_issuers, e) != ERR_OK)
 		return err_wrap(e, "archive");
@@ -136,7 +135,6 @@ archive_close(struct archive *a)
 	fetch_cache_free(a->cache);
 	pile_auto(&a->tsa_issuers);
 	json_decref(a->alarms);
-	json_decref(a->news);
 	json_decref(a->skipped);
 	free(a);
 }

@@ -11,6 +11,7 @@
  *	evidence <class key>/<uuid>/<thing>	{ "kind", "seq", "time" }: the newest piece of each chain
  *	tsacert	<sha256 hex of the TSA certificate>	material job: docs/deadlines.md
  *	hold	<issuer sha256 hex>		why, since when
+ *	news	<uuid>				depositor: done/X.status.json is still to be written
  *	state	<name>				small facts: last sweep, trust set, configuration
  */
 #ifndef EVERSEAL_ARCHIVER_INT_H
@@ -49,7 +50,6 @@ struct archive {
 	struct caged *caged;	 /* ARCHIVE_WRITE */
 	struct fetcher *fetcher; /* ARCHIVE_WRITE */
 	json_t *alarms; /* of this run */
-	json_t *news;	/* records whose state changed, for done/X.status.json */
 	json_t *skipped; /* records whose step can't even be noted: not tried again in this run */
 	struct fetch_cache *cache; /* answers of this process's life */
 	bool crl_first;		   /* the profile under way wants CRLs before OCSP */
@@ -230,7 +230,9 @@ MUST_USE enum err_code record_renew(struct archive *a, struct batch *b, const ch
 
 /* The anchors as an object with a leaf, when they are others than last time; records without a chain are judged again. */
 MUST_USE enum err_code trust_note(struct archive *a, struct err *e);
-/* News of records to done/X.status.json and the hook. */
+/* The depositor is to hear of this state: into the group that makes it. */
+MUST_USE enum err_code news_owe(struct batch *b, const json_t *m, struct err *e);
+/* What is owed, to done/X.status.json. */
 MUST_USE enum err_code archive_news(struct archive *a, struct err *e);
 
 /* ---- receipt ---- */

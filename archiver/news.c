@@ -1,8 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* News of a record for the depositor who gave it by the spool: done/X.status.json. */
+/*
+ * News of a record for the depositor who gave it by the spool: done/X.status.json.
+ * A step's own group owes them (row "news"), and the row goes when they are
+ * durable: a crash in between repeats the writing, and nothing is forgotten.
+ */
 #include "archiver/spool.h"
 
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
+
+#define NEWS_AT_ONCE 256
 
 static enum err_code
 status_of(struct archive *a, const json_t *m, json_t **out, struct err *e)
@@ -32,48 +40,127 @@ status_of(struct archive *a, const json_t *m, json_t **out, struct err *e)
 	return ERR_OK;
 }
 
+/* ---- what is owed ---- */
+
+static const struct conf_spool *
+spool_of(const struct config *cfg, const char *depositor)
+{
+	size_t i;
+
+	for (i = 0; i < cfg->n_spools; i++)
+		if (strcmp(cfg->spools[i].depositor, depositor) == 0)
+			return &cfg->spools[i];
+	return NULL;
+}
+
+enum err_code
+news_owe(struct batch *b, const json_t *m, struct err *e)
+{
+	const char *depositor = json_string_value(json_object_get(m, "depositor"));
+	struct slice value = slice_str(depositor);
+
+	if (depositor == NULL || !json_is_string(json_object_get(m, "spool_name")))
+		return ERR_OK;
+	return batch_row(b, "news", slice_str(manifest_record(m)), &value, e);
+}
+
+struct telling {
+	struct archive *a;
+	json_t *told;	 /* records whose news stand in done/, not yet synced */
+	json_t *spools;	 /* depositor: its spool has been written to since the last sync */
+	json_t *failing; /* depositor: its spool can't be written to; said once a call */
+};
+
 static enum err_code
-tell(struct archive *a, const char *record, struct err *e)
+write_news(struct archive *a, const struct conf_spool *to, const char *record, struct err *e)
 {
 	AUTO(json) json_t *m = NULL;
 	AUTO(json) json_t *status = NULL;
-	const char *name = NULL, *depositor = NULL;
-	size_t i;
+	AUTO(spool) struct spool s = SPOOL_NONE;
 
-	if (manifest_load(a, record, &m, e) != ERR_OK)
+	if (manifest_load(a, record, &m, e) != ERR_OK || status_of(a, m, &status, e) != ERR_OK || spool_open(to, &s, e) != ERR_OK)
 		return err_wrap(e, "news");
-	name = json_string_value(json_object_get(m, "spool_name"));
-	depositor = json_string_value(json_object_get(m, "depositor"));
-	if (name == NULL || depositor == NULL)
-		return ERR_OK;
-	if (status_of(a, m, &status, e) != ERR_OK)
-		return err_wrap(e, "news");
-	for (i = 0; i < a->cfg->n_spools; i++) {
+	return spool_answer(s.done, json_string_value(json_object_get(m, "spool_name")), record, ".status.json", status, e);
+}
+
+/* One sync for all that was written to a spool. */
+static enum err_code
+sync_news(const struct telling *t, struct err *e)
+{
+	const char *depositor = NULL;
+	json_t *value = NULL;
+
+	json_object_foreach (t->spools, depositor, value) {
 		AUTO(spool) struct spool s = SPOOL_NONE;
 
-		if (strcmp(a->cfg->spools[i].depositor, depositor) != 0)
-			continue;
-		if (spool_open(&a->cfg->spools[i], &s, e) != ERR_OK || spool_answer(s.done, name, record, ".status.json", status, e) != ERR_OK)
+		if (spool_open(spool_of(t->a->cfg, depositor), &s, e) != ERR_OK)
 			return err_wrap(e, "news");
-		break;
+		if (syncfs(s.root) != 0)
+			return err_errno(e, ERR_IO, errno, "spool %s: sync", s.cfg->dir);
 	}
 	return ERR_OK;
 }
 
+/* Durable now, so nothing is owed any more. What can't be synced is written again at the next call. */
+static enum err_code
+news_told(struct telling *t, struct err *e)
+{
+	AUTO(batch) struct batch *b = NULL;
+	const json_t *record = NULL;
+	struct err why = {0};
+	enum err_code r = ERR_OK;
+	size_t i;
+
+	if (sync_news(t, &why) != ERR_OK) {
+		archive_alarm(t->a, "%s", why.text);
+	} else if (json_array_size(t->told) != 0) {
+		r = store_batch_begin(t->a->store, &b, e);
+		json_array_foreach (t->told, i, record)
+			if (r == ERR_OK)
+				r = batch_row(b, "news", slice_str(json_string_value(record)), NULL, e);
+		if (r == ERR_OK)
+			r = store_commit(&b, NULL, e);
+	}
+	json_array_clear(t->told);
+	json_object_clear(t->spools);
+	return r;
+}
+
 /* A spool that can't be written to is its depositor's trouble: told, and everybody else's news go on. */
+static enum err_code
+tell(void *ctx, struct slice key, struct slice value, bool *stop, struct err *e)
+{
+	struct telling *t = ctx;
+	AUTO(mem) char *record = mem_dup(key.p, key.n);
+	AUTO(mem) char *depositor = mem_dup(value.p, value.n);
+	const struct conf_spool *to = NULL;
+	struct err why = {0};
+
+	if (record == NULL || depositor == NULL)
+		return err_nomem(e);
+	*stop = archive_stopping(t->a);
+	to = spool_of(t->a->cfg, depositor);
+	if (json_object_get(t->failing, depositor) != NULL)
+		return ERR_OK;
+	if (to != NULL && write_news(t->a, to, record, &why) != ERR_OK) {
+		archive_alarm(t->a, "news of record %s: %s", record, why.text);
+		return why.code == ERR_DAMAGED ? ERR_OK : json_set(t->failing, depositor, json_true(), e);
+	}
+	if ((to != NULL && json_set(t->spools, depositor, json_true(), e) != ERR_OK) || json_push(t->told, json_text(record), e) != ERR_OK)
+		return err_wrap(e, "news");
+	return json_array_size(t->told) < NEWS_AT_ONCE ? ERR_OK : news_told(t, e);
+}
+
 enum err_code
 archive_news(struct archive *a, struct err *e)
 {
-	const char *record = NULL;
-	json_t *value = NULL;
+	AUTO(json) json_t *told = json_array();
+	AUTO(json) json_t *spools = json_object();
+	AUTO(json) json_t *failing = json_object();
+	struct telling t = {a, told, spools, failing};
+	const struct store_each each = {tell, &t};
 
-	(void)e;
-	json_object_foreach (a->news, record, value) {
-		struct err why = {0};
-
-		if (tell(a, record, &why) != ERR_OK)
-			archive_alarm(a, "news of record %s: %s", record, why.text);
-	}
-	json_object_clear(a->news);
-	return ERR_OK;
+	if (store_rows(a->store, "news", (struct slice){0}, (struct slice){0}, &each, e) != ERR_OK)
+		return err_wrap(e, "news");
+	return news_told(&t, e);
 }

@@ -401,7 +401,7 @@ walk_put(struct archive *a, struct batch *b, json_t *m, const json_t *prev, enum
 	int64_t due = next_due(m, &why);
 
 	*again = due <= archive_now(a);
-	if (json_set(a->news, manifest_record(m), json_true(), e) != ERR_OK)
+	if (news_owe(b, m, e) != ERR_OK)
 		return err_wrap(e, "record %s", manifest_record(m));
 	return manifest_put(a, b, m, prev, type, event, due, why, NULL, NULL, e);
 }

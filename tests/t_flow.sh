@@ -160,6 +160,25 @@ has "and it is said" "$(cat "$w/run")" "not in the configuration"
 "$es" -c "$w/b/more.conf" --json history "$(cat "$w/gone")" >"$w/h"
 is "with its profile back it goes on, too" "$(json 'd[-1]["signatures"][0]["state"] in ("stamped", "waiting", "completing", "archived")' <"$w/h")" True
 
+# ---- news are owed until they are written
+desk=$w/b/spool/desk
+news() { json 'd["event"]' <"$desk/done/four.xml.status.json"; }
+cp "$w/in/three.xml" "$desk/new/four.xml"
+mkdir -p "$desk/done/.four.xml.status.json"
+run
+is "news that can't be written: the run ends well" $? 0
+has "and it is said" "$(cat "$w/run")" "news of record"
+rmdir "$desk/done/.four.xml.status.json"
+run
+is "they come when they can be written" "$(news)" waiting
+"$es" hold "$(json 'd["record"]' <"$desk/done/four.xml.receipt.json")" --reason test
+is "a process that ends before it tells" "$(news)" waiting
+run
+is "leaves that to the next one" "$(news)" hold
+rm "$desk/done/four.xml.status.json"
+run
+is "what was told is not told again" "$(ls "$desk/done" | grep -c four.xml.status.json)" 0
+
 # ---- the control socket and its neighbours
 timeout 120 "$es" --quiet run 2>/dev/null &
 service=$!
