@@ -353,6 +353,51 @@ counter_signatures_and_nested_ones(void **state)
 	assert_non_null(d->sigs[3].format_fault);
 }
 
+/* An element of that name in another namespace is the depositor's, and what stands in it a signature like any other. */
+static void
+counter_signature_of_another_namespace(void **state)
+{
+	static const char doc[] = "<r><CounterSignature><s:Signature xmlns:s=\"" DS_NS "\" Id=\"A\"><s:Object><CounterSignature xmlns=\"urn:f\">"
+				  "<s:Signature Id=\"B\"/></CounterSignature></s:Object></s:Signature></CounterSignature>"
+				  "<x:CounterSignature xmlns:x=\"" NS_X132 "\"><s:Signature xmlns:s=\"" DS_NS "\"/></x:CounterSignature></r>";
+	AUTO(sigdoc) struct sigdoc *d = NULL;
+	struct err e = {0};
+
+	(void)state;
+	OK(sigdoc_open(slice_str(doc), NULL, 0, NULL, &d, &e));
+	assert_int_equal(d->n_sigs, 2);
+	assert_string_equal(d->sigs[0].id, "A");
+	assert_int_equal(d->sigs[0].parent, -1);
+	assert_string_equal(d->sigs[1].id, "B");
+	assert_int_equal(d->sigs[1].parent, -1);
+	assert_true(d->sigs[1].nested);
+}
+
+#define WHOLE(id) \
+	"<s:Signature Id=\"" id "\"><s:SignedInfo><s:CanonicalizationMethod Algorithm=\"" EXCLUSIVE "\"/><s:SignatureMethod Algorithm=\"urn:x\"/>" \
+	"<s:Reference/></s:SignedInfo><s:SignatureValue>AA==</s:SignatureValue></s:Signature>"
+
+static void
+two_in_one_counter_signature(void **state)
+{
+	static const char *const docs[] = {
+	    "<s:Signature xmlns:s=\"" DS_NS "\"><x:CounterSignature xmlns:x=\"" NS_X132 "\">" WHOLE("A") "</x:CounterSignature></s:Signature>",
+	    "<s:Signature xmlns:s=\"" DS_NS "\"><x:CounterSignature xmlns:x=\"" NS_X132 "\">" WHOLE("A") WHOLE("B") "</x:CounterSignature></s:Signature>",
+	};
+	size_t i, k;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		AUTO(sigdoc) struct sigdoc *d = NULL;
+		struct err e = {0};
+
+		OK(sigdoc_open(slice_str(docs[i]), NULL, 0, NULL, &d, &e));
+		assert_int_equal(d->n_sigs, 2 + i);
+		for (k = 1; k < d->n_sigs; k++)
+			assert_int_equal(d->sigs[k].format_fault != NULL, i == 1);
+	}
+}
+
 int
 main(void)
 {
@@ -367,6 +412,8 @@ main(void)
 	    cmocka_unit_test(costly_xpath),
 	    cmocka_unit_test(much_canonical_form),
 	    cmocka_unit_test(counter_signatures_and_nested_ones),
+	    cmocka_unit_test(counter_signature_of_another_namespace),
+	    cmocka_unit_test(two_in_one_counter_signature),
 	};
 
 	xml_init();

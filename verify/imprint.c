@@ -229,12 +229,10 @@ static bool
 holds_properties(const xmlNode *object)
 {
 	const xmlNode *c;
-	enum xades_version v;
 
 	for (c = xml_first(object, NULL, NULL); c != NULL; c = xml_next(c, NULL, NULL))
-		for (v = XADES_111; v <= XADES_132; v++)
-			if (xml_is(c, xades_ns(v), "QualifyingProperties"))
-				return true;
+		if (is_xades(c, "QualifyingProperties"))
+			return true;
 	return false;
 }
 

@@ -214,8 +214,7 @@ static bool
 place_signature(struct sigdoc *d, struct xsig *s)
 {
 	const xmlNode *up;
-	bool counter = s->node->parent != NULL && s->node->parent->type == XML_ELEMENT_NODE &&
-	    strcmp((const char *)s->node->parent->name, "CounterSignature") == 0;
+	bool counter = is_xades(s->node->parent, "CounterSignature");
 	size_t i;
 
 	s->parent = -1;
@@ -322,6 +321,8 @@ read_signature(struct sigdoc *d, struct xsig *s, struct err *e)
 			format_fault(s, "the signature's Id stands at another element too (EN 319 102-1 5.2.2, SignatureDuplicated)");
 	}
 	read_parts(s);
+	if (s->parent >= 0 && xml_count(s->node->parent, NS_DS, "Signature") != 1)
+		format_fault(s, "not exactly one Signature in the CounterSignature (EN 319 132-1 5.2.7.2)");
 	if (method_read(d, s, e) != ERR_OK || base64_read(d, s->signature_value, &s->value, e) != ERR_OK ||
 	    refs_read(d, s, e) != ERR_OK || xades_read(d, s, e) != ERR_OK)
 		return err_wrap(e, "signature %zu", s->index);

@@ -26,6 +26,12 @@ version_of(const xmlNode *n)
 	return XADES_NONE;
 }
 
+bool
+is_xades(const xmlNode *node, const char *local)
+{
+	return node != NULL && node->type == XML_ELEMENT_NODE && strcmp((const char *)node->name, local) == 0 && version_of(node) != XADES_NONE;
+}
+
 static bool
 is_named(const xmlNode *n, const char *local)
 {

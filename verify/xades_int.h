@@ -148,6 +148,8 @@ MUST_USE enum err_code base64_read(struct sigdoc *d, const xmlNode *node, struct
 /* The first fault wins; text is static. */
 void format_fault(struct xsig *s, const char *text);
 const char *xades_ns(enum xades_version v);
+/* An element with that name in a XAdES namespace of any version; node may be NULL. */
+bool is_xades(const xmlNode *node, const char *local);
 /* Is a inside b's subtree, b itself included? */
 bool is_within(const xmlNode *a, const xmlNode *b);
 
