@@ -398,6 +398,41 @@ two_in_one_counter_signature(void **state)
 	}
 }
 
+static void
+parts_of_a_signature(void **state)
+{
+#define INFO "<s:SignedInfo><s:CanonicalizationMethod Algorithm=\"" EXCLUSIVE "\"/><s:SignatureMethod Algorithm=\"urn:x\"/><s:Reference/></s:SignedInfo>"
+#define VALUE "<s:SignatureValue>AA==</s:SignatureValue>"
+	static const struct {
+		const char *parts;
+		bool good;
+	} cases[] = {
+	    {INFO VALUE, true},
+	    {"<!-- x -->" INFO "<?p?>\n" VALUE "<s:KeyInfo/><s:Object/><s:Object/>", true},
+	    {INFO VALUE "<s:Object/>", true},
+	    {VALUE INFO, false},
+	    {INFO VALUE "<s:Object/><s:KeyInfo/>", false},
+	    {"<s:KeyInfo/>" INFO VALUE, false},
+	    {INFO "<f xmlns=\"urn:f\"/>" VALUE, false},
+	    {INFO VALUE "<s:KeyInfo/><Object/>", false},
+	    {INFO VALUE VALUE, false},
+	    {INFO INFO VALUE, false},
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		AUTO(mem) char *doc = mem_printf("<s:Signature xmlns:s=\"" DS_NS "\">%s</s:Signature>", cases[i].parts);
+		AUTO(sigdoc) struct sigdoc *d = NULL;
+		struct err e = {0};
+
+		OK(sigdoc_open(slice_str(doc), NULL, 0, NULL, &d, &e));
+		if ((d->sigs[0].format_fault == NULL) != cases[i].good)
+			print_error("%s: %s\n", cases[i].parts, d->sigs[0].format_fault != NULL ? d->sigs[0].format_fault : "no fault");
+		assert_int_equal(d->sigs[0].format_fault == NULL, cases[i].good);
+	}
+}
+
 int
 main(void)
 {
@@ -414,6 +449,7 @@ main(void)
 	    cmocka_unit_test(counter_signatures_and_nested_ones),
 	    cmocka_unit_test(counter_signature_of_another_namespace),
 	    cmocka_unit_test(two_in_one_counter_signature),
+	    cmocka_unit_test(parts_of_a_signature),
 	};
 
 	xml_init();

@@ -289,6 +289,22 @@ walk_document(struct sigdoc *d, struct err *e)
 
 /* ---- the parts of one signature ---- */
 
+/* SignedInfo, SignatureValue, KeyInfo if any, Objects, and nothing between them. */
+static bool
+parts_in_order(const struct xsig *s)
+{
+	const xmlNode *c = xml_first(s->node, NULL, NULL);
+
+	if (!is_ds(c, "SignedInfo") || !is_ds(c = xml_next(c, NULL, NULL), "SignatureValue"))
+		return false;
+	c = xml_next(c, NULL, NULL);
+	if (is_ds(c, "KeyInfo"))
+		c = xml_next(c, NULL, NULL);
+	while (is_ds(c, "Object"))
+		c = xml_next(c, NULL, NULL);
+	return c == NULL;
+}
+
 static void
 read_parts(struct xsig *s)
 {
@@ -302,6 +318,8 @@ read_parts(struct xsig *s)
 		format_fault(s, "not exactly one SignatureValue (XMLDSig 4.2)");
 	if (s->count.key_infos > 1)
 		format_fault(s, "more than one KeyInfo (XMLDSig 4.2)");
+	if (!parts_in_order(s))
+		format_fault(s, "the parts of the signature stand in another order, or something else among them (XMLDSig 4.2)");
 	if (s->signed_info != NULL && xml_first(s->signed_info, NS_DS, "Reference") == NULL)
 		format_fault(s, "no Reference (XMLDSig 4.4)");
 }
