@@ -84,6 +84,12 @@ static const struct {
     {"no such ID", REFERENCE(" URI=\"#p\"", "") "<s:Object Id=\"o\"/>" END, "", TRI_FALSE, TRI_UNKNOWN, REF_NOT_FOUND, false},
     {"the ID twice, in other spellings", REFERENCE(" URI=\"#o\"", "") "<s:Object Id=\"o\"/><s:Object><a ID=\"o\"/></s:Object>" END, "",
 	TRI_FALSE, TRI_UNKNOWN, REF_AMBIGUOUS, false},
+    {"the ID twice, once in a namespace", REFERENCE(" URI=\"#o\"", "") "<s:Object Id=\"o\"/><s:Object><a xmlns:u=\"urn:u\" u:Id=\"o\"/></s:Object>" END,
+	"", TRI_FALSE, TRI_UNKNOWN, REF_AMBIGUOUS, false},
+    {"two ID attributes of one element", REFERENCE(" URI=\"#o\"", TRANSFORM(DS_NS "base64"))
+	"<s:Object xmlns:u=\"urn:u\" Id=\"o\" u:Id=\"o\">YWJj</s:Object>" END, "", TRI_TRUE, TRI_TRUE, REF_FINE, false},
+    {"wsu:Id, as WS-Security has it", "<r xmlns:wsu=\"http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd\">"
+	"<b wsu:Id=\"o\">YWJj</b>" REFERENCE(" URI=\"#o\"", TRANSFORM(DS_NS "base64")) END "</r>", "", TRI_TRUE, TRI_TRUE, REF_FINE, false},
     {"a file by name", REFERENCE(" URI=\"a%20b\"", "") END, "x=no;a b=abc", TRI_TRUE, TRI_TRUE, REF_FINE, false},
     {"a named file that is another", REFERENCE(" URI=\"a\"", "") END, "a=abd;b=abc", TRI_TRUE, TRI_FALSE, REF_FINE, false},
     {"the only file, of another name", REFERENCE(" URI=\"a\"", "") END, "b=abd", TRI_TRUE, TRI_FALSE, REF_FINE, true},

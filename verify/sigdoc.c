@@ -177,27 +177,27 @@ canonical_write(struct sigdoc *d, const struct c14n *how, const struct nodes *wh
 
 /* ---- the one walk: IDs and signatures ---- */
 
+/* Of any namespace (xml:id, wsu:Id) and spelling (iD too): what one reader takes for an ID counts against uniqueness. */
 static bool
 id_attribute(const xmlAttr *a)
 {
 	const xmlChar *n = a->name;
 
-	if ((n[0] | 0x20) != 'i' || (n[1] | 0x20) != 'd' || n[2] != '\0')
-		return false;
-	if (a->ns == NULL)
-		return true; /* iD too: every spelling counts against uniqueness */
-	return n[0] == 'i' && n[1] == 'd' && strcmp((const char *)a->ns->href, (const char *)XML_XML_NAMESPACE) == 0;
+	return (n[0] | 0x20) == 'i' && (n[1] | 0x20) == 'd' && n[2] == '\0';
 }
 
-const char *
+/* Value of the ID attribute of a node, one without a namespace first; NULL if none. */
+static const char *
 id_of(const xmlNode *node)
 {
-	const xmlAttr *a;
+	const xmlAttr *a, *found = NULL;
 
 	for (a = node != NULL && node->type == XML_ELEMENT_NODE ? node->properties : NULL; a != NULL; a = a->next)
-		if (id_attribute(a))
-			return a->children != NULL ? (const char *)a->children->content : "";
-	return NULL;
+		if (id_attribute(a) && (found == NULL || (found->ns != NULL && a->ns == NULL)))
+			found = a;
+	if (found == NULL)
+		return NULL;
+	return found->children != NULL ? (const char *)found->children->content : "";
 }
 
 struct walk {

@@ -31,7 +31,7 @@ char *arena_printf(struct arena *a, const char *fmt, ...) PRINTF(2, 3);
 struct slice arena_slice(struct arena *a, struct slice s); /* p NULL with n > 0 never happens: empty on no memory */
 void arena_release(struct arena *a);
 
-/* ---- IDs: Id, ID, id without a namespace, and xml:id (xades.md 1.4) ---- */
+/* ---- IDs: attributes named Id, ID, id in any namespace (xades.md 1.4) ---- */
 
 struct idmap {
 	uint64_t seed; /* not known outside: a file can't be made of names that all hash alike */
@@ -46,8 +46,6 @@ MUST_USE enum err_code idmap_add(struct idmap *m, const char *value, xmlNode *no
 /* NULL: no such ID. *ambiguous: it stands at two elements; the node is the first of them then. */
 xmlNode *idmap_find(const struct idmap *m, const char *value, bool *ambiguous);
 void idmap_release(struct idmap *m);
-/* Value of the ID attribute of a node, NULL if none. */
-const char *id_of(const xmlNode *node);
 
 /* ---- the state of a sigdoc ---- */
 
