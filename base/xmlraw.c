@@ -118,6 +118,13 @@ declared(const struct units *u, char *out, size_t size, struct err *e)
 	return ERR_OK;
 }
 
+/* "UTF8" is in no registry, but Java's name for it, and other readers take it. */
+static bool
+is_utf8(const char *name)
+{
+	return strcasecmp(name, "UTF-8") == 0 || strcasecmp(name, "UTF8") == 0;
+}
+
 /* The list is closed: what else there is (UTF-7, EBCDIC, stateful sets) hides markup from every other reader. */
 static enum err_code
 check_encoding(const struct units *u, struct encoding *out, struct err *e)
@@ -137,8 +144,8 @@ check_encoding(const struct units *u, struct encoding *out, struct err *e)
 		return ERR_OK;
 	if (bom == BOM_NONE)
 		out->set = charset_find(name);
-	fits = bom == BOM_NONE	      ? strcasecmp(name, "UTF-8") == 0 || out->set != NULL
-	       : bom == BOM_UTF8      ? strcasecmp(name, "UTF-8") == 0
+	fits = bom == BOM_NONE	      ? is_utf8(name) || out->set != NULL
+	       : bom == BOM_UTF8      ? is_utf8(name)
 	       : bom == BOM_UTF16LE   ? strcasecmp(name, "UTF-16") == 0 || strcasecmp(name, "UTF-16LE") == 0
 				      : strcasecmp(name, "UTF-16") == 0 || strcasecmp(name, "UTF-16BE") == 0;
 	if (!fits)

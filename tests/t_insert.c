@@ -40,6 +40,8 @@ static const struct {
     {"UTF-8", "", 1},
     {"UTF-8 with a mark", "\xef\xbb\xbf", 1},
     {"ISO-8859-2", "<?xml version=\"1.0\" encoding=\"ISO-8859-2\"?><!-- \xf5 -->", 1},
+    {"ISO8859-2", "<?xml version=\"1.0\" encoding=\"ISO8859-2\"?><!-- \xf5 -->", 1},
+    {"UTF8", "<?xml version=\"1.0\" encoding=\"utf8\"?>", 1},
     {"UTF-16LE", "", 2},
     {"UTF-16BE", "", 3},
 };

@@ -22,6 +22,8 @@ struct row {
 static const struct row rows[] = {
     {"plain", "<a/>", ERR_OK, NULL},
     {"declaration", "<?xml version=\"1.0\" encoding=\"UTF-8\"?><a/>", ERR_OK, NULL},
+    {"UTF-8 as Java calls it", "<?xml version=\"1.0\" encoding=\"UTF8\"?><a>\xc3\xa1</a>", ERR_OK, NULL},
+    {"the same with a mark", "\xef\xbb\xbf<?xml version=\"1.0\" encoding=\"utf8\"?><a>\xc3\xa1</a>", ERR_OK, NULL},
     {"byte order mark", "\xef\xbb\xbf<a/>", ERR_OK, NULL},
     {"predefined entities", "<a b=\"&lt;&amp;&quot;\">&gt;&apos;</a>", ERR_OK, NULL},
     {"character references", "<a>&#65;&#x151;</a>", ERR_OK, NULL},

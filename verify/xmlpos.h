@@ -24,11 +24,10 @@ struct xmlpos {
 /*
  * Fill the positions of want[0..n), elements of dom, which was parsed from raw. The whole file is scanned: its i-th start
  * tag must bear the name of the i-th element of dom and stand in the same parent, or ERR_UNSUPPORTED and nothing may be
- * inserted. ERR_UNSUPPORTED too for an encoding other than UTF-8, UTF-16 with a byte order mark and single-octet
- * supersets of ASCII.
+ * inserted.
  */
 MUST_USE enum err_code xmlpos_find(struct slice raw, const xmlDoc *dom, struct xmlpos *want, size_t n, struct err *e);
-/* "UTF-8", "UTF-16LE", "UTF-16BE", or the declared single-octet encoding; NULL when it is none of them. */
+/* "UTF-8", "UTF-16LE", "UTF-16BE", or the declared single-octet encoding. dom: of xml_load, which knows no others. */
 const char *xmlpos_encoding(struct slice raw, const xmlDoc *dom);
 
 #endif
