@@ -30,13 +30,11 @@ mdctx_auto(EVP_MD_CTX **c)
 }
 
 static EVP_PKEY *
-pem_key(struct slice pem, bool private)
+public_key(struct slice pem)
 {
-	BIO *b = BIO_new_mem_buf(pem.p, (int)pem.n);
-	EVP_PKEY *k = NULL;
+	BIO *b = pem.n <= NOTE_MAX ? BIO_new_mem_buf(pem.p, (int)pem.n) : NULL;
+	EVP_PKEY *k = b != NULL ? PEM_read_bio_PUBKEY(b, NULL, NULL, (char[]){""} /* no question at a terminal */) : NULL;
 
-	if (b != NULL)
-		k = private ? PEM_read_bio_PrivateKey(b, NULL, NULL, NULL) : PEM_read_bio_PUBKEY(b, NULL, NULL, NULL);
 	BIO_free(b);
 	return k;
 }
@@ -72,16 +70,16 @@ note_body(const struct tlog_checkpoint *c, struct buf *out)
 }
 
 enum err_code
-tlog_checkpoint_sign(const struct tlog_checkpoint *c, struct slice key_pem, struct buf *out, struct err *e)
+tlog_checkpoint_sign(const struct tlog_checkpoint *c, const uint8_t seed[TLOG_SEED], struct buf *out, struct err *e)
 {
 	AUTO(buf) struct buf body = {0};
-	AUTO(pkey) EVP_PKEY *k = pem_key(key_pem, true);
+	AUTO(pkey) EVP_PKEY *k = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed, TLOG_SEED);
 	AUTO(mdctx) EVP_MD_CTX *m = EVP_MD_CTX_new();
 	uint8_t sig[4 + SIG_ED25519];
 	size_t n = SIG_ED25519;
 
 	if (k == NULL)
-		return err_openssl(e, ERR_USAGE, "log key can't be read");
+		return err_openssl(e, ERR_UNSUPPORTED, "log key");
 	note_body(c, &body);
 	if (buf_ok(&body, e) != ERR_OK || key_id(k, c->origin, sig, e) != ERR_OK)
 		return err_wrap(e, "checkpoint");
@@ -185,7 +183,7 @@ check_line(struct slice l, EVP_PKEY *k, const char *origin, struct slice body, s
 enum err_code
 tlog_checkpoint_verify(struct slice text, struct slice pub_pem, struct tlog_checkpoint *out, struct err *e)
 {
-	AUTO(pkey) EVP_PKEY *k = pem_key(pub_pem, false);
+	AUTO(pkey) EVP_PKEY *k = public_key(pub_pem);
 	struct tlog_checkpoint c;
 	struct slice rest = text, body, l;
 

@@ -188,7 +188,7 @@ close_log(struct commit *c, struct err *e)
 	snprintf(cp.origin, sizeof(cp.origin), "%s", c->s->o.origin);
 	c->g->time_utc = c->now_utc;
 	memcpy(c->g->prev, c->s->last.sha256, 32);
-	return tlog_checkpoint_sign(&cp, buf_slice(&c->s->key_pem), &c->g->checkpoint, e);
+	return tlog_checkpoint_sign(&cp, c->s->log_seed, &c->g->checkpoint, e);
 }
 
 static enum err_code

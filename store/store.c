@@ -5,8 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,58 +58,6 @@ store_segment_fd(struct store *s, const struct seg_id *id, int *fd, struct err *
 
 /* --- create --- */
 
-static void
-pkey_auto(EVP_PKEY **k)
-{
-	EVP_PKEY_free(*k);
-}
-
-static void
-bio_auto(BIO **b)
-{
-	BIO_free(*b);
-}
-
-static enum err_code
-bio_text(BIO *b, struct buf *out, struct err *e)
-{
-	char *p = NULL;
-	long n = BIO_get_mem_data(b, &p);
-
-	buf_add(out, p, n > 0 ? (size_t)n : 0);
-	return buf_ok(out, e);
-}
-
-static enum err_code
-make_keys(int dir, const struct entropy *random, struct err *e)
-{
-	uint8_t seed[32];
-	AUTO(pkey) EVP_PKEY *k = NULL;
-	AUTO(bio) BIO *priv = BIO_new(BIO_s_mem());
-	AUTO(bio) BIO *pub = BIO_new(BIO_s_mem());
-	AUTO(buf) struct buf a = {0};
-	AUTO(buf) struct buf b = {0};
-	enum err_code r = entropy_fill(random, seed, sizeof(seed), e);
-
-	if (r != ERR_OK)
-		return r;
-	k = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed, sizeof(seed));
-	explicit_bzero(seed, sizeof(seed));
-	if (k == NULL || priv == NULL || pub == NULL || PEM_write_bio_PKCS8PrivateKey(priv, k, NULL, NULL, 0, NULL, NULL) != 1 ||
-	    PEM_write_bio_PUBKEY(pub, k) != 1)
-		return err_openssl(e, ERR_UNSUPPORTED, "log key");
-	r = bio_text(priv, &a, e);
-	if (r == ERR_OK)
-		r = bio_text(pub, &b, e);
-	if (r == ERR_OK)
-		r = sys_write_durably(dir, "log.key", buf_slice(&a), 0600, e);
-	if (r == ERR_OK)
-		r = sys_write_durably(dir, "log.pub", buf_slice(&b), 0644, e);
-	if (a.p != NULL)
-		explicit_bzero(a.p, a.n);
-	return r;
-}
-
 static enum err_code
 format_text(const struct store_options *o, const struct entropy *random, struct buf *out, struct err *e)
 {
@@ -153,7 +99,7 @@ store_create(const char *dir, const struct store_options *o, const struct store_
 	if (r == ERR_OK)
 		r = sys_mkdirs(fd, "segments", 0750, e);
 	if (r == ERR_OK)
-		r = make_keys(fd, &random, e);
+		r = log_key_make(fd, &random, e);
 	if (r == ERR_OK)
 		r = sys_write_durably(fd, "lock", slice_of(NULL, 0), 0640, e);
 	if (r == ERR_OK) /* last: without it there is no store */
@@ -255,7 +201,7 @@ lock_and_load(struct store *s, struct err *e)
 		usleep(LOCK_WAIT_US);
 	if (r != ERR_OK)
 		return err_wrap(e, "another writer holds the store");
-	return sys_read_file(s->dir_fd, "log.key", SMALL_FILE, &s->key_pem, e);
+	return log_key_load(s->dir_fd, &s->log_seed, e);
 }
 
 static enum err_code
@@ -325,9 +271,7 @@ release(struct store *s)
 		index_close(&s->index);
 	if (s->ops_open)
 		kv_close(&s->ops);
-	if (s->key_pem.p != NULL)
-		explicit_bzero(s->key_pem.p, s->key_pem.n);
-	buf_release(&s->key_pem);
+	log_key_release(s->log_seed);
 	if (s->seg_fd >= 0)
 		close(s->seg_fd);
 	if (s->dir_fd >= 0)

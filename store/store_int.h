@@ -199,7 +199,7 @@ struct store {
 	char why_bad[200];
 	struct store_options o; /* origin: owned */
 	struct clock clock;
-	struct buf key_pem; /* writer only */
+	uint8_t *log_seed; /* writer only; LOG_SEED octets that a forked child has not */
 	struct index index;
 	bool index_open;
 	struct kv ops;
@@ -277,6 +277,16 @@ MUST_USE enum err_code checker_member(struct checker *c, const struct member *m,
 MUST_USE enum err_code checker_again(struct checker *c, const struct member *m, struct err *e);
 MUST_USE enum err_code checker_octets(
     struct checker *c, uint64_t off, struct slice want, const char *what, struct err *e);
+
+/* logkey.c */
+#define LOG_SEED TLOG_SEED
+MUST_USE enum err_code log_key_make(int dir, const struct entropy *random, struct err *e);
+/*
+ * The secret half, in a page that children do not inherit (a child that was taken over must not be able to sign) and no
+ * core file holds. ERR_DAMAGED: it is not the key of log.pub.
+ */
+MUST_USE enum err_code log_key_load(int dir, uint8_t **seed, struct err *e);
+void log_key_release(uint8_t *seed); /* NULL is fine */
 
 /* hash.c */
 MUST_USE enum err_code ref_of(struct slice octets, struct store_ref *out, struct err *e);

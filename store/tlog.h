@@ -14,6 +14,7 @@
 #define TLOG_LEAF_OCTETS 61
 #define TLOG_PATH_MAX 64
 #define TLOG_EPOCH 1
+#define TLOG_SEED 32 /* epoch 1: Ed25519 private key (RFC 8032 5.1.5) */
 
 /* What a leaf says. Names, titles and subjects never stand here: event is a salted digest of the details. */
 struct tlog_leaf {
@@ -55,9 +56,9 @@ MUST_USE enum err_code tlog_verify_inclusion(const uint8_t leaf_hash[TLOG_HASH],
 
 /*
  * A signed note (C2SP tlog-checkpoint): origin, size, root in base64, "time <seconds>", empty line, signature line of
- * an Ed25519 key. key_pem: private key (PKCS#8 PEM). The text is appended to out.
+ * an Ed25519 key. The text is appended to out.
  */
-MUST_USE enum err_code tlog_checkpoint_sign(const struct tlog_checkpoint *c, struct slice key_pem, struct buf *out,
+MUST_USE enum err_code tlog_checkpoint_sign(const struct tlog_checkpoint *c, const uint8_t seed[TLOG_SEED], struct buf *out,
     struct err *e);
 /*
  * pub_pem: SubjectPublicKeyInfo PEM. ERR_OK: one signature line is of this key and holds. ERR_REFUSED: none is of this

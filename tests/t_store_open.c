@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,95 @@ test_open_refusals(void **state)
 	FAILS(ERR_UNSUPPORTED, store_open(x.path, STORE_READ, &x.seams, &other, &e));
 	write_file(x.path, "FORMAT", "something else\n");
 	FAILS(ERR_FORMAT, store_open(x.path, STORE_READ, &x.seams, &other, &e));
+}
+
+/* The secret half of the log's key with all bits turned, so that it does not stand in memory for being looked for. */
+static uint8_t turned[LOG_SEED];
+
+static void
+learn_key(const struct box *x)
+{
+	static char text[200];
+	static uint8_t der[64];
+	char path[200];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/log.key", x->path);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(read(fd, text, sizeof(text)) == 119);
+	close(fd);
+	assert_int_equal(EVP_DecodeBlock(der, (const uint8_t *)text + 28, 64), 48);
+	for (size_t i = 0; i < LOG_SEED; i++)
+		turned[i] = (uint8_t)~der[16 + i];
+	explicit_bzero(text, sizeof(text));
+	explicit_bzero(der, sizeof(der));
+}
+
+static bool __attribute__((no_sanitize_address))
+key_at(const uint8_t *p)
+{
+	for (size_t i = 0; i < LOG_SEED; i++)
+		if ((p[i] ^ turned[i]) != 0xff)
+			return false;
+	return true;
+}
+
+/* How often the key stands in memory that this process can write, the shadows of sanitizers left out. */
+static int __attribute__((no_sanitize_address))
+keys_in_memory(void)
+{
+	FILE *f = fopen("/proc/self/maps", "re");
+	unsigned long from, to;
+	char line[400], w;
+	int n = 0;
+
+	while (f != NULL && fgets(line, sizeof(line), f) != NULL)
+		if (sscanf(line, "%lx-%lx r%c", &from, &to, &w) == 3 && w == 'w' && to - from < 1UL << 30)
+			for (const uint8_t *p = (const uint8_t *)from; p + LOG_SEED <= (const uint8_t *)to; p++)
+				n += key_at(p);
+	fclose(f);
+	return n;
+}
+
+static void
+look_for_key(struct box *x)
+{
+	(void)x;
+	_exit(keys_in_memory());
+}
+
+/* Children parse what is foreign: one that was taken over must not find the key that signs receipts. */
+static void
+test_children_have_no_key(void **state)
+{
+	AUTO(box) struct box x = {.s = NULL};
+
+	(void)state;
+	box_make(&x, NULL);
+	fill(x.s, 0, 2);
+	learn_key(&x);
+	assert_true(keys_in_memory() > 0);
+	assert_int_equal(ended(child(look_for_key, &x)), 0);
+}
+
+static void
+test_key_pair(void **state)
+{
+	AUTO(box) struct box x = {.s = NULL};
+	AUTO(box) struct box y = {.s = NULL};
+	struct err e = {0};
+	char cmd[300];
+
+	(void)state;
+	box_make(&x, NULL);
+	box_make(&y, NULL);
+	OK(store_close(TAKE(x.s), &e));
+	snprintf(cmd, sizeof(cmd), "cp %s/log.key %s/log.key", y.path, x.path);
+	assert_int_equal(system(cmd), 0);
+	FAILS(ERR_DAMAGED, store_open(x.path, STORE_WRITE, &x.seams, &x.s, &e));
+	SAYS("log.key is not the key of log.pub");
+	write_file(x.path, "log.key", "-----BEGIN PRIVATE KEY-----\nMC4=\n-----END PRIVATE KEY-----\n");
+	FAILS(ERR_FORMAT, store_open(x.path, STORE_WRITE, &x.seams, &x.s, &e));
 }
 
 static void
@@ -241,6 +331,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_open_refusals),
+	    cmocka_unit_test(test_children_have_no_key),
+	    cmocka_unit_test(test_key_pair),
 	    cmocka_unit_test(test_killed_writer),
 	    cmocka_unit_test(test_reader_beside_writer),
 	    cmocka_unit_test(test_push),
