@@ -34,6 +34,13 @@ struct findings {
 	size_t n, cap;
 };
 
+/* One certificate of a chain, below the anchor, at the validation time. Each verdict is its own: one may be mended, the others stay. */
+struct chain_link {
+	const struct rev_answer *rev; /* the selected one */
+	int64_t revoked_at;	      /* or on hold since; TIME_NONE */
+	struct verdict revocation, signature /* how it and its data are signed */, bounds;
+};
+
 /* X.509 certificate validation (5.2.6) at the validation time, of one certificate in one context. */
 struct xcv {
 	const struct cert *cert;
@@ -45,11 +52,8 @@ struct xcv {
 	const struct chain *chain; /* the verdict is about this one; NULL = none to an anchor */
 	struct verdict v;
 	bool revocation_missing; /* a certificate of the chain lacks data where the policy demands it (for 5.5) */
-	bool on_hold;
-	int64_t revoked_at;	       /* REVOKED_NO_POE, REVOKED_CA_NO_POE, hold */
-	const struct rev_answer *rev[CHAIN_MAX]; /* selected at the validation time */
-	struct verdict at[CHAIN_MAX];		 /* of each certificate by itself; path is the chain's form */
-	struct verdict path;
+	struct chain_link at[CHAIN_MAX];
+	struct verdict form; /* of the chain, whatever the time: RFC 5280 6.1, and what its end may do */
 	struct findings f;
 	struct xcv *next;
 };
@@ -60,7 +64,9 @@ struct issuer_trust {
 	enum line line;
 	enum acc_state state;
 	const char *why;
-	int64_t revoked_at; /* it or one above it was revoked then; TIME_MAX = not. What it signed before still counts */
+	const struct anchor *anchor; /* where its chain ends */
+	int64_t revoked_at; /* it or one above it was revoked then; TIME_MAX = not. What it signed before still counts, unless */
+	bool compromised;   /* its key was stolen */
 	struct issuer_trust *next;
 };
 
@@ -183,6 +189,8 @@ enum err_code report_new(const struct verify_input *in, struct report **out, str
 
 /* ---- judge_cert.c ---- */
 struct xcv *judge_cert(struct judge *j, const struct cert *c, enum check_context ctx, enum line line);
+struct verdict chain_form(struct judge *j, const struct chain *ch, enum check_context ctx);
+struct verdict link_verdict(const struct chain_link *l); /* the first that failed */
 struct answers *judge_answers(struct judge *j, const struct cert *c, const struct cert *issuer);
 bool needs_revocation(const struct cert *c, bool as_responder);
 void judge_memo_release(struct judge *j);

@@ -2,7 +2,7 @@
 /*
  * X.509 certificate validation at the validation time (EN 319 102-1 5.2.6).
  * Each prospective chain is judged certificate by certificate, the signing one
- * first; the first that passes decides, else the first chain's status stands.
+ * first; the first that passes decides, else the one nearest to it.
  */
 #include "verify/judge.h"
 
@@ -29,8 +29,9 @@ answer_alg(const struct rev_answer *a)
 	return use;
 }
 
+/* One certificate's place in the chain: the first fault that the policy minds; all are told. */
 static struct verdict
-fault_verdict(struct judge *j, const struct xcv *x, const struct chain *ch)
+place_verdict(struct judge *j, const struct chain *ch, size_t i, enum check_context ctx)
 {
 	static const struct {
 		enum path_fault fault;
@@ -45,40 +46,42 @@ fault_verdict(struct judge *j, const struct xcv *x, const struct chain *ch)
 	    {PATH_CRITICAL, "SupportedCriticalExtensions", "a critical extension that is not known", true,
 		CHECK_UNKNOWN_CRITICAL_EXTENSION},
 	};
-	size_t where = 0;
-	enum path_fault fault = ch->n > 1 ? chain_fault(ch, &where) : PATH_OK;
+	unsigned faults = chain_faults(ch, i);
+	struct verdict v = passed();
 
-	for (size_t i = 0; fault != PATH_OK && i < sizeof(ROWS) / sizeof(ROWS[0]); i++) {
+	for (size_t k = 0; faults != 0 && k < sizeof(ROWS) / sizeof(ROWS[0]); k++) {
 		enum check_level level = LEVEL_FAIL;
 
-		if (ROWS[i].fault != fault)
+		if ((faults & ROWS[k].fault) == 0)
 			continue;
-		if (ROWS[i].by_level)
-			level = level_of(j, ROWS[i].level, x->ctx, where == 0 ? POS_SIGNING : POS_CA);
-		if (find_level(j, 1, level, ROWS[i].check, "RFC 5280 6.1", ch->v[where]->subject_text, NULL, "%s", ROWS[i].text))
-			return open_verdict(SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE);
+		if (ROWS[k].by_level)
+			level = level_of(j, ROWS[k].level, ctx, i == 0 ? POS_SIGNING : POS_CA);
+		if (find_level(j, 1, level, ROWS[k].check, "RFC 5280 6.1", ch->v[i]->subject_text, NULL, "%s", ROWS[k].text))
+			v = open_verdict(SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE);
 	}
-	return passed();
+	return v;
 }
 
 /* Key usage of the end of the chain: what a signer, or a time-stamping authority, must be allowed to do. */
 static struct verdict
-usage_verdict(struct judge *j, const struct xcv *x)
+usage_verdict(struct judge *j, const struct cert *c, enum check_context ctx)
 {
-	const struct cert *c = x->cert;
-
-	if (x->ctx == CTX_TIMESTAMP) {
+	if (ctx == CTX_TIMESTAMP) {
 		bool sole = (c->eku & EKU_TIMESTAMPING) != 0 && c->eku_critical && c->eku_count == 1;
 		bool has = (c->eku & EKU_TIMESTAMPING) != 0;
 
-		if (!has && find_level(j, 1, level_of(j, CHECK_TSA_EKU, x->ctx, POS_SIGNING), "ExtendedKeyUsage",
+		if (!has && find_level(j, 1, level_of(j, CHECK_TSA_EKU, ctx, POS_SIGNING), "ExtendedKeyUsage",
 				"RFC 3161 2.3", c->subject_text, NULL, "no id-kp-timeStamping"))
 			return open_verdict(SUB_CHAIN_CONSTRAINTS_FAILURE);
 		if (has && !sole)
 			find_add(j, 1, FIND_WARN, "ExtendedKeyUsage", "RFC 3161 2.3", c->subject_text, NULL,
 			    "id-kp-timeStamping is not critical or not alone");
+		if (c->has_key_usage && (c->key_usage & (KU_DIGITAL_SIGNATURE | KU_NON_REPUDIATION)) == 0 &&
+		    find_level(j, 1, level_of(j, CHECK_KEY_USAGE, ctx, POS_SIGNING), "KeyUsage", "RFC 5280 4.2.1.12", c->subject_text, NULL,
+			"neither digitalSignature nor nonRepudiation"))
+			return open_verdict(SUB_CHAIN_CONSTRAINTS_FAILURE);
 	} else if (c->has_key_usage && (c->key_usage & KU_NON_REPUDIATION) == 0 &&
-	    find_level(j, 1, level_of(j, CHECK_KEY_USAGE, x->ctx, POS_SIGNING), "KeyUsage", CLAUSE, c->subject_text, NULL,
+	    find_level(j, 1, level_of(j, CHECK_KEY_USAGE, ctx, POS_SIGNING), "KeyUsage", CLAUSE, c->subject_text, NULL,
 		(c->key_usage & KU_DIGITAL_SIGNATURE) != 0 ? "digitalSignature without nonRepudiation" : "neither digitalSignature nor nonRepudiation"))
 		return open_verdict(SUB_CHAIN_CONSTRAINTS_FAILURE);
 	if (c->ocsp_nocheck) {
@@ -86,6 +89,27 @@ usage_verdict(struct judge *j, const struct xcv *x)
 		return open_verdict(SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE);
 	}
 	return passed();
+}
+
+/*
+ * What a chain must be at any time, so also where past validation walks it again: RFC 5280 6.1 without times, and for a
+ * signer's or a time-stamping authority's what its end may do.
+ */
+struct verdict
+chain_form(struct judge *j, const struct chain *ch, enum check_context ctx)
+{
+	struct verdict v = passed();
+
+	if (ch->n == 1)
+		return v;
+	for (size_t i = ch->n; i-- > 0;) {
+		struct verdict one = place_verdict(j, ch, i, ctx);
+
+		if (v.ind == IND_PASSED)
+			v = one;
+	}
+	struct verdict usage = ctx == CTX_REVOCATION ? passed() : usage_verdict(j, ch->v[0], ctx);
+	return v.ind == IND_PASSED ? usage : v;
 }
 
 /* Delta, indirect and partial CRLs are recognised and never taken for whole ones (RFC 5280 5.2). */
@@ -114,8 +138,9 @@ missing_verdict(struct judge *j, struct xcv *x, const struct answers *a, enum ce
 }
 
 static struct verdict
-revoked_verdict(struct judge *j, struct xcv *x, const struct cert *c, enum cert_position pos, const struct rev_answer *r)
+revoked_verdict(struct judge *j, struct chain_link *l, const struct cert *c, enum cert_position pos)
 {
+	const struct rev_answer *r = l->rev;
 	char when[TIME_TEXT];
 
 	if ((r->status != REV_REVOKED && r->status != REV_HOLD) || r->revoked_at > j->now)
@@ -123,11 +148,9 @@ revoked_verdict(struct judge *j, struct xcv *x, const struct cert *c, enum cert_
 	time_text(r->revoked_at, when);
 	find_add(j, 1, FIND_FAIL, r->status == REV_HOLD ? "NotOnHold" : "NotRevoked", CLAUSE, c->subject_text,
 	    "a proof of existence before that time", "%s since %s", r->status == REV_HOLD ? "on hold" : "revoked", when);
-	x->revoked_at = r->revoked_at;
-	if (r->status == REV_HOLD) {
-		x->on_hold = true;
+	l->revoked_at = r->revoked_at;
+	if (r->status == REV_HOLD)
 		return open_verdict(SUB_TRY_LATER);
-	}
 	return open_verdict(pos == POS_SIGNING ? SUB_REVOKED_NO_POE : SUB_REVOKED_CA_NO_POE);
 }
 
@@ -149,8 +172,8 @@ revocation_verdict(struct judge *j, struct xcv *x, const struct chain *ch, size_
 	const struct rev_answer *r = select_answer(j, a, x->line, &any, &why);
 	if (r == NULL)
 		return missing_verdict(j, x, a, pos, any, why);
-	x->rev[i] = r;
-	struct verdict v = revoked_verdict(j, x, c, pos, r);
+	x->at[i].rev = r;
+	struct verdict v = revoked_verdict(j, &x->at[i], c, pos);
 	if (v.ind != IND_PASSED)
 		return v;
 	char at[TIME_TEXT];
@@ -178,9 +201,9 @@ crypto_verdict(struct judge *j, const struct xcv *x, const struct chain *ch, siz
 		    "certificate signed with %s", text);
 		return open_verdict(SUB_CRYPTO_CONSTRAINTS_FAILURE_NO_POE);
 	}
-	if (x->rev[i] == NULL)
+	if (x->at[i].rev == NULL)
 		return passed();
-	use = answer_alg(x->rev[i]);
+	use = answer_alg(x->at[i].rev);
 	if (!alg_good(j, &use, j->now)) {
 		alg_text(&use, text, sizeof(text));
 		find_add(j, 1, FIND_FAIL, "Cryptographic", CLAUSE, ch->v[i]->subject_text, "a proof of existence before its end",
@@ -195,7 +218,7 @@ static struct verdict
 validity_verdict(struct judge *j, const struct xcv *x, const struct chain *ch, size_t i)
 {
 	const struct cert *c = ch->v[i];
-	const struct rev_answer *r = x->rev[i];
+	const struct rev_answer *r = x->at[i].rev;
 	char from[TIME_TEXT], to[TIME_TEXT];
 
 	if (j->now >= c->not_before && j->now <= c->not_after) {
@@ -228,57 +251,88 @@ validity_verdict(struct judge *j, const struct xcv *x, const struct chain *ch, s
 	return open_verdict(SUB_OUT_OF_BOUNDS_NO_POE);
 }
 
+/* How the certificate and its data are signed. */
 static struct verdict
-link_verdict(struct judge *j, struct xcv *x, const struct chain *ch, size_t i)
+signature_verdict(struct judge *j, const struct xcv *x, const struct chain *ch, size_t i)
 {
-	struct verdict v = i == 0 ? usage_verdict(j, x) : passed();
-
-	if (v.ind == IND_PASSED)
-		v = revocation_verdict(j, x, ch, i);
 	/* the peer compares names as they are encoded; RFC 5280 7.1 says otherwise */
-	if (v.ind == IND_PASSED && j->peer && !slice_eq(ch->v[i]->issuer, ch->v[i + 1]->subject)) {
+	if (j->peer && !slice_eq(ch->v[i]->issuer, ch->v[i + 1]->subject)) {
 		find_add(j, 1, FIND_FAIL, "IssuerName", CLAUSE, ch->v[i]->subject_text, NULL, "the issuer's name is written otherwise in its certificate");
 		return open_verdict(SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE);
 	}
-	if (v.ind == IND_PASSED)
-		v = crypto_verdict(j, x, ch, i);
-	if (v.ind == IND_PASSED)
-		v = validity_verdict(j, x, ch, i);
-	return v;
+	return crypto_verdict(j, x, ch, i);
+}
+
+struct verdict
+link_verdict(const struct chain_link *l)
+{
+	if (l->revocation.ind != IND_PASSED)
+		return l->revocation;
+	return l->signature.ind != IND_PASSED ? l->signature : l->bounds;
 }
 
 static struct verdict
 chain_verdict(struct judge *j, struct xcv *x, const struct chain *ch)
 {
-	memset(x->rev, 0, sizeof(x->rev));
+	struct verdict v = passed();
+
 	for (size_t i = 0; i < CHAIN_MAX; i++)
-		x->at[i] = passed();
-	x->path = passed();
-	x->revocation_missing = x->on_hold = false;
-	x->revoked_at = TIME_NONE;
+		x->at[i] = (struct chain_link){NULL, TIME_NONE, passed(), passed(), passed()};
+	x->form = chain_form(j, ch, x->ctx);
+	x->revocation_missing = false;
 	if (ch->anchor->sunset_utc <= j->now) {
 		find_add(j, 1, FIND_FAIL, "TrustAnchorSunset", CLAUSE, ch->anchor->name, "a proof of existence before it",
 		    "the anchor is past its sunset date");
-		return open_verdict(SUB_NO_CERTIFICATE_CHAIN_FOUND_NO_POE);
-	}
-	if (ch->n == 1) {
+		v = open_verdict(SUB_NO_CERTIFICATE_CHAIN_FOUND_NO_POE);
+	} else if (ch->n == 1) {
 		find_add(j, 1, FIND_OK, "TrustAnchor", CLAUSE, x->cert->subject_text, NULL, "trusted itself");
-		return passed();
 	}
-	struct verdict v = x->path = fault_verdict(j, x, ch);
+	if (v.ind == IND_PASSED)
+		v = x->form;
 	/* Every certificate is looked at: the report tells all, the verdict the first. */
 	for (size_t i = 0; i + 1 < ch->n; i++) {
-		x->at[i] = link_verdict(j, x, ch, i);
+		x->at[i].revocation = revocation_verdict(j, x, ch, i);
+		x->at[i].signature = signature_verdict(j, x, ch, i);
+		x->at[i].bounds = validity_verdict(j, x, ch, i);
 		if (v.ind == IND_PASSED)
-			v = x->at[i];
+			v = link_verdict(&x->at[i]);
 	}
 	return v;
 }
 
+/* How much it would take to mend it: a later proof, the best first; last what no proof mends. */
+static size_t
+distance(struct verdict v)
+{
+	static const enum subindication ORDER[] = {SUB_OUT_OF_BOUNDS_NOT_REVOKED, SUB_REVOCATION_OUT_OF_BOUNDS_NO_POE, SUB_OUT_OF_BOUNDS_NO_POE,
+	    SUB_CRYPTO_CONSTRAINTS_FAILURE_NO_POE, SUB_TRY_LATER, SUB_NO_CERTIFICATE_CHAIN_FOUND_NO_POE, SUB_REVOKED_CA_NO_POE, SUB_REVOKED_NO_POE};
+	size_t i = 0;
+
+	if (v.ind == IND_PASSED)
+		return 0;
+	while (i < sizeof(ORDER) / sizeof(ORDER[0]) && !verdict_is(v, ORDER[i]))
+		i++;
+	return i + 1;
+}
+
+static size_t
+chain_distance(const struct xcv *x)
+{
+	size_t worst = distance(x->v), one = distance(x->form);
+
+	for (size_t i = 0; x->chain != NULL && i < x->chain->n; i++) {
+		worst = one > worst ? one : worst;
+		one = distance(link_verdict(&x->at[i]));
+	}
+	return one > worst ? one : worst;
+}
+
+/* Of several chains the first that passes; else the one that is nearest to it, so that past validation has something to mend. */
 static void
 settle(struct judge *j, struct xcv *x)
 {
 	struct xcv best = {0};
+	size_t nearest = 0;
 
 	if (x->n_chains == 0) {
 		x->v = open_verdict(SUB_NO_CERTIFICATE_CHAIN_FOUND);
@@ -291,8 +345,11 @@ settle(struct judge *j, struct xcv *x)
 		x->chain = &x->chains[i];
 		if (x->v.ind == IND_PASSED)
 			return;
-		if (i == 0)
+		size_t d = chain_distance(x);
+		if (i == 0 || d < nearest) {
 			best = *x;
+			nearest = d;
+		}
 	}
 	struct findings all = x->f;
 	*x = best;
@@ -316,7 +373,6 @@ judge_cert(struct judge *j, const struct cert *c, enum check_context ctx, enum l
 	x->cert = c;
 	x->ctx = ctx;
 	x->line = line;
-	x->revoked_at = TIME_NONE;
 	x->next = j->xcvs;
 	j->xcvs = x;
 	if (pool_chains(&j->pool, c, j->in->anchors, line_roles(line, ctx == CTX_REVOCATION), &x->chains, &x->n_chains, &x->partial, &e) != ERR_OK)

@@ -22,25 +22,6 @@ best_time(struct judge *j, struct jsig *g)
 	return best;
 }
 
-/* What else the chain says once the status of one certificate is mended. */
-static struct verdict
-rest_of_chain(const struct xcv *x, struct verdict mended)
-{
-	bool skipped = false;
-
-	if (x->path.ind != IND_PASSED)
-		return x->path;
-	for (size_t i = 0; x->chain != NULL && i + 1 < x->chain->n; i++) {
-		if (!skipped && x->at[i].ind == mended.ind && x->at[i].sub == mended.sub) {
-			skipped = true;
-			continue;
-		}
-		if (x->at[i].ind != IND_PASSED)
-			return x->at[i];
-	}
-	return passed();
-}
-
 static struct verdict
 in_bounds(const struct jsig *g)
 {
@@ -51,12 +32,42 @@ in_bounds(const struct jsig *g)
 	return passed();
 }
 
+/* Revoked or held after the best signature time, or stale data that was issued after it: mended (step 4 a, step 7). */
 static bool
-fresh_for(const struct judge *j, const struct jsig *g)
+revocation_mended(const struct judge *j, const struct jsig *g, const struct chain_link *l)
 {
-	const struct rev_answer *r = g->sub.x->rev[0];
+	switch (l->revocation.sub) {
+	case SUB_REVOKED_NO_POE:
+	case SUB_REVOKED_CA_NO_POE:
+		return l->revoked_at > g->bst;
+	case SUB_TRY_LATER:
+		return l->revoked_at != TIME_NONE ? l->revoked_at > g->bst : l->rev->this_update >= g->bst + j->in->grace_seconds;
+	default:
+		return false;
+	}
+}
 
-	return r != NULL && r->this_update >= g->bst + j->in->grace_seconds;
+/* Each certificate of the chain, and the signing one's bounds, at the best signature time. */
+static struct verdict
+chain_mended(const struct judge *j, const struct jsig *g)
+{
+	const struct xcv *x = g->sub.x;
+
+	if (x->form.ind != IND_PASSED)
+		return x->form;
+	for (size_t i = 0; x->chain != NULL && i + 1 < x->chain->n; i++) {
+		struct chain_link l = x->at[i];
+		bool mended = revocation_mended(j, g, &l);
+
+		if (mended)
+			l.revocation = passed();
+		if (i == 0 && (mended || l.bounds.ind == IND_PASSED || l.bounds.sub == SUB_OUT_OF_BOUNDS_NOT_REVOKED))
+			l.bounds = in_bounds(g);
+		struct verdict v = link_verdict(&l);
+		if (v.ind != IND_PASSED)
+			return v;
+	}
+	return passed();
 }
 
 /* 5.5.4 step 4 and 7: is the basic status mended by the best signature time? */
@@ -64,21 +75,12 @@ static struct verdict
 mend(struct judge *j, struct jsig *g, struct verdict v)
 {
 	const struct xcv *x = g->sub.x;
-	struct verdict fixed = v;
+	struct verdict fixed;
 
 	switch (v.sub) {
 	case SUB_NONE:
 	case SUB_OUT_OF_BOUNDS_NO_POE:
 		return x->chain != NULL && x->chain->n > 1 && g->bst < g->cert->not_before ? failed(SUB_NOT_YET_VALID) : v;
-	case SUB_REVOKED_NO_POE:
-	case SUB_REVOKED_CA_NO_POE:
-		if (x->revoked_at <= g->bst)
-			return v;
-		fixed = in_bounds(g);
-		break;
-	case SUB_OUT_OF_BOUNDS_NOT_REVOKED:
-		fixed = in_bounds(g);
-		break;
 	case SUB_CRYPTO_CONSTRAINTS_FAILURE_NO_POE:
 		/* acceptance first; then of the signature itself only: certificates are the archival process's matter */
 		if (g->sav.ind != IND_PASSED)
@@ -86,16 +88,15 @@ mend(struct judge *j, struct jsig *g, struct verdict v)
 		if (x->v.ind != IND_PASSED || subject_weak(j, &g->sub, g->bst) != NULL)
 			return v;
 		return passed();
+	case SUB_REVOKED_NO_POE:
+	case SUB_REVOKED_CA_NO_POE:
+	case SUB_OUT_OF_BOUNDS_NOT_REVOKED:
 	case SUB_TRY_LATER:
-		if (x->on_hold ? x->revoked_at <= g->bst : !fresh_for(j, g))
-			return v;
-		fixed = in_bounds(g);
+		fixed = chain_mended(j, g);
 		break;
 	default:
 		return v;
 	}
-	if (fixed.ind == IND_PASSED)
-		fixed = rest_of_chain(x, v);
 	if (fixed.ind == IND_PASSED)
 		fixed = g->sav;
 	if (fixed.ind == IND_PASSED && subject_weak(j, &g->sub, g->bst) != NULL)

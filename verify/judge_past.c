@@ -75,6 +75,19 @@ slide(struct judge *j, const struct poe *poe, const struct xcv *x, const struct 
 	return true;
 }
 
+static bool
+has_form(struct judge *j, const struct xcv *x, const struct chain *ch)
+{
+	struct findings *f = j->f;
+	struct verdict v = x->form;
+
+	j->f = NULL; /* said already, or of a chain that nobody asks about */
+	if (ch != x->chain)
+		v = chain_form(j, ch, x->ctx);
+	j->f = f;
+	return v.ind == IND_PASSED;
+}
+
 /* Past certificate validation (5.6.2.1): of the chains that hold, the one whose control time reaches furthest. */
 static const struct chain *
 past_chain(struct judge *j, const struct poe *poe, const struct xcv *x, int64_t *out)
@@ -83,10 +96,9 @@ past_chain(struct judge *j, const struct poe *poe, const struct xcv *x, int64_t 
 
 	for (size_t i = 0; i < x->n_chains; i++) {
 		const struct chain *ch = &x->chains[i];
-		size_t where;
 		int64_t ct;
 
-		if (&x->chains[i] == x->chain ? x->path.ind != IND_PASSED : chain_fault(ch, &where) != PATH_OK)
+		if (!has_form(j, x, ch))
 			continue;
 		if (!slide(j, poe, x, ch, &ct) || (best != NULL && ct <= *out))
 			continue;
@@ -126,7 +138,7 @@ crypto_proven(struct judge *j, const struct subject *s, const struct poe *poe, c
 		return false;
 	for (size_t i = 0; i + 1 < ch->n; i++) {
 		struct alg_use use = cert_alg(ch->v[i], ch->v[i + 1]);
-		const struct rev_answer *r = ch == s->x->chain ? s->x->rev[i] : NULL;
+		const struct rev_answer *r = ch == s->x->chain ? s->x->at[i].rev : NULL;
 
 		if (!alg_good(j, &use, poe_lowest(j, poe, ch->v[i]->sha256)))
 			return false;
@@ -157,13 +169,33 @@ cas_within(const struct judge *j, const struct xcv *x, const struct chain *ch, i
 	return true;
 }
 
+/* What is known now of a revocation before t is not unknown because an earlier list, within the control time, lacks it. */
+static bool
+revoked_before(struct judge *j, const struct xcv *x, const struct chain *ch, int64_t t)
+{
+	for (size_t i = 0; i + 1 < ch->n; i++) {
+		const struct rev_answer *r = NULL;
+		const char *why;
+		bool any;
+
+		if (needs_revocation(ch->v[i], false))
+			r = select_answer(j, judge_answers(j, ch->v[i], ch->v[i + 1]), x->line, &any, &why);
+		if (r != NULL && (r->status == REV_REVOKED || r->status == REV_HOLD) && r->revoked_at <= t)
+			return true;
+	}
+	return false;
+}
+
 /* A certificate authority was revoked: what says that the signing certificate was not must be older (5.6.2.4.4 step 3). */
 static bool
 older_than_ca_end(struct judge *j, const struct poe *poe, const struct xcv *x)
 {
-	const struct rev_answer *r = x->rev[0];
+	const struct rev_answer *r = x->at[0].rev;
 
-	return r == NULL || poe_lowest(j, poe, r->object->sha256) <= x->revoked_at;
+	for (size_t i = 1; r != NULL && i < x->chain->n; i++)
+		if (x->at[i].revoked_at != TIME_NONE && poe_lowest(j, poe, r->object->sha256) > x->at[i].revoked_at)
+			return false;
+	return true;
 }
 
 static struct verdict
@@ -172,17 +204,19 @@ past_verdict(struct judge *j, const struct subject *s, struct verdict cur, const
 	int64_t t = poe_lowest(j, poe, s->key);
 	const struct cert *c = s->x->cert;
 
+	if (!cas_within(j, s->x, ch, t) || revoked_before(j, s->x, ch, t))
+		return cur;
 	if (cur.sub == SUB_CRYPTO_CONSTRAINTS_FAILURE_NO_POE)
 		return crypto_proven(j, s, poe, ch) ? (ch->n == 1 ? passed() : within(c, t, SUB_OUT_OF_BOUNDS_NO_POE)) : cur;
-	if (t > ct || !cas_within(j, s->x, ch, t))
+	if (t > ct)
 		return cur;
 	switch (cur.sub) {
 	case SUB_NO_CERTIFICATE_CHAIN_FOUND_NO_POE:
 		return within(c, t, SUB_OUT_OF_BOUNDS_NO_POE);
 	case SUB_TRY_LATER:
 		/* stale: only what was issued after the proof tells of that time (as 5.5.4 step 7) */
-		if (!s->x->on_hold)
-			return s->x->rev[0] != NULL && s->x->rev[0]->this_update >= t ? passed() : cur;
+		if (s->x->at[0].revoked_at == TIME_NONE)
+			return s->x->at[0].rev != NULL && s->x->at[0].rev->this_update >= t ? passed() : cur;
 		return within(c, t, SUB_OUT_OF_BOUNDS_NOT_REVOKED);
 	case SUB_REVOKED_NO_POE:
 	case SUB_REVOCATION_OUT_OF_BOUNDS_NO_POE:

@@ -81,8 +81,9 @@ authorised(const struct judge *j, const struct rev_answer *a)
 
 	if (a->object->kind != REV_OCSP || a->signer_is_issuer || a->delegate_ok)
 		return true;
+	/* a CA that is trusted for all there is has not been made a responder for other CAs by that */
 	anchor = anchors_find(j->in->anchors, a->signer->sha256);
-	if (anchor != NULL && (anchor->roles & ROLE_OCSP) != 0 && !j->peer)
+	if (anchor != NULL && (anchor->roles & ROLE_OCSP) != 0 && (!a->signer->is_ca || anchor->roles == ROLE_OCSP) && !j->peer)
 		return true;
 	return level_of(j, CHECK_OCSP_DELEGATE_EKU, CTX_REVOCATION, POS_SIGNING) != LEVEL_FAIL;
 }
@@ -119,8 +120,32 @@ answer_fault(const struct judge *j, const struct rev_answer *a, const struct cer
 
 static struct issuer_trust *trust_of(struct judge *j, const struct cert *c, enum line line);
 
+/*
+ * RFC 5280 6.3.3 (f): the CRL issuer's chain ends at the certificate's own anchor. A CA may have a new key; a stranger may
+ * have its name. The peer takes the issuer's own key only.
+ */
+static bool
+of_this_ca(struct judge *j, const struct rev_answer *a, const struct cert *issuer, const struct issuer_trust *t)
+{
+	struct chain *chains = NULL;
+	size_t n = 0;
+	struct err e = {0};
+	bool same = false;
+
+	if (a->object->kind != REV_CRL || a->signer_is_issuer)
+		return true;
+	if (j->peer)
+		return false;
+	if (pool_chains(&j->pool, issuer, j->in->anchors, line_roles(t->line, false), &chains, &n, NULL, &e) != ERR_OK)
+		judge_broke(j, &e);
+	for (size_t i = 0; i < n; i++)
+		same = same || chains[i].anchor == t->anchor;
+	free(chains);
+	return same;
+}
+
 static const char *
-trust_fault(struct judge *j, const struct rev_answer *a, enum line line)
+trust_fault(struct judge *j, const struct rev_answer *a, const struct cert *issuer, enum line line)
 {
 	const struct issuer_trust *t = trust_of(j, a->signer, line);
 
@@ -128,8 +153,12 @@ trust_fault(struct judge *j, const struct rev_answer *a, enum line line)
 		return "its issuer's trust rests on itself";
 	if (t->state != ACC_YES)
 		return t->why;
-	/* the peer asks whether it is revoked now; a list signed before its issuer was revoked is still what the CA said */
-	if (t->revoked_at != TIME_MAX && (j->peer || t->revoked_at <= a->produced_at))
+	if (!of_this_ca(j, a, issuer, t))
+		return "signed by another CA of this name (RFC 5280 6.3.3 (f))";
+	/* a stolen key signs with any date; of the certificate's own CA the chain says so itself */
+	if (t->compromised && !a->signer_is_issuer)
+		return "its issuer's key was compromised";
+	if (t->revoked_at <= a->produced_at)
 		return "its issuer is revoked, or its anchor past its sunset";
 	return NULL;
 }
@@ -143,7 +172,7 @@ answer_accepted(struct judge *j, struct answers *a, size_t i, enum line line, co
 		acc->state = ACC_BUSY;
 		acc->why = answer_fault(j, &a->v[i], a->cert);
 		if (acc->why == NULL)
-			acc->why = trust_fault(j, &a->v[i], line);
+			acc->why = trust_fault(j, &a->v[i], a->issuer, line);
 		acc->state = acc->why == NULL ? ACC_YES : ACC_NO;
 	}
 	if (acc->state == ACC_BUSY)
@@ -177,13 +206,13 @@ select_answer(struct judge *j, struct answers *a, enum line line, bool *any, con
 
 /* One certificate of an issuer's chain: has it the revocation data that the policy asks for, and is it not revoked? */
 static const char *
-issuer_link_fault(struct judge *j, const struct chain *ch, size_t i, enum line line, int64_t *revoked_at)
+issuer_link_fault(struct judge *j, struct issuer_trust *t, const struct chain *ch, size_t i)
 {
 	enum cert_position pos = i == 0 ? POS_SIGNING : POS_CA;
 	struct answers *a = judge_answers(j, ch->v[i], ch->v[i + 1]);
 	bool any;
 	const char *why;
-	const struct rev_answer *r = select_answer(j, a, line, &any, &why);
+	const struct rev_answer *r = select_answer(j, a, t->line, &any, &why);
 
 	if (r == NULL && !any)
 		return level_of(j, CHECK_REVOCATION_DATA_AVAILABLE, CTX_REVOCATION, pos) == LEVEL_FAIL ?
@@ -193,29 +222,25 @@ issuer_link_fault(struct judge *j, const struct chain *ch, size_t i, enum line l
 		    "no acceptable revocation data for its issuer's chain" : NULL;
 	if ((r->status != REV_REVOKED && r->status != REV_HOLD) || r->revoked_at > j->now)
 		return NULL;
-	/* a stolen key signs with any date */
-	if (i == 0 && (r->reason == CRL_KEY_COMPROMISE || r->reason == CRL_CA_COMPROMISE))
-		return "its issuer's key was compromised";
-	if (r->revoked_at < *revoked_at)
-		*revoked_at = r->revoked_at;
+	t->compromised = t->compromised || (i == 0 && (r->reason == CRL_KEY_COMPROMISE || r->reason == CRL_CA_COMPROMISE));
+	if (r->revoked_at < t->revoked_at)
+		t->revoked_at = r->revoked_at;
 	return NULL;
 }
 
 static const char *
-issuer_chain_fault(struct judge *j, const struct chain *ch, enum line line, int64_t *revoked_at)
+issuer_chain_fault(struct judge *j, struct issuer_trust *t, const struct chain *ch)
 {
-	size_t where = 0;
-
-	*revoked_at = TIME_MAX;
+	t->anchor = ch->anchor;
+	t->compromised = false;
 	/* what was produced before the sunset is past validation's to judge */
-	if (ch->anchor != NULL && ch->anchor->sunset_utc <= j->now)
-		*revoked_at = ch->anchor->sunset_utc;
-	if (ch->n > 1 && chain_fault(ch, &where) != PATH_OK && where > 0 && !j->peer)
+	t->revoked_at = ch->anchor->sunset_utc <= j->now ? ch->anchor->sunset_utc : TIME_MAX;
+	if (!j->peer && chain_form(j, ch, CTX_REVOCATION).ind != IND_PASSED)
 		return "its issuer's chain is not valid (RFC 5280 6.1)";
 	for (size_t i = 0; i + 1 < ch->n; i++) {
 		if (!needs_revocation(ch->v[i], i == 0))
 			continue;
-		const char *w = issuer_link_fault(j, ch, i, line, revoked_at);
+		const char *w = issuer_link_fault(j, t, ch, i);
 		if (w != NULL)
 			return w;
 	}
@@ -233,7 +258,7 @@ settle_trust(struct judge *j, struct issuer_trust *t)
 		judge_broke(j, &e);
 	t->why = "no chain from its issuer to an anchor";
 	for (size_t i = 0; i < n; i++) {
-		const char *w = issuer_chain_fault(j, &chains[i], t->line, &t->revoked_at);
+		const char *w = issuer_chain_fault(j, t, &chains[i]);
 
 		if (w == NULL) {
 			t->state = ACC_YES;

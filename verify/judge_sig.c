@@ -244,7 +244,7 @@ with_content_stamps(const struct jsig *g, struct verdict x509)
 
 		if (!is_content_stamp(t) || t->r->basic.ind != IND_PASSED || g->cert == NULL)
 			continue;
-		if (verdict_is(x509, SUB_REVOKED_NO_POE) && t->tok->gen_time > g->sub.x->revoked_at)
+		if (verdict_is(x509, SUB_REVOKED_NO_POE) && t->tok->gen_time > g->sub.x->at[0].revoked_at)
 			return failed(SUB_REVOKED);
 		if ((verdict_is(x509, SUB_OUT_OF_BOUNDS_NO_POE) || verdict_is(x509, SUB_OUT_OF_BOUNDS_NOT_REVOKED)) &&
 		    t->tok->gen_time > g->cert->not_after)

@@ -198,21 +198,20 @@ pool_chains(struct pool *pool, const struct cert *target, const struct anchors *
 
 /* ---- RFC 5280 6.1 ---- */
 
-static enum path_fault
-ca_fault(const struct chain *c, size_t i)
+static unsigned
+ca_faults(const struct chain *c, size_t i)
 {
 	const struct cert *ca = c->v[i];
+	unsigned faults = ca->is_ca ? 0 : PATH_NOT_CA;
 	size_t below = 0, j;
 
-	if (!ca->is_ca)
-		return PATH_NOT_CA;
 	for (j = 1; j < i; j++)
 		below += !c->v[j]->self_issued;
 	if (ca->path_len >= 0 && below > (size_t)ca->path_len)
-		return PATH_LENGTH;
+		faults |= PATH_LENGTH;
 	if (ca->has_key_usage && (ca->key_usage & KU_KEY_CERT_SIGN) == 0)
-		return PATH_KEY_USAGE;
-	return PATH_OK;
+		faults |= PATH_KEY_USAGE;
+	return faults;
 }
 
 /* RFC 5280 6.1.3 (b), (c): all below, but for self-issued ones that are not the last. */
@@ -235,21 +234,32 @@ names_allowed(const struct chain *c, size_t i)
 	return ok;
 }
 
+unsigned
+chain_faults(const struct chain *c, size_t i)
+{
+	unsigned faults = c->v[i]->unknown_critical ? PATH_CRITICAL : 0;
+
+	/* The anchor is an input of the algorithm, not a certificate to be judged (RFC 5280 6.1.1 (d)). */
+	if (c->anchor != NULL && i + 1 == c->n)
+		return 0;
+	if (i > 0)
+		faults |= ca_faults(c, i);
+	if (i > 0 && c->v[i]->has_name_constraints && !names_allowed(c, i))
+		faults |= PATH_NAME_CONSTRAINTS;
+	return faults;
+}
+
 enum path_fault
 chain_fault(const struct chain *c, size_t *where)
 {
-	/* The anchor is an input of the algorithm, not a certificate to be judged (RFC 5280 6.1.1 (d)). */
-	size_t top = c->anchor != NULL ? c->n - 1 : c->n, i;
-	enum path_fault f = PATH_OK;
+	unsigned faults;
+	size_t i;
 
-	for (i = top; i-- > 0 && f == PATH_OK;) {
+	for (i = c->n; i-- > 0;) {
 		*where = i;
-		if (c->v[i]->unknown_critical)
-			f = PATH_CRITICAL;
-		else if (i > 0)
-			f = ca_fault(c, i);
-		if (f == PATH_OK && i > 0 && c->v[i]->has_name_constraints && !names_allowed(c, i))
-			f = PATH_NAME_CONSTRAINTS;
+		faults = chain_faults(c, i);
+		if (faults != 0)
+			return (enum path_fault)(faults & (~faults + 1)); /* its lowest bit */
 	}
-	return f;
+	return PATH_OK;
 }

@@ -211,9 +211,12 @@ MUST_USE enum err_code pool_chains(struct pool *pool, const struct cert *target,
     unsigned roles, struct chain **out, size_t *n, struct chain *partial, struct err *e);
 /*
  * RFC 5280 6.1 without times, revocation and algorithms: CA flag, path length, keyCertSign, name constraints,
- * unknown critical extensions. NULL if fine; else static text naming the rule, *where = index in the chain.
+ * unknown critical extensions. The set of rules that the certificate at index i breaks; each is there, whatever
+ * stands beside it, since a policy may mind one and not the other.
  */
-enum path_fault { PATH_OK = 0, PATH_NOT_CA, PATH_LENGTH, PATH_KEY_USAGE, PATH_NAME_CONSTRAINTS, PATH_CRITICAL };
+enum path_fault { PATH_OK = 0, PATH_NOT_CA = 1, PATH_LENGTH = 2, PATH_KEY_USAGE = 4, PATH_NAME_CONSTRAINTS = 8, PATH_CRITICAL = 16 };
+unsigned chain_faults(const struct chain *c, size_t i);
+/* The first of them from the anchor down, *where it stands; PATH_OK: none at all. */
 enum path_fault chain_fault(const struct chain *c, size_t *where);
 
 /*
