@@ -163,6 +163,26 @@ stamped_well(struct tree *w)
 	return stamped_by(w, &w->tsa, T0 + DAY);
 }
 
+static struct doc
+stamped_by_a_later_tsa(struct tree *w)
+{
+	return stamped_by(w, &w->tsa_late, T0 + DAY);
+}
+
+/* The stamp claims a time after its certificate's end; an archive stamp claims to be older than that. */
+static struct doc
+stamped_by_an_ended_tsa(struct tree *w)
+{
+	struct doc d = under(&w->leaf, &w->sub);
+
+	doc_stamp(&d, STAMP_SIGNATURE, &w->tsa_ended, T0 + DAY, false);
+	lists(&d, &w->sub, &w->root, T0 + DAY);
+	doc_crl(&d, &w->troot, T0 - DAY, NULL, 0);
+	doc_stamp(&d, STAMP_ARCHIVE, &w->tsa, T0 - DAY / 2, false);
+	doc_crl(&d, &w->troot, T0 + 5 * DAY, NULL, 0);
+	return d;
+}
+
 /* Data for one chain of the two, whichever is tried first; and the signer's certificate has ended. */
 static struct doc
 two_chains(struct tree *w, const struct who *with_data)
@@ -342,6 +362,7 @@ static const struct row ROWS[] = {
     {"no CA, and a critical extension that only warns", no_ca_with_critical, T0 + 2 * DAY, NO, SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE, DSS},
     {"no CA under an anchor past its sunset", no_ca_archived, T0 + 200 * DAY, NO, SUB_NO_CERTIFICATE_CHAIN_FOUND_NO_POE, SUNSET},
     {"stamped, ended", stamped_well, T0 + YEAR + DAY, IND_PASSED, SUB_NONE, PLAIN},
+    {"stamped by one whose certificate began later", stamped_by_a_later_tsa, T0 + YEAR + DAY, NO, SUB_OUT_OF_BOUNDS_NOT_REVOKED, PLAIN},
     {"two chains, data for the first", two_chains_first, T0 + YEAR + DAY, IND_PASSED, SUB_NONE, PLAIN},
     {"two chains, data for the second", two_chains_second, T0 + YEAR + DAY, IND_PASSED, SUB_NONE, PLAIN},
     {"a list by another CA of this name", listed_by_twin, T0 + 2 * DAY, NO, SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE, PLAIN},
@@ -420,12 +441,27 @@ no_tsa_under_a_sunset(void **state)
 	assert_false(r->sigs[0].stamps[0].gives_poe);
 }
 
+/* A certificate vouches for times inside its validity; a stamp that claims another is wrong for good. */
+static void
+times_outside_the_tsa(void **state)
+{
+	struct row early = {.make = stamped_by_a_later_tsa, .at = T0 + 9 * DAY}, late = {.make = stamped_by_an_ended_tsa, .at = T0 + 9 * DAY};
+	AUTO(report) struct report *a = judge(*state, &early);
+	AUTO(report) struct report *b = judge(*state, &late);
+
+	assert_int_equal(a->sigs[0].stamps[0].verdict.ind, IND_FAILED);
+	assert_int_equal(a->sigs[0].stamps[0].verdict.sub, SUB_NOT_YET_VALID);
+	assert_int_equal(b->sigs[0].stamps[0].verdict.ind, IND_FAILED);
+	assert_int_equal(b->sigs[0].stamps[0].verdict.sub, SUB_EXPIRED);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(matrix),
 	    cmocka_unit_test(no_tsa_under_a_sunset),
+	    cmocka_unit_test(times_outside_the_tsa),
 	};
 
 	return cmocka_run_group_tests_name("judge", tests, tree_up, tree_down);

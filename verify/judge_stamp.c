@@ -58,13 +58,33 @@ imprint_verdict(struct judge *j, struct jsig *g, struct jstamp *t)
 	return t->r->imprint_intact == TRI_TRUE ? passed() : failed(SUB_HASH_FAILURE);
 }
 
+/* A certificate vouches for a time inside its validity only; later ones of a TSA say nothing of the years before them. */
+static struct verdict
+time_in_bounds(struct judge *j, const struct jstamp *t)
+{
+	const struct cert *c = t->signer.cert;
+	const struct anchor *a = anchors_find(j->in->anchors, c->sha256);
+
+	if (t->tok->gen_time > c->private_key_end)
+		find_add(j, 1, FIND_WARN, "PrivateKeyUsagePeriod", "RFC 3280 4.2.1.4", t->r->id, NULL, "the TSA's key was not to be used any more");
+	if (j->peer || (a != NULL && (a->roles & ROLE_TSA) != 0) || (t->tok->gen_time >= c->not_before && t->tok->gen_time <= c->not_after))
+		return passed();
+	find_add(j, 1, FIND_FAIL, "TimestampTimeInCertRange", "RFC 3161 2.4.2", t->r->id, NULL, "genTime is outside the validity of the TSA's certificate");
+	return failed(t->tok->gen_time < c->not_before ? SUB_NOT_YET_VALID : SUB_EXPIRED);
+}
+
 /*
  * The token's signature is right. What RFC 3161 and 5816 ask beyond it: the ESSCertID names the signer's certificate (else any
- * certificate with that key would do), a time in the form of 2.4.2, no critical extension that nobody here knows.
+ * certificate with that key would do), a time in the form of 2.4.2, no critical extension that nobody here knows, a time that
+ * the certificate may vouch for.
  */
 static struct verdict
 own_rules(struct judge *j, const struct jstamp *t)
 {
+	if (!t->signer.ess_serial_match)
+		find_add(j, 1, FIND_WARN, "IssuerSerialMatch", "RFC 5816 2.2.1", t->r->id, NULL, "ESSCertID names another issuer or serial number");
+	if (t->tok->signed_attributes_unsorted)
+		find_add(j, 1, FIND_WARN, "TimestampSignature", "RFC 5652 5.3", t->r->id, NULL, "right only over the attributes in DER's order");
 	if (!t->signer.ess_match &&
 	    find_level(j, 1, level_of(j, CHECK_CERT_DIGEST_MATCH, CTX_TIMESTAMP, POS_SIGNING), "SigningCertificateReference", "RFC 5816 2.2.1",
 		t->r->id, "the TSA's certificate that the token names", "ESSCertID names no certificate that signed it"))
@@ -74,7 +94,7 @@ own_rules(struct judge *j, const struct jstamp *t)
 		    t->tok->unknown_critical ? "a critical extension that is not known here" : "genTime is not in the form of RFC 3161");
 		return failed(SUB_FORMAT_FAILURE);
 	}
-	return passed();
+	return time_in_bounds(j, t);
 }
 
 static struct verdict
