@@ -64,47 +64,34 @@ ref_name(const struct xref *x)
 }
 
 static struct verdict
-refs_found(struct judge *j, struct jsig *g)
+ref_found(struct judge *j, const struct xref *x)
 {
-	struct verdict v = passed();
-
-	for (size_t i = 0; i < g->s->n_refs; i++) {
-		const struct xref *x = &g->s->refs[i];
-
-		if (x->found == TRI_TRUE)
-			continue;
-		find_add(j, 1, x->found == TRI_FALSE ? FIND_FAIL : FIND_NOT_CHECKED, "ReferenceDataExistence", CV, ref_name(x),
-		    "give the data", "%s", x->note == NULL ? "not found" : x->note);
-		v = open_verdict(SUB_SIGNED_DATA_NOT_FOUND);
-	}
-	return v;
+	if (x->found == TRI_TRUE)
+		return passed();
+	find_add(j, 1, x->found == TRI_FALSE ? FIND_FAIL : FIND_NOT_CHECKED, "ReferenceDataExistence", CV, ref_name(x), "give the data",
+	    "%s", x->note == NULL ? "not found" : x->note);
+	return open_verdict(SUB_SIGNED_DATA_NOT_FOUND);
 }
 
 static struct verdict
-refs_intact(struct judge *j, struct jsig *g)
+ref_intact(struct judge *j, struct jsig *g, const struct xref *x)
 {
 	struct verdict v = passed();
 
-	for (size_t i = 0; i < g->s->n_refs; i++) {
-		const struct xref *x = &g->s->refs[i];
-
-		if (x->found != TRI_TRUE)
-			continue;
-		if (x->name_differs &&
-		    find_level(j, 1, level_of(j, CHECK_REFERENCE_NAME_MATCH, sig_context(g), POS_SIGNING), "ReferenceDataNameMatch", CV,
-			ref_name(x), NULL, "found by its digest or as the only file, not by its name") && v.ind == IND_PASSED)
-			v = open_verdict(SUB_SIGNED_DATA_NOT_FOUND);
-		if (x->intact == TRI_TRUE)
-			continue;
-		find_add(j, 1, x->intact == TRI_FALSE ? FIND_FAIL : FIND_NOT_CHECKED, "ReferenceDataIntact", CV, ref_name(x), NULL, "%s",
-		    x->note != NULL ? x->note : x->intact == TRI_FALSE ? "its digest differs" : "could not be checked");
-		/* the peer calls broken what it can't compute; we say so only of what differs */
-		if (x->intact == TRI_FALSE || (j->peer && x->fault != REF_UNSUPPORTED_TRANSFORM))
-			v = failed(SUB_HASH_FAILURE);
-		else if (v.ind == IND_PASSED)
-			v = open_verdict(SUB_SIGNED_DATA_NOT_FOUND);
-	}
-	return v;
+	if (x->found != TRI_TRUE)
+		return v;
+	if (x->name_differs &&
+	    find_level(j, 1, level_of(j, CHECK_REFERENCE_NAME_MATCH, sig_context(g), POS_SIGNING), "ReferenceDataNameMatch", CV,
+		ref_name(x), NULL, "found by its digest or as the only file, not by its name"))
+		v = open_verdict(SUB_SIGNED_DATA_NOT_FOUND);
+	if (x->intact == TRI_TRUE)
+		return v;
+	find_add(j, 1, x->intact == TRI_FALSE ? FIND_FAIL : FIND_NOT_CHECKED, "ReferenceDataIntact", CV, ref_name(x), NULL, "%s",
+	    x->note != NULL ? x->note : x->intact == TRI_FALSE ? "its digest differs" : "could not be checked");
+	/* the peer calls broken what it can't compute; we say so only of what differs */
+	if (x->intact == TRI_FALSE || (j->peer && x->fault != REF_UNSUPPORTED_TRANSFORM))
+		return failed(SUB_HASH_FAILURE);
+	return open_verdict(SUB_SIGNED_DATA_NOT_FOUND);
 }
 
 static struct verdict
@@ -162,8 +149,21 @@ signs_master(struct judge *j, struct jsig *g)
 static struct verdict
 refs_verdict(struct judge *j, struct jsig *g)
 {
-	struct verdict v = refs_found(j, g), intact = refs_intact(j, g);
+	struct verdict v = passed(), intact = passed(), first = passed();
 
+	for (size_t i = 0; i < g->s->n_refs; i++) {
+		struct verdict f = ref_found(j, &g->s->refs[i]), t = ref_intact(j, g, &g->s->refs[i]);
+
+		if (v.ind == IND_PASSED)
+			v = f;
+		if (intact.ind == IND_PASSED || t.ind == IND_FAILED)
+			intact = t;
+		if (first.ind == IND_PASSED)
+			first = f.ind == IND_PASSED ? t : f;
+	}
+	/* the peer goes from reference to reference, the standard from check to check */
+	if (j->peer)
+		v = first;
 	if (v.ind == IND_PASSED)
 		v = signs_something(j, g);
 	if (v.ind == IND_PASSED)

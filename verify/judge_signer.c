@@ -6,19 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct cert *
-by_property(struct judge *j, struct jsig *g, size_t *which)
-{
-	for (size_t k = 0; k < g->s->n_cert_ids; k++) {
-		const struct cert *c = cert_by_digest(j, &g->s->cert_ids[k].digest);
-
-		*which = k;
-		if (c != NULL)
-			return c;
-	}
-	return NULL;
-}
-
 enum tri
 value_with(struct judge *j, struct jsig *g, const struct cert *c)
 {
@@ -47,6 +34,34 @@ value_with_bare_key(struct judge *j, struct jsig *g)
 	find_add(j, 1, FIND_WARN, "SignatureIntact", "XMLDSig 4.5.2", g->r->id, "give the certificate",
 	    "checked with a bare key that names nobody");
 	return t;
+}
+
+/* Where there is a KeyInfo the peer takes the signer's certificate from nowhere else. */
+static bool
+beside_key_info(const struct jsig *g, const struct cert *c)
+{
+	for (size_t i = 0; i < g->s->n_embedded; i++) {
+		const struct embedded *m = &g->s->embedded[i];
+
+		if (m->place == IN_KEY_INFO && m->kind == EMB_CERT && slice_eq(m->der, c->der))
+			return false;
+	}
+	return g->s->key_info != NULL;
+}
+
+/* One that is not the first of the property counts for the peer when its key verifies. */
+static const struct cert *
+by_property(struct judge *j, struct jsig *g, size_t *which)
+{
+	for (size_t k = 0; k < g->s->n_cert_ids; k++) {
+		const struct cert *c = cert_by_digest(j, &g->s->cert_ids[k].digest);
+
+		if (c == NULL || (j->peer && (beside_key_info(g, c) || (k > 0 && value_with(j, g, c) != TRI_TRUE))))
+			continue;
+		*which = k;
+		return c;
+	}
+	return NULL;
 }
 
 #define KEY_INFO_TRIES 32 /* certificates whose key is tried: no honest KeyInfo holds more */

@@ -180,9 +180,9 @@ find_props_ref(struct sigdoc *d, struct xsig *s, struct err *e)
 		if (leads && s->props_ref == NULL)
 			s->props_ref = x;
 	}
+	s->props_ref_stray = s->format_fault == NULL && s->qualifying != NULL && (claims > 1 || (claims == 1 && s->props_ref == NULL));
 	if (claims > 1)
 		format_fault(s, "more than one reference to SignedProperties (EN 319 132-1 4.4.2)");
-	s->props_ref_stray = claims == 1 && s->props_ref == NULL && s->qualifying != NULL && s->format_fault == NULL;
 	if (claims > 0 && s->props_ref == NULL && s->qualifying != NULL)
 		format_fault(s, "the SignedProperties reference does not lead to those of this signature (EN 319 132-1 4.4.2)");
 	return ERR_OK;

@@ -167,7 +167,7 @@ struct xsig {
 	bool sealed;	    /* SealingEvidenceRecords */
 	bool qualifying_reference; /* QualifyingPropertiesReference: not supported */
 	bool target_differs;	   /* QualifyingProperties/@Target is not '#' and this signature's Id */
-	bool props_ref_stray; /* format_fault says only that the SignedProperties reference leads elsewhere */
+	bool props_ref_stray; /* format_fault says only that the SignedProperties reference leads elsewhere or stands twice */
 	const char *format_fault;  /* NULL, or why this is FORMAT_FAILURE; static text with the clause */
 };
 
