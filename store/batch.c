@@ -74,11 +74,13 @@ batch_auto(struct batch **b)
 	errno = saved;
 }
 
-static enum err_code
-usable(struct batch *b, struct err *e)
+enum err_code
+batch_usable(struct batch *b, struct err *e)
 {
 	if (b->s == NULL)
 		return err_set(e, ERR_BUG, "the store of this batch is closed");
+	if (b->g.arena.failed) /* the rows of other deposits went with it: nothing of this batch can be kept */
+		return err_nomem(e);
 	return store_may_write(b->s, e);
 }
 
@@ -209,7 +211,7 @@ put_large(struct batch *b, enum store_kind kind, int year, const struct source *
 static enum err_code
 put_checked(struct batch *b, enum store_kind kind, int year, struct err *e)
 {
-	enum err_code r = usable(b, e);
+	enum err_code r = batch_usable(b, e);
 
 	if (r != ERR_OK)
 		return r;
@@ -287,7 +289,7 @@ batch_leaf(struct batch *b, uint16_t type, const uint8_t record[16], const uint8
 {
 	struct tlog_leaf leaf = {.epoch = TLOG_EPOCH, .type = type, .time_utc = time_utc};
 	struct group *g = &b->g;
-	enum err_code r = usable(b, e);
+	enum err_code r = batch_usable(b, e);
 
 	if (r != ERR_OK)
 		return r;
@@ -313,7 +315,7 @@ batch_row(struct batch *b, const char *table, struct slice key, const struct sli
 	struct group *g = &b->g;
 	size_t value_n = value != NULL ? value->n : 0;
 	struct row row = {.at = g->arena.n, .value_n = (uint32_t)value_n, .del = value == NULL};
-	enum err_code r = usable(b, e);
+	enum err_code r = batch_usable(b, e);
 
 	if (r == ERR_OK)
 		r = kv_row_key(table, key, false, &k, e);
@@ -339,7 +341,7 @@ enum err_code
 batch_get_row(struct batch *b, const char *table, struct slice key, struct buf *value, struct err *e)
 {
 	AUTO(buf) struct buf k = {0};
-	enum err_code r = usable(b, e);
+	enum err_code r = batch_usable(b, e);
 	size_t i;
 
 	if (r == ERR_OK)
@@ -399,7 +401,8 @@ batch_undo(struct batch *b, struct batch_mark m)
 	if (m.leaves < g->n_leaves)
 		g->n_leaves = m.leaves;
 	if (m.rows < g->n_rows) {
-		g->arena.n = g->rows[m.rows].at;
+		if (!g->arena.failed)
+			g->arena.n = g->rows[m.rows].at;
 		g->n_rows = m.rows;
 	}
 }

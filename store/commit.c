@@ -281,8 +281,10 @@ commit(struct batch *b, bool seal_all, struct store_done *done, struct err *e)
 {
 	struct err mine = {0};
 	struct commit c = {.s = b->s, .g = &b->g, .seal_all = seal_all};
-	enum err_code r = store_may_write(b->s, e);
+	enum err_code r = batch_usable(b, e);
 
+	if (r == ERR_NOMEM)
+		store_rollback(b->s);
 	if (r != ERR_OK)
 		return r;
 	c.now_utc = clock_now(&b->s->clock);
@@ -310,12 +312,9 @@ store_commit(struct batch **bp, struct store_done *done, struct err *e)
 
 	if (done != NULL)
 		*done = (struct store_done){.group = 0};
-	if (b->s == NULL) {
-		batch_drop(b);
-		return err_set(e, ERR_BUG, "the store of this batch is closed");
-	}
-	r = commit(b, false, done, e);
-	b->s->batch = NULL;
+	r = b->s != NULL ? commit(b, false, done, e) : batch_usable(b, e);
+	if (b->s != NULL)
+		b->s->batch = NULL;
 	b->s = NULL;
 	batch_drop(b);
 	return r;

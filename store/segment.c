@@ -76,7 +76,10 @@ seg_add(struct store *s, const struct seg_id *id, int fd, struct seg **out, stru
 {
 	struct seg *g = mem_new(1, sizeof(*g));
 
-	if (g == NULL || !mem_grow(&s->segs, &s->cap_segs, s->n_segs, sizeof(struct seg *))) {
+	if (g == NULL || !buf_room(&g->pend, PEND_BYTES) ||
+	    !mem_grow(&s->segs, &s->cap_segs, s->n_segs, sizeof(struct seg *))) {
+		if (g != NULL)
+			buf_release(&g->pend);
 		free(g);
 		close(fd);
 		return err_nomem(e);
@@ -175,22 +178,29 @@ seg_for(struct store *s, enum store_kind kind, int year, struct seg **out, struc
 
 /* --- appending --- */
 
+/* Behind what is in the file; pend must be empty, or be it. */
+static enum err_code
+write_octets(struct seg *g, struct slice s, struct err *e)
+{
+	if (s.n == 0)
+		return ERR_OK;
+	g->dirty = true;
+	if (g->file_bytes < g->pend_off + s.n)
+		g->file_bytes = g->pend_off + s.n;
+	if (sys_pwrite(g->fd, s, g->pend_off, e) != ERR_OK)
+		return err_wrap(e, "segment %" PRIu32, g->id.id);
+	g->pend_off += s.n;
+	return ERR_OK;
+}
+
 static enum err_code
 write_out(struct seg *g, struct err *e)
 {
-	enum err_code r;
+	enum err_code r = write_octets(g, buf_slice(&g->pend), e);
 
-	if (g->pend.n == 0)
-		return ERR_OK;
-	g->dirty = true;
-	if (g->file_bytes < seg_tail(g))
-		g->file_bytes = seg_tail(g);
-	r = sys_pwrite(g->fd, buf_slice(&g->pend), g->pend_off, e);
-	if (r != ERR_OK)
-		return err_wrap(e, "segment %" PRIu32, g->id.id);
-	g->pend_off += g->pend.n;
-	buf_clear(&g->pend);
-	return ERR_OK;
+	if (r == ERR_OK)
+		buf_clear(&g->pend);
+	return r;
 }
 
 enum err_code
@@ -207,14 +217,17 @@ seg_flush(struct seg *g, struct err *e)
 	return r;
 }
 
+/* pend got its room when the segment was opened and never grows: if it failed, members of other deposits would be lost. */
 enum err_code
 seg_more(struct seg *g, struct slice piece, struct err *e)
 {
-	enum err_code r;
+	enum err_code r = piece.n > PEND_BYTES - g->pend.n ? write_out(g, e) : ERR_OK;
 
-	buf_addslice(&g->pend, piece);
-	r = buf_ok(&g->pend, e);
-	return r == ERR_OK && g->pend.n >= PEND_BYTES ? write_out(g, e) : r;
+	if (r == ERR_OK && piece.n > PEND_BYTES)
+		return write_octets(g, piece, e);
+	if (r == ERR_OK)
+		buf_addslice(&g->pend, piece);
+	return r;
 }
 
 enum err_code
@@ -252,8 +265,6 @@ seg_append(struct seg *g, const char *name, struct slice octets, struct err *e)
 void
 seg_cut(struct seg *g, uint64_t tail)
 {
-	if (g->pend.failed)
-		buf_clear(&g->pend);
 	if (tail >= g->pend_off) {
 		g->pend.n = (size_t)(tail - g->pend_off);
 		return;

@@ -15,7 +15,7 @@
 #define SEG_NAME 48
 #define MEMBER_NAME 112
 #define SMALL_BYTES (1u << 20)	    /* an object up to this is read once, into memory */
-#define PEND_BYTES (1u << 20)	    /* written out from here on */
+#define PEND_BYTES (1u << 20)	    /* held back before they are written */
 #define GROUP_MAX_BYTES (64u << 20) /* one group member */
 
 /* --- tar.c: one header form, so that it can be recomputed from name and size --- */
@@ -258,7 +258,8 @@ MUST_USE enum err_code group_add_member(struct group *g, const struct member *m,
 /* batch.c */
 /* Back to what is committed: tails cut, segments born since are gone. */
 void store_rollback(struct store *s);
-struct batch *batch_take(struct batch **b);
+/* ERR_BUG: its store is closed; ERR_NOMEM: memory ran out before, it can only be dropped; ERR_IO, ERR_USAGE: store_may_write. */
+MUST_USE enum err_code batch_usable(struct batch *b, struct err *e);
 
 /* recover.c */
 /* Bring index and segments to the last group that counts. Lock held. clean: the last writer said so. */

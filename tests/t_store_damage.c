@@ -158,6 +158,83 @@ test_refused_group(void **state)
 	}
 }
 
+/* A source that leaves no address space to the rest of the call. */
+static enum err_code
+read_and_starve(void *ctx, uint64_t off, void *to, size_t n, struct err *e)
+{
+	struct rlimit r = {0, RLIM_INFINITY};
+
+	(void)ctx;
+	(void)off;
+	(void)e;
+	memset(to, 'x', n);
+	return setrlimit(RLIMIT_AS, &r) == 0 ? ERR_OK : ERR_IO;
+}
+
+static void
+starve_and_commit(struct box *x)
+{
+	const struct source large = {read_and_starve, NULL, 900000};
+	const struct rlimit again = {RLIM_INFINITY, RLIM_INFINITY};
+	struct batch *b = NULL;
+	struct err e = {0};
+
+	if (store_open(x->path, STORE_WRITE, &x->seams, &x->s, &e) != ERR_OK || store_batch_begin(x->s, &b, &e) != ERR_OK)
+		_exit(3);
+	put_text(b, STORE_DATA, 2036, "before");
+	(void)!batch_put(b, STORE_DATA, 2036, &large, NULL, NULL, &e);
+	if (setrlimit(RLIMIT_AS, &again) != 0)
+		_exit(4);
+	put_text(b, STORE_DATA, 2036, "behind");
+	_exit(store_commit(&b, NULL, &e) == ERR_OK ? (int)scrubbed(x->s) : 5);
+}
+
+static void
+starve_rows_and_commit(struct box *x)
+{
+	static const uint8_t octets[900000];
+	const struct rlimit none = {0, RLIM_INFINITY}, again = {RLIM_INFINITY, RLIM_INFINITY};
+	const struct slice value = slice_of(octets, sizeof(octets));
+	struct batch *b = NULL;
+	struct batch_mark mark;
+	struct err e = {0};
+
+	if (store_open(x->path, STORE_WRITE, &x->seams, &x->s, &e) != ERR_OK || store_batch_begin(x->s, &b, &e) != ERR_OK)
+		_exit(3);
+	put_text(b, STORE_DATA, 2036, "with a row");
+	if (batch_row(b, "table", slice_str("key"), NULL, &e) != ERR_OK)
+		_exit(4);
+	mark = batch_mark(b);
+	if (setrlimit(RLIMIT_AS, &none) != 0 || batch_row(b, "table", slice_str("other"), &value, &e) == ERR_OK)
+		_exit(5);
+	batch_undo(b, mark);
+	if (setrlimit(RLIMIT_AS, &again) != 0)
+		_exit(6);
+	_exit(store_commit(&b, NULL, &e) == ERR_NOMEM ? (int)scrubbed(x->s) : 7);
+}
+
+/* When memory ran out in the middle of a batch, what the batch held before is still whole, or all of it is given up. */
+static void
+test_no_memory_in_a_batch(void **state)
+{
+	AUTO(box) struct box x = {.s = NULL};
+	struct err e = {0};
+
+	(void)state;
+#ifdef __SANITIZE_ADDRESS__
+	return; /* it wants address space of its own */
+#endif
+	box_make(&x, NULL);
+	OK(store_close(TAKE(x.s), &e));
+	assert_int_equal(ended(child(starve_and_commit, &x)), 0);
+	assert_int_equal(ended(child(starve_rows_and_commit, &x)), 0);
+	OK(store_open(x.path, STORE_WRITE, &x.seams, &x.s, &e));
+	has_text(x.s, "before");
+	has_text(x.s, "behind");
+	has_not(x.s, "with a row");
+	assert_int_equal(scrubbed(x.s), 0);
+}
+
 /* Over a broken log the old index is all there is: a rebuild that fails leaves it. */
 static void
 test_failed_rebuild_keeps_the_index(void **state)
@@ -197,6 +274,7 @@ main(void)
 	    cmocka_unit_test(test_get_rehashes),
 	    cmocka_unit_test(test_broken_log_is_not_cut),
 	    cmocka_unit_test(test_refused_group),
+	    cmocka_unit_test(test_no_memory_in_a_batch),
 	    cmocka_unit_test(test_failed_rebuild_keeps_the_index),
 	};
 
