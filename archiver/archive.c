@@ -90,6 +90,21 @@ cage_setup(const struct archive *a)
 	return s;
 }
 
+/* The worker has its anchors from the time when it was forked. fresh: taken over. */
+enum err_code
+archive_anchors(struct archive *a, struct anchors *fresh, struct err *e)
+{
+	struct anchors *before = a->own_anchors;
+	struct caged_setup setup;
+	enum err_code r;
+
+	a->anchors = a->own_anchors = fresh;
+	setup = cage_setup(a);
+	r = caged_restart(a->caged, &setup, e);
+	anchors_free(before);
+	return r;
+}
+
 enum err_code
 archive_open(const struct config *cfg, const struct anchors *anchors, const struct vpolicy *policy,
     enum archive_mode mode, const struct archive_seams *seams, struct archive **out, struct err *e)
@@ -134,6 +149,7 @@ archive_close(struct archive *a)
 	store_close(a->store, NULL);
 	fetch_cache_free(a->cache);
 	pile_auto(&a->tsa_issuers);
+	anchors_free(a->own_anchors);
 	json_decref(a->alarms);
 	json_decref(a->skipped);
 	free(a);
@@ -235,6 +251,10 @@ archive_steps(struct archive *a, uint64_t max_steps, json_t **summary, struct er
 	json_object_clear(a->skipped);
 	if (tsa_jobs(a, &ran, &failed, &next_job, e) != ERR_OK)
 		return err_wrap(e, "steps");
+	while (more && !archive_stopping(a))
+		if (trust_judge(a, &more, e) != ERR_OK)
+			return err_wrap(e, "steps");
+	more = true;
 	while (more && !archive_stopping(a) && (max_steps == 0 || steps < max_steps)) {
 		uint64_t left = max_steps == 0 ? STEP_BATCH : max_steps - steps;
 

@@ -30,6 +30,9 @@ struct archive_seams {
 	/* May be NULL. total 0 = not known. what: "sweep", "deposit" ... */
 	void (*progress)(void *ctx, const char *what, uint64_t done, uint64_t total);
 	void *progress_ctx;
+	/* The anchors of the trust folder, read anew; the caller's. NULL: they stay as given to archive_open. */
+	enum err_code (*anchors)(void *ctx, struct anchors **out, struct err *e);
+	void *anchors_ctx;
 	bool uncaged; /* only by the operator's explicit flag */
 	/* Checked between steps; true = stop soon, everything durable. May be NULL. */
 	bool (*stop)(void *ctx);
@@ -115,6 +118,11 @@ MUST_USE enum err_code archive_class_ends(struct archive *a, const json_t *manif
 MUST_USE enum err_code archive_status(struct archive *a, json_t **out, struct err *e);
 /* Legal hold on or off; reason goes into the manifest. */
 MUST_USE enum err_code archive_hold(struct archive *a, const char *record, bool on, const char *reason, struct err *e);
+/*
+ * Take the anchors anew, for a service that runs on: noted in the log, and in force for whatever is judged from now on.
+ * Signatures that met no anchor are judged again among the next steps. After an error the old ones are in force.
+ */
+MUST_USE enum err_code archive_trust(struct archive *a, json_t **out, struct err *e);
 /* Release or set an issuer hold; release a quarantined record for another try now. */
 MUST_USE enum err_code archive_release(struct archive *a, const char *record_or_issuer, struct err *e);
 /* The store, for scrub, rebuild and log verbs. */

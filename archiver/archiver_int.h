@@ -11,6 +11,7 @@
  *	evidence <class key>/<uuid>/<thing>	{ "kind", "seq", "time" }: the newest piece of each chain
  *	tsacert	<sha256 hex of the TSA certificate>	material job: docs/deadlines.md
  *	hold	<issuer sha256 hex>		why, since when
+ *	unanchored <uuid>			"": a signature met no anchor, is judged again by other ones
  *	news	<uuid>				depositor: done/X.status.json is still to be written
  *	state	<name>				small facts: last sweep, trust set, configuration
  */
@@ -54,6 +55,9 @@ struct archive {
 	struct fetch_cache *cache; /* answers of this process's life */
 	bool crl_first;		   /* the profile under way wants CRLs before OCSP */
 	struct pile *tsa_issuers;  /* CA certificates above the TSAs, by AIA */
+	struct anchors *own_anchors; /* read anew since the start; NULL = still those of archive_open */
+	char trust_set[65];	   /* digest of the anchors in force */
+	char judged_to[UUID_TEXT]; /* how far the judging by them came */
 };
 
 static inline int64_t
@@ -204,6 +208,8 @@ MUST_USE enum err_code tsa_jobs(struct archive *a, uint64_t *ran, uint64_t *fail
 bool service_open(struct archive *a, const char *name, int64_t *retry_utc);
 /* What came of asking. class as fetch.h; refused = a bad answer. retry_after -1 none. */
 void service_told(struct archive *a, const char *name, const char *kind, enum fetch_class class, const char *why, int64_t retry_after);
+/* The operator acted: TSAs that were stopped for a fault of configuration or trust are asked again. */
+void service_forgive(struct archive *a);
 /* True while today's budget lasts; counts one. budget 0 = no limit. */
 bool service_budget(struct archive *a, const char *name, int64_t budget);
 MUST_USE enum err_code service_list(struct archive *a, json_t **out, struct err *e);
@@ -228,8 +234,17 @@ void evidence_row_key(struct buf *out, const char *class_hex, const char *record
 MUST_USE enum err_code record_renew(struct archive *a, struct batch *b, const char *record, size_t signature, bool late,
     bool *renewed, char why[300], struct err *e);
 
-/* The anchors as an object with a leaf, when they are others than last time; records without a chain are judged again. */
+/* ---- trust.c ---- */
+
+/* The anchors as an object with a leaf, when they are others than last time. */
 MUST_USE enum err_code trust_note(struct archive *a, struct err *e);
+/* Records that wait for an anchor are judged by the set in force, some at a time. *more: call again. */
+MUST_USE enum err_code trust_judge(struct archive *a, bool *more, struct err *e);
+/* A signature of it has met no anchor yet. */
+bool trust_may_change(const json_t *m);
+/* Other anchors from now on, owned by the archive; the worker gets them too. */
+MUST_USE enum err_code archive_anchors(struct archive *a, struct anchors *fresh, struct err *e);
+
 /* The depositor is to hear of this state: into the group that makes it. */
 MUST_USE enum err_code news_owe(struct batch *b, const json_t *m, struct err *e);
 /* What is owed, to done/X.status.json. */

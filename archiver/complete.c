@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define DAY INT64_C(86400)
+#define SOUGHT_S (30 * DAY)
 
 /* ---- objects of closures ---- */
 
@@ -217,6 +218,24 @@ final_verdict(const json_t *s)
 	return false;
 }
 
+/* The chain may still be found: a missing issuer has an address that did not answer, and not for long yet. */
+static bool
+issuer_sought(const struct walk *w, const json_t *judge)
+{
+	const json_t *want = NULL;
+	int64_t since = sig_time(w->s, "trying_since");
+	size_t i;
+
+	if (!sig_is(w->s, "subindication", "NO_CERTIFICATE_CHAIN_FOUND") || (since != TIME_NONE && archive_now(w->a) - since > SOUGHT_S))
+		return false;
+	json_array_foreach (json_object_get(judge, "wants"), i, want)
+		if (sig_is(want, "kind", "issuer") && !json_is_integer(json_object_get(want, "stamp")) &&
+		    (size_t)json_integer_value(json_object_get(want, "signature")) == w->index &&
+		    json_array_size(json_object_get(want, "requests")) != 0)
+			return true;
+	return false;
+}
+
 static enum err_code
 start_draft(struct walk *w, const json_t *judge, json_t **out, struct err *e)
 {
@@ -320,7 +339,7 @@ arrow_complete(struct walk *w, struct err *e)
 	    pile_put(pile, w->b, &list, e) != ERR_OK || json_set(w->m, "material", list, e) != ERR_OK ||
 	    sig_verdict(w->s, g.judge, w->index, e) != ERR_OK)
 		return err_wrap(e, "final material");
-	if (final_verdict(w->s))
+	if (final_verdict(w->s) && !issuer_sought(w, g.judge))
 		return sig_go(w->s, "kept", TIME_MAX, sig_str(w->s, "subindication"), e);
 	if (!ready(w, g.judge, &gap))
 		return not_yet(w, &g, gap, e);

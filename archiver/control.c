@@ -309,6 +309,12 @@ do_release(const struct peer *p, json_t **answer, struct err *e)
 	return archive_release(p->a, sig_str(p->request, "what"), e);
 }
 
+static enum err_code
+do_trust(const struct peer *p, json_t **answer, struct err *e)
+{
+	return archive_trust(p->a, answer, e);
+}
+
 static const struct {
 	const char *verb;
 	bool anybody;
@@ -319,6 +325,7 @@ static const struct {
     {"run", false, do_run},
     {"hold", false, do_hold},
     {"release", false, do_release},
+    {"trust", false, do_trust},
 };
 
 static enum err_code

@@ -182,6 +182,16 @@ put_due(struct batch *b, const json_t *m, const json_t *prev, int64_t due_utc, c
 	return batch_row(b, "due", buf_slice(&key), &value, e);
 }
 
+/* Found by trust.c when the anchors change, without a look at every record. */
+static enum err_code
+put_unanchored(struct batch *b, const json_t *m, const json_t *prev, struct err *e)
+{
+	bool waits = trust_may_change(m), before = prev != NULL && trust_may_change(prev);
+	struct slice none = slice_str("");
+
+	return waits == before ? ERR_OK : batch_row(b, "unanchored", slice_str(manifest_record(m)), waits ? &none : NULL, e);
+}
+
 static enum err_code
 put_record_row(struct batch *b, const json_t *m, const struct store_ref *ref, int64_t due_utc, struct err *e)
 {
@@ -216,7 +226,7 @@ manifest_put(struct archive *a, struct batch *b, json_t *m, const json_t *prev, 
 	    batch_put_bytes(b, STORE_DATA, manifest_year(m), buf_slice(&text), &put, e) != ERR_OK ||
 	    manifest_event(json_string_value(json_object_get(m, "salt")), put.sha256, digest, e) != ERR_OK ||
 	    batch_leaf(b, (uint16_t)type, record, digest, archive_now(a), &index, e) != ERR_OK ||
-	    put_due(b, m, prev, due_utc, due_why, e) != ERR_OK || put_record_row(b, m, &put, due_utc, e) != ERR_OK)
+	    put_due(b, m, prev, due_utc, due_why, e) != ERR_OK || put_unanchored(b, m, prev, e) != ERR_OK || put_record_row(b, m, &put, due_utc, e) != ERR_OK)
 		return err_wrap(e, "record %s", manifest_record(m));
 	if (ref != NULL)
 		*ref = put;

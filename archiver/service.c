@@ -99,6 +99,21 @@ service_told(struct archive *a, const char *name, const char *kind, enum fetch_c
 		archive_alarm(a, "%s %s: %s", kind, name, why);
 }
 
+void
+service_forgive(struct archive *a)
+{
+	size_t i;
+
+	for (i = 0; i < a->cfg->n_tsas; i++) {
+		AUTO(json) json_t *row = load(a, a->cfg->tsas[i].name);
+		const char *class = json_string_value(json_object_get(row, "class"));
+
+		if (class == NULL || strcmp(class, fetch_class_name(FETCH_CONFIG)) != 0 || json_set(row, "next", json_integer(0), NULL) != ERR_OK)
+			continue;
+		keep(a, a->cfg->tsas[i].name, row);
+	}
+}
+
 bool
 service_budget(struct archive *a, const char *name, int64_t budget)
 {

@@ -146,6 +146,18 @@ signatures_of(struct archive *a, const struct conf_profile *profile, size_t file
 	return ERR_OK;
 }
 
+enum err_code
+sig_anew(struct walk *w, const json_t *judge, struct err *e)
+{
+	AUTO(json) json_t *fresh = json_array();
+
+	if (signatures_of(w->a, w->profile, w->file, judge, archive_now(w->a), fresh, e) != ERR_OK)
+		return err_wrap(e, "judge again");
+	if (w->index < json_array_size(fresh) && json_object_update(w->s, json_array_get(fresh, w->index)) != 0)
+		return err_nomem(e);
+	return ERR_OK;
+}
+
 /* ---- arrows ---- */
 
 static enum err_code
@@ -252,6 +264,11 @@ arrow_stamp(struct walk *w, struct err *e)
 
 	if (pile_new(&pile, e) != ERR_OK || gather(w->a, &w->doc.doc, pile, 0, true, &g, e) != ERR_OK)
 		return err_wrap(e, "stamp");
+	/* An anchor may have come since the deposit. */
+	if (sig_is(w->s, "path", "stamp") && sig_anew(w, g.judge, e) != ERR_OK)
+		return err_wrap(e, "stamp");
+	if (sig_is(w->s, "state", "kept"))
+		return ERR_OK;
 	if (sig_is(w->s, "path", "continue")) {
 		time = archive_now(w->a);
 	} else if (!good_stamp(g.judge, w->index, "SIGNATURE", &time)) {

@@ -34,6 +34,8 @@ bool sig_is(const json_t *s, const char *key, const char *value);
 int64_t sig_time(const json_t *s, const char *key); /* TIME_NONE when missing */
 MUST_USE enum err_code sig_go(json_t *s, const char *state, int64_t due, const char *why, struct err *e);
 MUST_USE enum err_code sig_verdict(json_t *s, const json_t *judge, size_t index, struct err *e);
+/* As it would enter the archive now, by this judge: path, target, verdict, state. What was done for it stays. */
+MUST_USE enum err_code sig_anew(struct walk *w, const json_t *judge, struct err *e);
 MUST_USE enum err_code sig_step(struct walk *w, struct err *e);
 
 /* complete.c */

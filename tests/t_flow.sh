@@ -179,6 +179,39 @@ rm "$desk/done/four.xml.status.json"
 run
 is "what was told is not told again" "$(ls "$desk/done" | grep -c four.xml.status.json)" 0
 
+# ---- a service takes anchors while it runs
+echo 2026-01-01T00:00:00Z >"$clock"
+"$es" init --simulated "$w/t" --clock "$clock" --tsa "$u/tsa1,$u/tsa2" --allow-net "127.0.0.1:$(cat "$w/pki/port")" >/dev/null
+export EVERSEAL_CONFIG="$w/t/everseal.conf"
+timeout 120 "$es" --quiet run 2>"$w/err" &
+service=$!
+for i in $(seq 1 50); do [ -S "$w/t/archive/control" ] && break; sleep 0.1; done
+rec=$("$es" deposit "$w/in/three.xml" | json 'd["record"]')
+is "no anchor, no chain" "$("$es" --json history "$rec" | json 'd[0]["signatures"][0]["subindication"]')" NO_CERTIFICATE_CHAIN_FOUND
+until_state() { for i in $(seq 1 100); do [ "$(state "$rec")" = "$1" ] && break; sleep 0.1; done; state "$rec"; }
+echo 2026-01-01T00:30:00Z >"$clock"
+echo none >"$w/t/trust/broken.crt"
+"$es" trust reload >/dev/null 2>"$w/o"
+is "a folder that can't be read is refused" $? 65
+has "and the service keeps what it has" "$(cat "$w/o")" "the anchors stay as they were"
+rm "$w/t/trust/broken.crt"
+n=0
+for f in "$w"/pki/trust/*; do "$es" trust add "$f" >"$w/o" || bad "trust add"; n=$((n + 1)); done
+has "trust add: the service has taken it" "$(cat "$w/o")" "the service has taken it"
+is "each is in the log" "$("$es" --json status | json 'd["store"]["log_size"] >= '$((n + 2)))" True
+echo 2026-01-02T01:00:00Z >"$clock"
+"$es" release "$rec" >/dev/null 2>&1
+"$es" trust reload >/dev/null
+is "and the signature goes on" "$(until_state waiting)" waiting
+hex=$("$es" --json trust list | json 'd[0]["sha256"]')
+"$es" --json trust remove "$hex" | json 'd["service"]' >"$w/o"
+is "trust remove is taken too" "$(cat "$w/o")" True
+kill -TERM $service
+wait $service
+service=
+is "without a service the folder is changed all the same" "$("$es" --json trust reload | json 'd["service"]')" False
+export EVERSEAL_CONFIG="$w/b/everseal.conf"
+
 # ---- the control socket and its neighbours
 timeout 120 "$es" --quiet run 2>/dev/null &
 service=$!

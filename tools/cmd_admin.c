@@ -202,7 +202,7 @@ trust_add(struct tool *t, const char *role, const char *file, json_t **out, stru
 	*out = json_pack("{s:s, s:s, s:o, s:o, s:b}", "sha256", hex, "role", role, "subject", json_text(buf_str(&f.subject)), "not_after",
 	    json_time(f.not_after_utc), "ca", (int)f.is_ca);
 	if (!t->json)
-		tool_line(t, "%s (%s) is trusted as %s; a running service reads the folder at its next start", hex, buf_str(&f.subject), role);
+		tool_line(t, "%s (%s) is trusted as %s", hex, buf_str(&f.subject), role);
 	return *out != NULL ? ERR_OK : err_nomem(e);
 }
 
@@ -290,9 +290,39 @@ trust_remove(struct tool *t, const char *sha256, json_t **out, struct err *e)
 	if (r.removed == 0)
 		return err_set(e, ERR_NOTFOUND, "no anchor begins with %s; trust list shows them", sha256);
 	if (!t->json)
-		tool_line(t, "%s: %zu file(s) moved to removed/; a running service reads the folder at its next start", sha256, r.removed);
+		tool_line(t, "%s: %zu file(s) moved to removed/", sha256, r.removed);
 	*out = json_pack("{s:s, s:I}", "sha256", sha256, "removed", (json_int_t)r.removed);
 	return *out != NULL ? ERR_OK : err_set(e, ERR_USAGE, "a SHA-256 is hexadecimal");
+}
+
+/* A service that runs takes the folder as it is now; without one the next writer does. */
+static enum err_code
+trust_tell(struct tool *t, json_t *out, struct err *e)
+{
+	AUTO(json) json_t *request = json_pack("{s:s}", "verb", "trust");
+	AUTO(json) json_t *answer = NULL;
+	struct err why = {0};
+	enum err_code r = archive_ask(t->cfg, request, NULL, 0, &answer, &why);
+
+	if (r != ERR_OK && r != ERR_NOTFOUND)
+		return err_set(e, r, "the folder is changed, but the service has not taken it: %s", why.text);
+	if (!t->json)
+		tool_line(t, r == ERR_OK ? "the service has taken it" : "no service runs: the next writer takes it");
+	return json_set(out, "service", json_boolean(r == ERR_OK), e);
+}
+
+static enum err_code
+trust_change(struct tool *t, const char *what, const char *role, const char *arg, json_t **out, struct err *e)
+{
+	enum err_code r = ERR_OK;
+
+	if (strcmp(what, "add") == 0)
+		r = trust_add(t, role, arg, out, e);
+	else if (strcmp(what, "remove") == 0)
+		r = trust_remove(t, arg, out, e);
+	else
+		*out = json_object();
+	return r == ERR_OK ? trust_tell(t, *out, e) : r;
 }
 
 static int
@@ -301,7 +331,6 @@ verb_trust(struct tool *t, int argc, char **argv)
 	const char *role = "all";
 	const struct option_row rows[] = {{.name = "role", .value = &role}};
 	AUTO(json) json_t *out = NULL;
-	enum err_code r;
 	struct err e = {0};
 
 	if (tool_options(rows, 1, &argc, argv, &e) != ERR_OK || argc < 2)
@@ -310,10 +339,9 @@ verb_trust(struct tool *t, int argc, char **argv)
 		return tool_fail(t, &e);
 	if (strcmp(argv[1], "list") == 0 && argc == 2)
 		return trust_list(t);
-	if (argc != 3 || (strcmp(argv[1], "add") != 0 && strcmp(argv[1], "remove") != 0))
+	if (strcmp(argv[1], "reload") == 0 ? argc != 2 : argc != 3 || (strcmp(argv[1], "add") != 0 && strcmp(argv[1], "remove") != 0))
 		return tool_usage(tool_verb("trust"), NULL);
-	r = strcmp(argv[1], "add") == 0 ? trust_add(t, role, argv[2], &out, &e) : trust_remove(t, argv[2], &out, &e);
-	if (r != ERR_OK)
+	if (trust_change(t, argv[1], role, argc == 3 ? argv[2] : NULL, &out, &e) != ERR_OK)
 		return tool_fail(t, &e);
 	return t->json ? tool_print(t, out) : EXIT_POSITIVE;
 }
@@ -464,7 +492,7 @@ verb_log(struct tool *t, int argc, char **argv)
 
 const struct verb verbs_admin[] = {
     {"init", "[--simulated DIR --clock FILE [--tsa URL,...] [--allow-net RULES]]", "make the archive that the configuration names", verb_init},
-    {"trust", "list | add FILE [--role signer|tsa|ocsp|all] | remove SHA256", "trust anchors by role", verb_trust},
+    {"trust", "list | add FILE [--role signer|tsa|ocsp|all] | remove SHA256 | reload", "trust anchors by role", verb_trust},
     {"config", "check | show", "every fault with its line; the configuration in effect", verb_config},
     {"scrub", "[--full]", "rehash everything; --full: both digests", verb_scrub},
     {"rebuild", "", "make the index again from the segments alone", verb_rebuild},

@@ -96,10 +96,19 @@ is_stopped(void *ctx)
 	return stopped != 0;
 }
 
+static enum err_code
+read_anchors(void *ctx, struct anchors **out, struct err *e)
+{
+	struct tool *t = ctx;
+
+	return tool_anchors(t->cfg->trust_dir, out, e);
+}
+
 struct archive_seams
 tool_seams(struct tool *t)
 {
-	struct archive_seams s = {.clock = clock_real(), .entropy = entropy_openssl(), .log = &t->log, .uncaged = t->uncaged, .stop = is_stopped};
+	struct archive_seams s = {.clock = clock_real(), .entropy = entropy_openssl(), .log = &t->log, .uncaged = t->uncaged, .stop = is_stopped,
+	    .anchors = read_anchors, .anchors_ctx = t};
 
 	signal(SIGTERM, on_signal);
 	signal(SIGINT, on_signal);
