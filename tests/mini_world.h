@@ -16,7 +16,7 @@
 /* root > sub > deep; the CA (an anchor of its own) > signer, responders; two TSA roots. */
 struct world {
 	struct verifier *v;
-	struct anchors *anchors, *only_tsa, *sunset;
+	struct anchors *anchors, *only_tsa, *sunset, *signer_itself;
 	struct who root, sub, sub_narrow, deep, ca, signer, early, responder, short_responder, stranger;
 	struct who troot, tsa, tsa_long, troot2, tsa2, tsa3;
 };
@@ -85,6 +85,8 @@ world_up(void **state)
 	OK(anchors_new(&w->anchors, &e));
 	OK(anchors_new(&w->only_tsa, &e));
 	OK(anchors_new(&w->sunset, &e));
+	OK(anchors_new(&w->signer_itself, &e));
+	trust(w->signer_itself, &w->signer, ROLE_SIGNER, TIME_MAX);
 	trust(w->anchors, &w->root, ROLE_SIGNER, TIME_MAX);
 	trust(w->anchors, &w->ca, ROLE_SIGNER, TIME_MAX);
 	trust(w->anchors, &w->troot, ROLE_TSA, TIME_MAX);
@@ -111,6 +113,7 @@ world_down(void **state)
 	anchors_free(w->anchors);
 	anchors_free(w->only_tsa);
 	anchors_free(w->sunset);
+	anchors_free(w->signer_itself);
 	free(w);
 	return 0;
 }

@@ -8,7 +8,7 @@
 
 /* ---- rows ---- */
 
-enum how { PLAIN = 0, STRICT = 1, SUNSET = 2, SWAPPED = 4 /* anchors in the other's role */, FRESHNESS = 8, ORDER = 16, PEER = 32 };
+enum how { PLAIN = 0, STRICT = 1, SUNSET = 2, SWAPPED = 4 /* anchors in the other's role */, FRESHNESS = 8, ORDER = 16, PEER = 32, ITSELF = 64 /* the signer is the anchor */ };
 struct row {
 	const char *name;
 	struct doc (*make)(struct world *w);
@@ -66,6 +66,8 @@ static const struct row ROWS[] = {
     {"stale list, not asked for", list_stale, T0 + 40 * DAY, IND_PASSED, SUB_NONE, PLAIN},
     {"stale now, but newer than the stamp and grace", fresh_for_the_stamp, T0 + 40 * DAY, IND_PASSED, SUB_NONE, FRESHNESS},
     {"stale now, older than the stamp", older_than_the_stamp, T0 + 40 * DAY, IND_INDETERMINATE, SUB_TRY_LATER, FRESHNESS},
+    {"the signer is the anchor", plain, T0 + 2 * DAY, IND_PASSED, SUB_NONE, ITSELF},
+    {"the same before its certificate began", plain, T0 - 2 * YEAR, IND_FAILED, SUB_NOT_YET_VALID, ITSELF},
     {"signer's anchor trusted for TSAs only", plain, T0 + 2 * DAY, IND_INDETERMINATE, SUB_NO_CERTIFICATE_CHAIN_FOUND, SWAPPED},
 };
 
@@ -85,7 +87,7 @@ judge_doc(struct world *w, const struct doc *d, const struct row *r, const struc
 		policy.level[CHECK_REVOCATION_FRESHNESS][x][POS_SIGNING] = LEVEL_FAIL;
 	doc_text(d, &text);
 	struct verify_input in = {.name = "row", .doc = buf_slice(&text), .policy = &policy, .time_utc = r->at, .material = m,
-	    .anchors = (r->how & SWAPPED) != 0 ? w->only_tsa : (r->how & SUNSET) != 0 ? w->sunset : w->anchors, .grace_seconds = DAY, .want_material = wants};
+	    .anchors = (r->how & ITSELF) != 0 ? w->signer_itself : (r->how & SWAPPED) != 0 ? w->only_tsa : (r->how & SUNSET) != 0 ? w->sunset : w->anchors, .grace_seconds = DAY, .want_material = wants};
 	OK(verify_document(w->v, &in, &report, &e));
 	assert_int_equal(report->status, DOC_VALIDATED);
 	assert_int_equal(report->n_sigs, 1);

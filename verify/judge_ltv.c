@@ -80,7 +80,7 @@ mend(struct judge *j, struct jsig *g, struct verdict v)
 	switch (v.sub) {
 	case SUB_NONE:
 	case SUB_OUT_OF_BOUNDS_NO_POE:
-		return x->chain != NULL && x->chain->n > 1 && g->bst < g->cert->not_before ? failed(SUB_NOT_YET_VALID) : v;
+		return x->chain != NULL && g->bst < g->cert->not_before ? failed(SUB_NOT_YET_VALID) : v;
 	case SUB_CRYPTO_CONSTRAINTS_FAILURE_NO_POE:
 		/* acceptance first; then of the signature itself only: certificates are the archival process's matter */
 		if (g->sav.ind != IND_PASSED)

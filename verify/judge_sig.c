@@ -207,7 +207,8 @@ judge_sav(struct judge *j, struct jsig *g)
 	    find_level(j, 1, level_of(j, CHECK_SIGNING_TIME_IN_CERT_RANGE, sig_context(g), POS_SIGNING), "SigningTimeInCertRange", CL,
 		g->r->id, NULL, "the claimed time is outside the certificate's validity"))
 		return no;
-	if (s->props_ref == NULL && find_level(j, 1, LEVEL_FAIL, "SignedProperties", CL, g->r->id, NULL, "no signed properties"))
+	/* the peer knows their reference by its target alone, not by what transforms leave of the document */
+	if ((s->props_ref == NULL || (j->peer && s->props_ref->target != s->signed_props)) && find_level(j, 1, LEVEL_FAIL, "SignedProperties", CL, g->r->id, NULL, "no signed properties"))
 		return no;
 	/* A dossier's own rules of coverage (xades.md 9); a peer that knows no dossiers passes over them. */
 	if (!j->peer && (gap = sig_dossier_fault(j->doc, s)) != NULL &&
