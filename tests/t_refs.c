@@ -439,6 +439,104 @@ parts_of_a_signature(void **state)
 	}
 }
 
+/* ---- what a reference covers ---- */
+
+#define XPATH(expression) \
+	"<s:Transforms><s:Transform Algorithm=\"http://www.w3.org/TR/1999/REC-xpath-19991116\"><s:XPath>" expression \
+	"</s:XPath></s:Transform></s:Transforms>"
+#define PROPS_TYPE "http://uri.etsi.org/01903#SignedProperties"
+#define PROPS_REF(type, transforms) "<s:Reference URI=\"#P\" Type=\"" type "\">" transforms "</s:Reference>"
+
+static const struct {
+	const char *name, *ns, *references;
+	bool counts;
+	const char *fault; /* NULL: none */
+} props_refs[] = {
+    {"the whole", NS_X132, PROPS_REF(PROPS_TYPE, ""), true, NULL},
+    {"the whole, canonicalised", NS_X132, PROPS_REF(PROPS_TYPE, TRANSFORM(EXCLUSIVE)), true, NULL},
+    {"the whole by XPath", NS_X132, PROPS_REF(PROPS_TYPE, XPATH("true()")), true, NULL},
+    {"all but the time", NS_X132, PROPS_REF(PROPS_TYPE, XPATH("not(ancestor-or-self::*[local-name()='SigningTime'])")), false, "a part"},
+    {"nothing: they stand in the signature itself", NS_X132, PROPS_REF(PROPS_TYPE, TRANSFORM(DS_NS "enveloped-signature")), false, "a part"},
+    {"their text", NS_X132, PROPS_REF(PROPS_TYPE, TRANSFORM(DS_NS "base64")), false, "a part"},
+    {"twice", NS_X132, PROPS_REF(PROPS_TYPE, "") PROPS_REF(PROPS_TYPE, TRANSFORM(EXCLUSIVE)), true, NULL},
+    {"and something else", NS_X132, PROPS_REF(PROPS_TYPE, "") "<s:Reference URI=\"#S\" Type=\"" PROPS_TYPE "\"/>", true, "more than one"},
+    {"something else", NS_X132, "<s:Reference URI=\"#S\" Type=\"" PROPS_TYPE "\"/>", false, "does not lead"},
+    {"the Type of 1.2.2", NS_X132, PROPS_REF(NS_X122 "SignedProperties", ""), false, NULL},
+    {"a Type that never was", NS_X132, PROPS_REF(NS_X132 "SignedProperties", ""), false, NULL},
+    {"1.2.2", NS_X122, PROPS_REF(NS_X122 "SignedProperties", ""), true, NULL},
+    {"1.1.1", NS_X111, PROPS_REF(NS_X111 "SignedProperties", ""), true, NULL},
+    {"1.1.1 by the Type of 1.3.2", NS_X111, PROPS_REF(PROPS_TYPE, ""), false, NULL},
+};
+
+static void
+signed_properties_that_are_covered(void **state)
+{
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(props_refs) / sizeof(props_refs[0]); i++) {
+		AUTO(mem) char *doc = mem_printf("<s:Signature xmlns:s=\"" DS_NS "\" Id=\"S\"><s:SignedInfo><s:CanonicalizationMethod Algorithm=\"" EXCLUSIVE
+						 "\"/><s:SignatureMethod Algorithm=\"urn:x\"/>%s</s:SignedInfo><s:SignatureValue>AA==</s:SignatureValue>"
+						 "<s:Object><x:QualifyingProperties xmlns:x=\"%s\" Target=\"#S\"><x:SignedProperties Id=\"P\">"
+						 "<x:SignedSignatureProperties><x:SigningTime>2026</x:SigningTime></x:SignedSignatureProperties>"
+						 "</x:SignedProperties></x:QualifyingProperties></s:Object></s:Signature>",
+		    props_refs[i].references, props_refs[i].ns);
+		AUTO(sigdoc) struct sigdoc *d = NULL;
+		struct err e = {0};
+		const struct xsig *s;
+
+		OK(sigdoc_open(slice_str(doc), NULL, 0, NULL, &d, &e));
+		s = &d->sigs[0];
+		if ((s->props_ref != NULL) != props_refs[i].counts || (s->format_fault != NULL) != (props_refs[i].fault != NULL))
+			print_error("%s: %s\n", props_refs[i].name, s->format_fault != NULL ? s->format_fault : "no fault");
+		assert_int_equal(s->props_ref != NULL, props_refs[i].counts);
+		assert_int_equal(s->format_fault != NULL, props_refs[i].fault != NULL);
+		if (s->format_fault != NULL)
+			assert_non_null(strstr(s->format_fault, props_refs[i].fault));
+	}
+}
+
+/* What a reference leads to is not what it covers, when an expression stands between: told beside it. */
+static void
+references_that_cover_a_part(void **state)
+{
+#define EMPTY_SHA256 "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
+	static const struct {
+		const char *transforms, *digest, *note;
+		bool nothing;
+	} cases[] = {
+	    {TRANSFORM(DS_NS "base64"), SHA256_ABC, NULL, false},
+	    {XPATH("not(ancestor-or-self::s:Signature)"), EMPTY_SHA256, "nothing", true},
+	    {XPATH("self::text()[.='abc']"), SHA256_ABC, "XPath", false},
+	    {XPATH("ancestor-or-self::*[@Id='none']"), EMPTY_SHA256, "nothing", true},
+	    {TRANSFORM(DS_NS "enveloped-signature"), EMPTY_SHA256, "nothing", true},
+	    {XPATH("self::text()"), SHA256_ABC, NULL, false}, /* not intact: nothing to say of what it covers */
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		AUTO(mem) char *doc = mem_printf("<s:Signature xmlns:s=\"" DS_NS "\"><s:SignedInfo><s:Reference URI=\"#o\">%s<s:DigestMethod "
+						 "Algorithm=\"http://www.w3.org/2001/04/xmlenc#sha256\"/><s:DigestValue>%s</s:DigestValue></s:Reference>"
+						 "</s:SignedInfo><s:Object Id=\"o\">%s</s:Object></s:Signature>",
+		    cases[i].transforms, cases[i].digest, i == 0 ? "YWJj" : "abc<b>d</b>");
+		AUTO(sigdoc) struct sigdoc *d = NULL;
+		struct err e = {0};
+		const struct xref *x;
+
+		OK(sigdoc_open(slice_str(doc), NULL, 0, NULL, &d, &e));
+		OK(sig_check_references(d, &d->sigs[0], &e));
+		x = &d->sigs[0].refs[0];
+		if (x->nothing != cases[i].nothing || (x->note != NULL) != (cases[i].note != NULL))
+			print_error("case %zu: intact %d, %s\n", i, x->intact, x->note != NULL ? x->note : "no note");
+		assert_int_equal(x->intact, i + 1 < sizeof(cases) / sizeof(cases[0]) ? TRI_TRUE : TRI_FALSE);
+		assert_int_equal(x->nothing, cases[i].nothing);
+		assert_int_equal(x->note != NULL, cases[i].note != NULL);
+		if (x->note != NULL)
+			assert_non_null(strstr(x->note, cases[i].note));
+	}
+}
+
 int
 main(void)
 {
@@ -456,6 +554,8 @@ main(void)
 	    cmocka_unit_test(counter_signature_of_another_namespace),
 	    cmocka_unit_test(two_in_one_counter_signature),
 	    cmocka_unit_test(parts_of_a_signature),
+	    cmocka_unit_test(signed_properties_that_are_covered),
+	    cmocka_unit_test(references_that_cover_a_part),
 	};
 
 	xml_init();

@@ -123,7 +123,7 @@ signs_something(struct judge *j, struct jsig *g)
 	for (size_t i = 0; i < g->s->n_refs; i++) {
 		enum ref_kind k = g->s->refs[i].kind;
 
-		data = data || (k != REF_SIGNED_PROPERTIES && k != REF_KEY_INFO && k != REF_SIGNATURE_PROPERTIES);
+		data = data || (k != REF_SIGNED_PROPERTIES && k != REF_KEY_INFO && k != REF_SIGNATURE_PROPERTIES && !g->s->refs[i].nothing);
 	}
 	if (data)
 		return passed();

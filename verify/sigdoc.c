@@ -341,6 +341,7 @@ read_signature(struct sigdoc *d, struct xsig *s, struct err *e)
 	read_parts(s);
 	if (s->parent >= 0 && xml_count(s->node->parent, NS_DS, "Signature") != 1)
 		format_fault(s, "not exactly one Signature in the CounterSignature (EN 319 132-1 5.2.7.2)");
+	container_read(s);
 	if (method_read(d, s, e) != ERR_OK || base64_read(d, s->signature_value, &s->value, e) != ERR_OK ||
 	    refs_read(d, s, e) != ERR_OK || xades_read(d, s, e) != ERR_OK)
 		return err_wrap(e, "signature %zu", s->index);

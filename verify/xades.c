@@ -65,8 +65,8 @@ see_qualifying(struct xsig *s, xmlNode *q, size_t *with_signed)
 	s->signed_props = sp;
 }
 
-static void
-find_container(struct xsig *s)
+void
+container_read(struct xsig *s)
 {
 	xmlNode *o, *q;
 	size_t with_signed = 0;
@@ -111,7 +111,7 @@ selects_props(struct sigdoc *d, struct xsig *s, const struct xref *x, bool *out,
 	return ERR_OK;
 }
 
-/* Do the transforms of x leave all of the element, canonicalised? C14N alone does; others are tried. */
+/* Do the transforms of x leave all of the element that it leads to, canonicalised? C14N alone does; others are tried. */
 static enum err_code
 leaves_whole(struct sigdoc *d, struct xsig *s, const struct xref *x, bool *out, struct err *e)
 {
@@ -131,11 +131,11 @@ leaves_whole(struct sigdoc *d, struct xsig *s, const struct xref *x, bool *out, 
 	if (only_c14n)
 		return ERR_OK;
 	if (ref_write(&r, x, &how, &to_have, e) != ERR_OK || buf_ok(&have, e) != ERR_OK)
-		return err_wrap(e, "counter-signature");
+		return err_wrap(e, "transforms");
 	if (r.fault != REF_FINE)
 		return ERR_OK;
 	if (node_write(d, x->target, &how, &to_want, e) != ERR_OK || buf_ok(&want, e) != ERR_OK)
-		return err_wrap(e, "counter-signature");
+		return err_wrap(e, "transforms");
 	*out = slice_eq(buf_slice(&have), buf_slice(&want));
 	return ERR_OK;
 }
@@ -159,12 +159,30 @@ find_master_ref(struct sigdoc *d, struct xsig *s, struct err *e)
 	return ERR_OK;
 }
 
-/* The one reference that counts: Type right, and it leads to the SignedProperties of this very signature (xades.md 1.4). */
+/* Does x lead to all of the SignedProperties of this very signature (xades.md 1.4)? *found: to them, be it to a part. */
+static enum err_code
+covers_props(struct sigdoc *d, struct xsig *s, const struct xref *x, bool *found, bool *whole, struct err *e)
+{
+	*found = *whole = false;
+	if (s->signed_props == NULL)
+		return ERR_OK;
+	*found = x->target == s->signed_props;
+	if (*found)
+		return leaves_whole(d, s, x, whole, e);
+	if (x->uri == NULL || *x->uri != '\0')
+		return ERR_OK;
+	if (selects_props(d, s, x, whole, e) != ERR_OK)
+		return err_wrap(e, "SignedProperties");
+	*found = *whole;
+	return ERR_OK;
+}
+
+/* The one reference that counts: Type right, and it covers the SignedProperties. */
 static enum err_code
 find_props_ref(struct sigdoc *d, struct xsig *s, struct err *e)
 {
-	size_t i, claims = 0;
-	bool leads;
+	size_t i, claims = 0, astray = 0;
+	bool found, whole, partly = false;
 
 	for (i = 0; i < s->n_refs; i++) {
 		struct xref *x = &s->refs[i];
@@ -174,15 +192,18 @@ find_props_ref(struct sigdoc *d, struct xsig *s, struct err *e)
 		if (x->kind != REF_SIGNED_PROPERTIES)
 			continue;
 		claims++;
-		leads = s->signed_props != NULL && x->target == s->signed_props;
-		if (!leads && s->signed_props != NULL && x->uri != NULL && *x->uri == '\0' && selects_props(d, s, x, &leads, e) != ERR_OK)
-			return err_wrap(e, "SignedProperties");
-		if (leads && s->props_ref == NULL)
+		if (covers_props(d, s, x, &found, &whole, e) != ERR_OK)
+			return err_wrap(e, "reference %zu", i + 1);
+		astray += !found;
+		partly = partly || (found && !whole);
+		if (whole && s->props_ref == NULL)
 			s->props_ref = x;
 	}
-	s->props_ref_stray = s->format_fault == NULL && s->qualifying != NULL && (claims > 1 || (claims == 1 && s->props_ref == NULL));
-	if (claims > 1)
+	s->props_ref_stray = s->format_fault == NULL && s->qualifying != NULL && !partly && ((claims > 1 && astray > 0) || (claims == 1 && s->props_ref == NULL));
+	if (claims > 1 && astray > 0)
 		format_fault(s, "more than one reference to SignedProperties (EN 319 132-1 4.4.2)");
+	if (partly && s->props_ref == NULL)
+		format_fault(s, "the reference to SignedProperties leaves a part of them out (EN 319 132-1 4.4.2)");
 	if (claims > 0 && s->props_ref == NULL && s->qualifying != NULL)
 		format_fault(s, "the SignedProperties reference does not lead to those of this signature (EN 319 132-1 4.4.2)");
 	return ERR_OK;
@@ -559,7 +580,6 @@ xades_read(struct sigdoc *d, struct xsig *s, struct err *e)
 	struct gather g = {.d = d, .s = s};
 	const char *ns;
 
-	find_container(s);
 	if (find_master_ref(d, s, e) != ERR_OK || find_props_ref(d, s, e) != ERR_OK)
 		return err_wrap(e, "SignedInfo");
 	if (key_info_read(&g, e) != ERR_OK)

@@ -65,6 +65,7 @@ struct xref {
 	enum ref_fault fault;
 	bool name_differs;  /* found by digest or as the only file, not by name */
 	bool by_digest_only; /* only a digest of the data was given */
+	bool nothing;	    /* intact, but its transforms leave no octet of what it leads to */
 	xmlNode *target;    /* the node it resolved to, NULL for octets or the document */
 	const struct side_file *file; /* the side file, NULL for same-document */
 	char *note;

@@ -91,6 +91,7 @@ struct run {
 	struct sigdoc *d;
 	struct xsig *s;
 	enum ref_fault fault;
+	bool filtered; /* an XPath chose what stays */
 	char note[240];
 };
 /* Sets fault and note. Returns ERR_OK: a verdict is no error. */
@@ -128,13 +129,15 @@ MUST_USE enum err_code canonical_write(struct sigdoc *d, const struct c14n *how,
 
 /* ---- reading ---- */
 
-/* ds:SignedInfo's references into s->refs. */
+/* Where the qualifying properties of s stand, and their version. */
+void container_read(struct xsig *s);
+/* ds:SignedInfo's references into s->refs; their kind depends on the version. */
 MUST_USE enum err_code refs_read(struct sigdoc *d, struct xsig *s, struct err *e);
 MUST_USE enum err_code method_read(struct sigdoc *d, struct xsig *s, struct err *e);
 /* Digest method and value children into *out; alg NONE when unknown, *uri the written name (NULL = absent). */
 MUST_USE enum err_code digest_read(
     struct sigdoc *d, const xmlNode *parent, struct digest *out, char **uri, struct err *e);
-/* Qualifying properties: all that xsig holds beyond XML-DSig. */
+/* Qualifying properties: all else that xsig holds beyond XML-DSig. */
 MUST_USE enum err_code xades_read(struct sigdoc *d, struct xsig *s, struct err *e);
 MUST_USE enum err_code stamps_read(struct sigdoc *d, struct xsig *s, const xmlNode *signed_data, struct err *e);
 /* Fill s->self_closed. */

@@ -12,11 +12,19 @@
 #define TYPE_OBJECT NS_DS "Object"
 #define TYPE_COUNTERSIGNED "http://uri.etsi.org/01903#CountersignedSignature"
 
+/* Each version has its own Type (xades.md 2); another's does not make a reference the one to SignedProperties. */
 static bool
-is_props_type(const char *type)
+is_props_type(const struct xsig *s, const char *type)
 {
-	return strcmp(type, "http://uri.etsi.org/01903#SignedProperties") == 0 || strcmp(type, NS_X111 "SignedProperties") == 0 ||
-	    strcmp(type, NS_X122 "SignedProperties") == 0 || strcmp(type, NS_X132 "SignedProperties") == 0; /* the last: seen, wrong */
+	static const char *const types[] = {[XADES_111] = NS_X111 "SignedProperties",
+	    [XADES_122] = NS_X122 "SignedProperties",
+	    [XADES_132] = "http://uri.etsi.org/01903#SignedProperties"};
+	enum xades_version v;
+
+	for (v = XADES_111; v <= XADES_132; v++)
+		if ((s->version == XADES_NONE || s->version == v) && strcmp(type, types[v]) == 0)
+			return true;
+	return false;
 }
 
 enum err_code
@@ -81,7 +89,7 @@ kind_of(const struct sigdoc *d, const struct xsig *s, const struct xref *x)
 	const xmlNode *master = s->parent >= 0 ? d->sigs[s->parent].signature_value : NULL;
 	const char *type = x->type != NULL ? x->type : "";
 
-	if (is_props_type(type))
+	if (is_props_type(s, type))
 		return REF_SIGNED_PROPERTIES;
 	if (strcmp(type, TYPE_COUNTERSIGNED) == 0 || (master != NULL && x->target == master))
 		return REF_COUNTERSIGNED;
@@ -149,21 +157,25 @@ refs_read(struct sigdoc *d, struct xsig *s, struct err *e)
 
 struct md_sink {
 	EVP_MD_CTX *ctx;
+	uint64_t octets;
 };
 
 static enum err_code
 md_write(void *ctx, struct slice in, struct err *e)
 {
-	if (in.n != 0 && EVP_DigestUpdate(((struct md_sink *)ctx)->ctx, in.p, in.n) != 1)
+	struct md_sink *m = ctx;
+
+	m->octets += in.n;
+	if (in.n != 0 && EVP_DigestUpdate(m->ctx, in.p, in.n) != 1)
 		return err_openssl(e, ERR_BUG, "digest");
 	return ERR_OK;
 }
 
-/* Octets of the reference from io under its algorithm. got->alg stays NONE when r->fault was set. */
+/* Octets of the reference from io under its algorithm, and how many. got->alg stays NONE when r->fault was set. */
 static enum err_code
-digest_data(struct run *r, const struct xref *x, struct data *io, struct digest *got, struct err *e)
+digest_data(struct run *r, const struct xref *x, struct data *io, struct digest *got, uint64_t *octets, struct err *e)
 {
-	struct md_sink m = {state_of(r->d)->md};
+	struct md_sink m = {.ctx = state_of(r->d)->md};
 	struct sink to = {md_write, &m};
 	const struct c14n plain = {0}; /* XMLDSig 4.4.3.2: nodes at the end are canonicalised by C14N 1.0 */
 	unsigned n = 0;
@@ -181,6 +193,7 @@ digest_data(struct run *r, const struct xref *x, struct data *io, struct digest 
 		return err_openssl(e, ERR_BUG, "digest");
 	got->alg = x->digest.alg;
 	got->n = n;
+	*octets = m.octets;
 	return ERR_OK;
 }
 
@@ -202,7 +215,7 @@ false_claim(const struct xsig *s, const struct xref *x)
 
 	if (x->uri == NULL || x->uri[0] != '#' || strncmp(x->uri, "#xpointer(/", 11) == 0)
 		return NULL;
-	if (is_props_type(type) && x->target != s->signed_props)
+	if (is_props_type(s, type) && x->target != s->signed_props)
 		return "the reference claims SignedProperties, but does not lead to those of this signature";
 	if (strcmp(type, TYPE_OBJECT) == 0 && x->target != s->key_info && !(is_ds(x->target, "Object") && x->target->parent == s->node))
 		return "the reference claims an Object, but does not lead to one of this signature";
@@ -220,11 +233,22 @@ misses_master(const struct run *r, const struct xref *x)
 	return x->kind == REF_COUNTERSIGNED && r->s->parent >= 0 && x->target != r->d->sigs[r->s->parent].signature_value;
 }
 
+/* An intact reference covers what its transforms leave, and covers names only what they began with. */
+static const char *
+coverage_note(const struct run *r, const struct xref *x)
+{
+	if (x->nothing)
+		return "its transforms leave nothing of it";
+	return r->filtered ? "signed is what an XPath expression leaves of it" : NULL;
+}
+
 static enum err_code
 check_local(struct run *r, struct xref *x, struct err *e)
 {
 	AUTO(data) struct data io = {0};
+	const char *note;
 	struct digest got;
+	uint64_t octets;
 
 	if (deref_local(r, x->uri, &io, e) != ERR_OK)
 		return err_wrap(e, "reference");
@@ -240,10 +264,15 @@ check_local(struct run *r, struct xref *x, struct err *e)
 		x->note = arena_dup(&state_of(r->d)->arena, "it claims the countersigned SignatureValue, but leads to something else");
 		return ERR_OK;
 	}
-	if (digest_data(r, x, &io, &got, e) != ERR_OK)
+	if (digest_data(r, x, &io, &got, &octets, e) != ERR_OK)
 		return err_wrap(e, "reference");
-	if (r->fault == REF_FINE)
-		x->intact = digest_eq(&got, &x->digest) ? TRI_TRUE : TRI_FALSE;
+	if (r->fault != REF_FINE)
+		return ERR_OK;
+	x->intact = digest_eq(&got, &x->digest) ? TRI_TRUE : TRI_FALSE;
+	x->nothing = x->intact == TRI_TRUE && octets == 0;
+	note = x->intact == TRI_TRUE ? coverage_note(r, x) : NULL;
+	if (note != NULL)
+		x->note = arena_dup(&state_of(r->d)->arena, note);
 	return ERR_OK;
 }
 
@@ -260,6 +289,7 @@ check_file(struct run *r, const struct xref *x, size_t i, enum tri *match, struc
 	const struct side_file *f = &r->d->files[i];
 	AUTO(data) struct data io = {.kind = DATA_FILE, .file = f};
 	struct digest got;
+	uint64_t octets;
 
 	*match = TRI_UNKNOWN;
 	/* Of digest-only data the digest is that of the octets as referenced, transforms done (as EU DSS reads it). */
@@ -269,7 +299,7 @@ check_file(struct run *r, const struct xref *x, size_t i, enum tri *match, struc
 			    x->digest_uri != NULL ? x->digest_uri : "(none)");
 		if (side_digest(r->d, i, x->digest.alg, &got, e) != ERR_OK)
 			return err_wrap(e, "reference");
-	} else if (digest_data(r, x, &io, &got, e) != ERR_OK) {
+	} else if (digest_data(r, x, &io, &got, &octets, e) != ERR_OK) {
 		return err_wrap(e, "reference");
 	}
 	if (r->fault == REF_FINE && got.alg != DIGEST_NONE)
@@ -341,7 +371,7 @@ check_list(struct sigdoc *d, struct xsig *s, struct xref *v, size_t n, struct er
 		x->found = x->intact = TRI_UNKNOWN;
 		x->note = NULL;
 		x->file = NULL;
-		x->name_differs = x->by_digest_only = false;
+		x->name_differs = x->by_digest_only = x->nothing = false;
 		if ((uri_is_local(x->uri) ? check_local(&r, x, e) : check_external(&r, x, externals, e)) != ERR_OK)
 			return err_wrap(e, "reference %zu", i + 1);
 		x->fault = r.fault;

@@ -325,16 +325,14 @@ names_element(const struct run *r, const struct data *io, const char *text, cons
 	return found;
 }
 
-/* The forms that signers write every day, answered on the subtree itself. False: to be evaluated. */
+/* Forms that signers write every day, answered on the subtree itself. False: to be evaluated. */
 static bool
-filter_short(const struct run *r, const xmlNode *here, const char *squeezed, struct data *io)
+filter_short(const struct run *r, const char *squeezed, struct data *io)
 {
 	const xmlNode *n;
 
 	if (io->nodes.marks != NULL)
 		return false;
-	if (names_signature(here, squeezed, "not(ancestor-or-self::", ")"))
-		return hide_all(io);
 	n = names_element(r, io, squeezed, "ancestor-or-self::*", "");
 	if (n != NULL && is_within(io->nodes.apex, n))
 		return true; /* all of the set lies in it */
@@ -364,7 +362,10 @@ xpath_filter(struct run *r, const xmlNode *transform, struct data *io, struct er
 	if (buf_ok(&text, e) != ERR_OK)
 		return err_wrap(e, "XPath");
 	squeeze(buf_str(&text), squeezed, sizeof(squeezed));
-	if (filter_short(r, v.here, squeezed, io))
+	if (names_signature(v.here, squeezed, "not(ancestor-or-self::", ")") && hide_all(io))
+		return ERR_OK;
+	r->filtered = true;
+	if (filter_short(r, squeezed, io))
 		return ERR_OK;
 	rc = data_marks(r, io, e);
 	if (rc != ERR_OK || r->fault != REF_FINE)
@@ -504,6 +505,7 @@ xpath_filter2(struct run *r, const xmlNode *transform, struct data *io, struct e
 		return run_fault(r, REF_TRANSFORM_FAILED, "XPath Filter 2.0 transform without an XPath element");
 	if (filter2_short(transform, io))
 		return ERR_OK;
+	r->filtered = true;
 	rc = data_marks(r, io, e);
 	if (rc != ERR_OK || r->fault != REF_FINE)
 		return rc;
