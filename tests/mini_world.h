@@ -155,6 +155,18 @@ data_changed(struct world *w)
 	return d;
 }
 
+/* The second reference leads nowhere, the first to data that is another. */
+static inline struct doc
+data_changed_properties_gone(struct world *w)
+{
+	struct doc d = data_changed(w);
+	char *at = strstr((char *)d.head.p, "Id=\"sp\"");
+
+	assert_non_null(at);
+	at[4] = 'q';
+	return d;
+}
+
 /* No signing certificate property any more: the element has another name, and so SignedProperties another digest. */
 static inline struct doc
 property_renamed(struct world *w)

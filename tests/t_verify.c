@@ -22,6 +22,8 @@ static const struct row ROWS[] = {
     {"the last second of the validity", plain, T0 + YEAR, IND_PASSED, SUB_NONE, PLAIN},
     {"one second later", plain, T0 + YEAR + 1, IND_INDETERMINATE, SUB_OUT_OF_BOUNDS_NOT_REVOKED, PLAIN},
     {"data changed", data_changed, T0 + 2 * DAY, IND_FAILED, SUB_HASH_FAILURE, PLAIN},
+    {"data changed, and a reference leads nowhere", data_changed_properties_gone, T0 + 2 * DAY, IND_FAILED, SUB_FORMAT_FAILURE, PLAIN},
+    {"the same as the peer sees it: the first decides", data_changed_properties_gone, T0 + 2 * DAY, IND_FAILED, SUB_HASH_FAILURE, PEER},
     {"SignatureValue changed", value_changed, T0 + 2 * DAY, IND_FAILED, SUB_SIG_CRYPTO_FAILURE, PLAIN},
     {"SignedProperties changed", properties_changed, T0 + 2 * DAY, IND_FAILED, SUB_HASH_FAILURE, PLAIN},
     {"no certificate property, changed", property_renamed, T0 + 2 * DAY, IND_FAILED, SUB_HASH_FAILURE, PLAIN},
