@@ -118,6 +118,19 @@ archive_verify(struct archive *a, const char *record, int64_t time_utc, json_t *
 	return ERR_OK;
 }
 
+/* Holds in force: each was put on once, and is taken off once. */
+static long
+holds_on(const json_t *holds)
+{
+	const json_t *h = NULL;
+	long n = 0;
+	size_t i;
+
+	json_array_foreach (holds, i, h)
+		n += json_is_true(json_object_get(h, "on")) ? 1 : -1;
+	return n;
+}
+
 enum err_code
 archive_hold(struct archive *a, const char *record, bool on, const char *reason, struct err *e)
 {
@@ -131,6 +144,8 @@ archive_hold(struct archive *a, const char *record, bool on, const char *reason,
 	    store_batch_begin(a->store, &b, e) != ERR_OK)
 		return err_wrap(e, "hold");
 	holds = json_object_get(m, "holds");
+	if (!on && holds_on(holds) <= 0)
+		return err_set(e, ERR_NOTFOUND, "hold: record %s is not held", manifest_record(m));
 	if (json_push(holds, json_pack("{s:b, s:o, s:o}", "on", (int)on, "time", json_time(archive_now(a)), "reason", json_text(reason)), e) != ERR_OK ||
 	    walk_put(a, b, m, prev, LEAF_HOLD, on ? "hold" : "hold released", &again, e) != ERR_OK)
 		return err_wrap(e, "hold");

@@ -72,28 +72,43 @@ archive_status(struct archive *a, json_t **out, struct err *e)
 
 /* ---- release ---- */
 
+static enum err_code
+release_issuer(struct archive *a, const char *sha256, struct err *e)
+{
+	AUTO(batch) struct batch *b = NULL;
+	AUTO(buf) struct buf row = {0};
+
+	if (store_get_row(a->store, "hold", slice_str(sha256), &row, e) != ERR_OK)
+		return e->code == ERR_NOTFOUND ? err_set(e, ERR_NOTFOUND, "release: no issuer %s is on hold or watched", sha256) : err_wrap(e, "release");
+	if (store_batch_begin(a->store, &b, e) != ERR_OK || batch_row(b, "hold", slice_str(sha256), NULL, e) != ERR_OK)
+		return err_wrap(e, "release");
+	return store_commit(&b, NULL, e);
+}
+
 enum err_code
 archive_release(struct archive *a, const char *what, struct err *e)
 {
 	AUTO(batch) struct batch *b = NULL;
 	AUTO(json) json_t *prev = NULL;
 	AUTO(json) json_t *m = NULL;
-	bool again = false;
+	bool again = false, any = false;
 	size_t i;
 
-	if (strlen(what) == 64) {
-		if (store_batch_begin(a->store, &b, e) != ERR_OK || batch_row(b, "hold", slice_str(what), NULL, e) != ERR_OK)
-			return err_wrap(e, "release");
-		return store_commit(&b, NULL, e);
-	}
+	if (strlen(what) == 64)
+		return release_issuer(a, what, e);
 	if (archive_manifest(a, what, &prev, e) != ERR_OK || manifest_next(a, prev, &m, e) != ERR_OK || store_batch_begin(a->store, &b, e) != ERR_OK)
 		return err_wrap(e, "release");
 	for (i = 0; i < manifest_signatures(m); i++) {
 		json_t *s = manifest_signature(m, i);
 
-		if (sig_is(s, "state", "quarantined") && sig_go(s, "waiting", archive_now(a), "released by the operator", e) != ERR_OK)
+		if (!sig_is(s, "state", "quarantined"))
+			continue;
+		any = true;
+		if (sig_go(s, "waiting", archive_now(a), "released by the operator", e) != ERR_OK)
 			return err_wrap(e, "release");
 	}
+	if (!any)
+		return err_set(e, ERR_NOTFOUND, "release: no signature of record %s is in quarantine", manifest_record(m));
 	if (walk_put(a, b, m, prev, LEAF_STEP, "released", &again, e) != ERR_OK)
 		return err_wrap(e, "release");
 	return store_commit(&b, NULL, e);
