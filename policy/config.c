@@ -331,7 +331,9 @@ config_parse(struct slice text, const char *file, struct config **out, struct fa
 	if (f->n > 0) {
 		faults_sort(f);
 		fault_text(f, &f->v[0], &first);
-		return err_set(e, ERR_USAGE, "%s (%zu faults)", buf_str(&first), f->n);
+		if (f->n > 1)
+			buf_addf(&first, " (%zu faults)", f->n);
+		return err_set(e, ERR_USAGE, "%s", buf_str(&first));
 	}
 	*out = TAKE(c);
 	return ERR_OK;

@@ -201,7 +201,7 @@ check_digest(struct parse *p, const struct catalogue *c, int64_t need_utc, enum 
 	if (end == TIME_NONE)
 		config_fault(p, line, "%s: %s is not in the catalogue", whose, digest_row(alg)->name);
 	else
-		config_fault(p, line, "%s: %s ends %.10s, before a token made now must", whose, digest_row(alg)->name, text);
+		config_fault(p, line, "%s: %s ends %.10s, sooner than min_token_life from now", whose, digest_row(alg)->name, text);
 }
 
 bool
@@ -237,8 +237,6 @@ config_check_built(const struct config *cfg, struct faults *f)
 	for (i = 0; i < cfg->n_tsas; i++)
 		if (cfg->tsas[i].digest != cfg->renewal.digest)
 			config_fault(&p, cfg->tsas[i].line, "tsa %s: a digest other than that of [renewal] is not built yet", cfg->tsas[i].name);
-	if (cfg->verify.overlay != NULL)
-		config_fault(&p, 0, "[verify] overlay is not built yet; put its lines into a catalogue of your own");
 	if (cfg->verify.signature_policies.n != 0)
 		config_fault(&p, 0, "[verify] signature_policies is not built yet; `verify --signature-policy` takes them");
 	if (cfg->service.workers > 1)

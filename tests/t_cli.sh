@@ -135,6 +135,73 @@ is "trust remove: a file with others is left" $? 65
 has "and named" "$(cat "$w/o")" "two.pem holds other anchors"
 rm "$w/a/trust/two.pem" && mv "$w/root.aside" "$w/a/trust/root.pem"
 
+# ---- what a verdict rests on is in its header: catalogue, overlay, freshness
+dssc() { # file, issue date, algorithms
+	printf '<SecuritySuitabilityPolicy xmlns="urn:ietf:params:xml:ns:dssc"><PolicyName><Name>house</Name></PolicyName>
+<PolicyIssueDate>%s</PolicyIssueDate>%s</SecuritySuitabilityPolicy>' "$2" "$3" >"$w/$1"
+}
+algorithm() { # OID, end, reason
+	printf '<Algorithm><AlgorithmIdentifier><Name>x</Name><ObjectIdentifier>%s</ObjectIdentifier></AlgorithmIdentifier><Evaluation><Validity>%s</Validity></Evaluation>%s</Algorithm>' \
+		"$1" "${2:+<End>$2</End>}" "${3:+<Information><Text>$3</Text></Information>}"
+}
+sha512=2.16.840.1.101.3.4.2.3
+dssc earlier.xml 2025-06-01T00:00:00Z "$(algorithm $sha512 2030-01-01)"
+dssc soon.xml 2025-06-01T00:00:00Z "$(algorithm $sha512 2027-01-01)"
+dssc looser.xml 2025-06-01T00:00:00Z "$(algorithm 1.3.14.3.2.26 2040-01-01)"
+dssc reasoned.xml 2025-06-01T00:00:00Z "$(algorithm 1.3.14.3.2.26 2040-01-01 'house rule 7')"
+dssc tomorrow.xml 2027-06-01T00:00:00Z "$(algorithm $sha512 '')"
+with() { { cat "$w/a/everseal.conf"; printf '[verify]\n%s\n' "$1"; } >"$w/a/with.conf"; }
+digest_with() { with "$1"; "$es" --json -c "$w/a/with.conf" verify "$rec" | json 'd["policy_digest"]'; }
+is "policy_digest: each of them counts" "$(for k in 'policy = default' 'sliding_freshness = strict' "overlay = $(pwd)/$w/earlier.xml" "overlay = $(pwd)/$w/reasoned.xml"; do digest_with "$k"; done | sort -u | grep -c sha256:)" 4
+with "overlay = $(pwd)/$w/earlier.xml"
+has "overlay: the catalogue in force says so" "$("$es" --json -c "$w/a/with.conf" status | json 'd["due"]["catalogue_name"]')" "+ house"
+fault_with() { # what, key, reason
+	with "$2"
+	"$es" -c "$w/a/with.conf" config check >/dev/null 2>"$w/o"
+	is "$1" $? 78
+	has "and why" "$(cat "$w/o")" "$3"
+}
+fault_with "overlay: a later end without a reason" "overlay = $(pwd)/$w/looser.xml" "needs a reason"
+fault_with "overlay: new evidence would end soon" "overlay = $(pwd)/$w/soon.xml" "SHA512 ends 2027-01-01"
+"$es" -c "$w/a/with.conf" run --once >/dev/null 2>"$w/o"
+is "which does not stop the archive" $? 0
+has "but is told" "$(cat "$w/o")" "SHA512 ends 2027-01-01"
+fault_with "catalogue: of tomorrow" "catalogue = $(pwd)/$w/tomorrow.xml" "issued in the future"
+fault_with "catalogue: none" "catalogue = $(pwd)/$w/in/good.xml" "no SecuritySuitabilityPolicy"
+
+# ---- every verb answers as JSON with its schema
+answers() { # verb...
+	"$es" --json "$@" >"$w/o" 2>/dev/null
+	is "--json $1 ${2:-}" "$(json '{r["schema"] for r in (d if isinstance(d, list) else [d])} == {1}' <"$w/o")" True
+}
+answers list
+answers history "$rec"
+answers status
+answers trust list
+answers config check
+answers config show
+answers run --once
+answers sweep --plan
+answers sweep
+answers forecast
+answers scrub
+answers log verify
+answers log checkpoint
+answers rebuild
+answers get "$rec" -o "$w/answer"
+answers export "$rec" -o "$w/answer.tar"
+answers verify "$rec"
+answers verify "$w/good.receipt.json" --log-key "$w/a/archive/log.pub"
+answers hold "$rec" --reason "case 6"
+answers hold "$rec" --reason "case 6 is over" --release
+"$es" --json get nobody -o "$w/answer" 2>"$w/o"
+is "--json: an error too" "$(json 'd["schema"], d["error"], d["exit"]' <"$w/o")" "1 usage 64"
+{ cat "$w/a/everseal.conf"; printf '[verify]\npolicy = none\n[hook2]\n'; } >"$w/bad.conf"
+"$es" --json -c "$w/bad.conf" config check >"$w/o" 2>/dev/null
+is "--json config check: faults" "$(json 'len(d["faults"]), d["faults"][0]["line"] > 9' <"$w/o")" "2 True"
+"$es" -c "$w/bad.conf" status >/dev/null 2>&1
+is "exit 78 of any verb under a faulty configuration" $? 78
+
 # ---- bad input through the spool
 drop() { cp -r "$1" "$spool/tmp/x" && mv "$spool/tmp/x" "$spool/new/$2"; }
 gen() { /usr/bin/python3 - "$w/in" <<'END'
@@ -233,6 +300,15 @@ is "rebuild" $? 0
 is "history after rebuild" $? 0
 "$es" hold "$rec" --reason "case 7" >/dev/null
 is "hold" $? 0
+"$es" --json hold "$rec" --reason "case 7 is closed" --release >"$w/o"
+is "hold --release" "$(json 'd["held"], d["reason"]' <"$w/o")" "False case 7 is closed"
+"$es" hold "$rec" --reason "again" --release >/dev/null 2>"$w/o"
+is "hold --release of what is not held" $? 66
+"$es" release "$rec" >/dev/null 2>"$w/o"
+is "release of what is not in quarantine" $? 66
+has "and says so" "$(cat "$w/o")" "is in quarantine"
+"$es" release "$(printf '%064d' 1)" >/dev/null 2>"$w/o"
+is "release of an issuer that is not held" $? 66
 "$es" --json status | json 'd["schema"]' >"$w/o"
 is "status" "$(cat "$w/o")" 1
 "$es" forecast >/dev/null

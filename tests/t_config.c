@@ -416,7 +416,7 @@ test_catalogue(void **state)
 	assert_false(config_check_catalogue(c, over, time_make(2025, 1, 1, 0, 0, 0), &f));
 	faults_text(&f, &told);
 	assert_string_equal(buf_str(&told),
-	    FILE_NAME ": [renewal] digest: SHA256 ends 2028-12-30, before a token made now must\n"
+	    FILE_NAME ": [renewal] digest: SHA256 ends 2028-12-30, sooner than min_token_life from now\n"
 	    FILE_NAME ":5: tsa one: digest: SHA512 is not in the catalogue\n"
 	    FILE_NAME ":7: tsa two: digest: SHA3-512 is not in the catalogue\n");
 }

@@ -348,7 +348,6 @@ fault() {
 fault '\n[hook]\nstatus = /bin/true\n' hook
 fault '\n[service]\nworkers = 2\n' workers
 fault '\n[verify]\nsignature_policies = /x\n' signature_policies
-fault '\n[verify]\noverlay = /x\n' overlay
 fault '\n[profile p]\ntrust_roles = signer\n' trust_roles
 fault '\n[tsa other]\nurl = http://127.0.0.1/\ndigest = SHA256\n' "another digest"
 

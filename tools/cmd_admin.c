@@ -72,8 +72,8 @@ verb_init(struct tool *t, int argc, char **argv)
 	s = tool_seams(t);
 	if (archive_create(t->cfg, &s, &e) != ERR_OK)
 		return tool_fail(t, &e);
-	tool_line(t, "archive %s is made; its log's public key is %s/log.pub: give it to those who will check receipts", t->cfg->archive.dir, t->cfg->archive.dir);
-	return EXIT_POSITIVE;
+	return tool_done(t, json_pack("{s:o, s:o}", "archive", json_text(t->cfg->archive.dir), "configuration", json_text(t->config_path)),
+	    "archive %s is made; its log's public key is %s/log.pub: give it to those who will check receipts", t->cfg->archive.dir, t->cfg->archive.dir);
 }
 
 /* ---- trust ---- */
@@ -348,25 +348,48 @@ verb_trust(struct tool *t, int argc, char **argv)
 
 /* ---- config ---- */
 
+/* What `config check` found; a single error that is no line of the file stands alone. */
+static int
+config_answer(struct tool *t, const struct faults *f, const struct err *e)
+{
+	AUTO(json) json_t *list = json_array();
+	size_t i;
+
+	for (i = 0; i < f->n; i++)
+		json_array_append_new(list, json_pack("{s:i, s:o}", "line", (int)f->v[i].line, "text", json_text(f->v[i].text)));
+	if (f->n == 0 && e->code != ERR_OK)
+		json_array_append_new(list, json_pack("{s:i, s:o}", "line", 0, "text", json_text(e->text)));
+	if (e->code != ERR_OK && !t->json)
+		fprintf(stderr, "everseal: %s\n", e->text);
+	if (e->code == ERR_OK || t->json)
+		(void)tool_done(t, json_pack("{s:o, s:O, s:o}", "file", json_text(t->config_path), "faults", list, "remarks", json_text(buf_str(&t->remarks))),
+		    "%s: no faults", t->config_path);
+	return e->code == ERR_OK ? EXIT_POSITIVE : EXIT_CONFIG;
+}
+
 static int
 verb_config(struct tool *t, int argc, char **argv)
 {
+	AUTO(faults) struct faults f = {0};
 	AUTO(buf) struct buf text = {0};
 	struct err e = {0};
 
 	if (argc != 2 || (strcmp(argv[1], "check") != 0 && strcmp(argv[1], "show") != 0))
 		return tool_usage(tool_verb("config"), NULL);
-	if (tool_config(t, &e) != ERR_OK) {
-		fprintf(stderr, "everseal: %s\n", e.text);
-		return e.code == ERR_USAGE ? EXIT_CONFIG : exit_of(e.code);
-	}
+	if (tool_config(t, &e) != ERR_OK)
+		return t->config_bad && strcmp(argv[1], "check") == 0 ? config_answer(t, &t->faults, &e) : tool_fail(t, &e);
 	if (strcmp(argv[1], "show") == 0) {
 		config_text(t->cfg, &text);
+		if (t->json)
+			return tool_done(t, json_pack("{s:o, s:o}", "file", json_text(t->config_path), "text", json_text(buf_str(&text))), "%s", "");
 		fputs(buf_str(&text), stdout);
 		return EXIT_POSITIVE;
 	}
-	tool_line(t, "%s: no faults", t->config_path);
-	return EXIT_POSITIVE;
+	if (!t->json && t->remarks.n != 0)
+		fputs(buf_str(&t->remarks), stderr);
+	if (tool_catalogue_check(t, &f, &e) != ERR_OK && e.code == ERR_OK)
+		return tool_fail(t, &e);
+	return config_answer(t, &f, &e);
 }
 
 /* ---- scrub, rebuild, log ---- */
@@ -460,8 +483,7 @@ verb_rebuild(struct tool *t, int argc, char **argv)
 	ss = (struct store_seams){.clock = s.clock, .entropy = s.entropy};
 	if (store_rebuild(t->cfg->archive.dir, &ss, &e) != ERR_OK)
 		return tool_fail(t, &e);
-	tool_line(t, "the index is made again from the segments");
-	return EXIT_POSITIVE;
+	return tool_done(t, json_pack("{s:s}", "verb", "rebuild"), "the index is made again from the segments");
 }
 
 static int
@@ -482,6 +504,8 @@ verb_log(struct tool *t, int argc, char **argv)
 	if (strcmp(argv[1], "checkpoint") == 0) {
 		if (store_log_checkpoint(s, &text, &e) != ERR_OK)
 			return tool_fail(t, &e);
+		if (t->json)
+			return tool_done(t, json_pack("{s:o}", "checkpoint", json_text(buf_str(&text))), "%s", "");
 		fputs(buf_str(&text), stdout);
 		return EXIT_POSITIVE;
 	}

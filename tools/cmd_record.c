@@ -506,41 +506,57 @@ verb_list(struct tool *t, int argc, char **argv)
 
 /* ---- hold, release ---- */
 
+/* By our own hand, or by the service that holds the lock. */
+static enum err_code
+hold_or_ask(struct tool *t, const char *record, bool on, const char *reason, struct err *e)
+{
+	AUTO(json) json_t *request = NULL;
+	AUTO(json) json_t *answer = NULL;
+
+	if (t->archive != NULL)
+		return archive_hold(t->archive, record, on, reason, e);
+	request = json_pack("{s:s, s:s, s:b, s:s}", "verb", "hold", "record", record, "on", (int)on, "reason", reason);
+	return archive_ask(t->cfg, request, NULL, 0, &answer, e);
+}
+
 static int
 verb_hold(struct tool *t, int argc, char **argv)
 {
 	const char *reason = NULL;
 	bool off = false;
 	const struct option_row rows[] = {{.name = "reason", .value = &reason}, {.name = "release", .flag = &off}};
-	AUTO(json) json_t *request = NULL;
-	AUTO(json) json_t *answer = NULL;
 	struct err e = {0};
 
 	if (tool_options(rows, 2, &argc, argv, &e) != ERR_OK || argc != 2 || reason == NULL)
 		return tool_usage(tool_verb("hold"), e.code != ERR_OK ? e.text : "name a record and --reason TEXT");
-	if (open_or_service(t, &e) != ERR_OK)
+	if (open_or_service(t, &e) != ERR_OK || hold_or_ask(t, argv[1], !off, reason, &e) != ERR_OK)
 		return tool_fail(t, &e);
+	return tool_done(t, json_pack("{s:o, s:b, s:o}", "record", json_text(argv[1]), "held", (int)!off, "reason", json_text(reason)),
+	    off ? "%s is no longer held: %s" : "%s is held: %s", argv[1], reason);
+}
+
+static enum err_code
+release_or_ask(struct tool *t, const char *what, struct err *e)
+{
+	AUTO(json) json_t *request = NULL;
+	AUTO(json) json_t *answer = NULL;
+
 	if (t->archive != NULL)
-		return archive_hold(t->archive, argv[1], !off, reason, &e) == ERR_OK ? EXIT_POSITIVE : tool_fail(t, &e);
-	request = json_pack("{s:s, s:s, s:b, s:s}", "verb", "hold", "record", argv[1], "on", (int)!off, "reason", reason);
-	return archive_ask(t->cfg, request, NULL, 0, &answer, &e) == ERR_OK ? tool_print(t, answer) : tool_fail(t, &e);
+		return archive_release(t->archive, what, e);
+	request = json_pack("{s:s, s:s}", "verb", "release", "what", what);
+	return archive_ask(t->cfg, request, NULL, 0, &answer, e);
 }
 
 static int
 verb_release(struct tool *t, int argc, char **argv)
 {
-	AUTO(json) json_t *request = NULL;
-	AUTO(json) json_t *answer = NULL;
 	struct err e = {0};
 
-	if (argc != 2)
-		return tool_usage(tool_verb("release"), "name a record in quarantine, or an issuer's SHA-256");
-	if (open_or_service(t, &e) != ERR_OK)
+	if (tool_options(NULL, 0, &argc, argv, &e) != ERR_OK || argc != 2)
+		return tool_usage(tool_verb("release"), e.code != ERR_OK ? e.text : "name a record in quarantine, or an issuer's SHA-256");
+	if (open_or_service(t, &e) != ERR_OK || release_or_ask(t, argv[1], &e) != ERR_OK)
 		return tool_fail(t, &e);
-	if (t->archive != NULL)
-		return archive_release(t->archive, argv[1], &e) == ERR_OK ? EXIT_POSITIVE : tool_fail(t, &e);
-	request = json_pack("{s:s, s:s}", "verb", "release", "what", argv[1]);
-	return archive_ask(t->cfg, request, NULL, 0, &answer, &e) == ERR_OK ? tool_print(t, answer) : tool_fail(t, &e);
+	return tool_done(t, json_pack("{s:o}", "released", json_text(argv[1])), "%s is released; the next run judges it again", argv[1]);
 }
 
 const struct verb verbs_record[] = {

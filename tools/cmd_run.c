@@ -186,7 +186,7 @@ verb_status(struct tool *t, int argc, char **argv)
 		printf("  %s %s: %s%s%s\n", text_of(row, "kind"), text_of(row, "name"), int_of(row, "failures") == 0 ? "good" : "FAILING",
 		    int_of(row, "failures") != 0 ? ", " : "", int_of(row, "failures") != 0 ? text_of(row, "why") : "");
 	json_array_foreach (json_object_get(out, "holds"), i, row)
-		printf("  issuer %.16s %s since %s: %s\n", text_of(row, "key"), json_is_true(json_object_get(row, "held")) ? "ON HOLD" : "watched",
+		printf("  issuer %s %s since %s: %s\n", text_of(row, "key"), json_is_true(json_object_get(row, "held")) ? "ON HOLD" : "watched",
 		    text_of(row, "since"), text_of(row, "why"));
 	return EXIT_POSITIVE;
 }

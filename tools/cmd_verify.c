@@ -372,14 +372,14 @@ static enum err_code
 fill_job(struct tool *t, struct verify_job *j, const char *trust, const char *at, const char *policy, struct err *e)
 {
 	static const char *const names[] = {"default", "dss", "dss-lenient"};
-	bool file = true;
+	struct policy_choice c = {.name = policy, .is_file = true};
 	size_t i;
 
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		file = file && strcmp(policy, names[i]) != 0;
+		c.is_file = c.is_file && strcmp(policy, names[i]) != 0;
 	j->cap_bytes = (uint64_t)256 << 20;
 	if (tool_anchors(trust, &j->anchors, e) != ERR_OK || tool_time(t, at, &j->time_utc, e) != ERR_OK ||
-	    tool_policy(policy, file, NULL, NULL, &j->catalogue, &j->policy, e) != ERR_OK)
+	    tool_policy(&c, &j->catalogue, &j->policy, NULL, e) != ERR_OK)
 		return err_wrap(e, "verify");
 	return ERR_OK;
 }

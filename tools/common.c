@@ -21,21 +21,63 @@
 int
 tool_fail(struct tool *t, const struct err *e)
 {
-	if (t->json)
-		fprintf(stderr, "{\"error\":\"%s\"}\n", err_word(e->code));
-	fprintf(stderr, "everseal: %s\n", e->text);
-	return exit_of(e->code);
+	int code = t->config_bad ? EXIT_CONFIG : exit_of(e->code);
+	AUTO(json) json_t *j = t->json ? json_pack("{s:i, s:s, s:o, s:i}", "schema", 1, "error", err_word(e->code), "text", json_text(e->text), "exit", code) : NULL;
+	AUTO(mem) char *line = j != NULL ? json_dumps(j, JSON_COMPACT) : NULL;
+
+	if (line != NULL)
+		fprintf(stderr, "%s\n", line);
+	else
+		fprintf(stderr, "everseal: %s\n", e->text);
+	return code;
 }
 
 /* ---- output ---- */
 
-int
-tool_print(struct tool *t, const json_t *j)
+/* Each object that is an answer names its schema; rows of a list do. */
+static void
+name_schema(json_t *j)
 {
-	AUTO(mem) char *text = json_dumps(j, (t->json ? JSON_COMPACT : JSON_INDENT(2)) | JSON_SORT_KEYS);
+	json_t *row = NULL;
+	size_t i;
 
+	if (json_is_object(j) && json_object_get(j, "schema") == NULL)
+		(void)json_object_set_new(j, "schema", json_integer(1));
+	json_array_foreach (j, i, row)
+		if (json_is_object(row) && json_object_get(row, "schema") == NULL)
+			(void)json_object_set_new(row, "schema", json_integer(1));
+}
+
+int
+tool_print(struct tool *t, json_t *j)
+{
+	AUTO(mem) char *text = NULL;
+
+	name_schema(j);
+	text = json_dumps(j, (t->json ? JSON_COMPACT : JSON_INDENT(2)) | JSON_SORT_KEYS);
 	if (text == NULL || puts(text) == EOF)
 		return EXIT_IO;
+	return EXIT_POSITIVE;
+}
+
+int
+tool_done(struct tool *t, json_t *j, const char *fmt, ...)
+{
+	AUTO(json) json_t *answer = j;
+	AUTO(mem) char *text = NULL;
+	va_list ap;
+	int n;
+
+	if (t->json)
+		return answer != NULL ? tool_print(t, answer) : EXIT_OSERR;
+	va_start(ap, fmt);
+	n = vasprintf(&text, fmt, ap);
+	va_end(ap);
+	if (n < 0) {
+		text = NULL;
+		return EXIT_OSERR;
+	}
+	tool_line(t, "%s", text);
 	return EXIT_POSITIVE;
 }
 
@@ -203,35 +245,69 @@ tool_anchors(const char *dir, struct anchors **out, struct err *e)
 
 /* ---- policy ---- */
 
-enum err_code
-tool_policy(const char *name, bool is_file, const char *catalogue_file, const char *overlay_file, struct catalogue **catalogue,
-    struct vpolicy *out, struct err *e)
+static enum err_code
+read_catalogue(const char *path, struct catalogue **out, struct buf *remarks, struct err *e)
 {
-	AUTO(buf) struct buf raw = {0}, text = {0}, remarks = {0};
+	AUTO(buf) struct buf raw = {0}, said = {0};
 
-	*catalogue = NULL;
-	if (overlay_file != NULL)
-		return err_set(e, ERR_UNSUPPORTED, "overlay %s: put the lines into a catalogue file of your own", overlay_file);
-	if (catalogue_file != NULL && (sys_read_file(AT_FDCWD, catalogue_file, CATALOGUE_BYTES, &raw, e) != ERR_OK ||
-					  catalogue_read(buf_slice(&raw), catalogue, &remarks, e) != ERR_OK))
-		return err_wrap(e, "catalogue %s", catalogue_file);
-	if (!is_file)
-		return vpolicy_builtin(name, *catalogue, out, e);
-	if (sys_read_file(AT_FDCWD, name, CONFIG_BYTES, &text, e) != ERR_OK || vpolicy_read(buf_slice(&text), name, out, e) != ERR_OK)
-		return err_wrap(e, "policy %s", name);
-	if (*catalogue != NULL)
-		out->catalogue = *catalogue;
+	if (sys_read_file(AT_FDCWD, path, CATALOGUE_BYTES, &raw, e) != ERR_OK || catalogue_read(buf_slice(&raw), out, &said, e) != ERR_OK)
+		return err_wrap(e, "catalogue %s", path);
+	if (remarks != NULL && said.n != 0)
+		buf_addf(remarks, "catalogue %s, read as meant:\n%s", path, buf_str(&said));
 	return ERR_OK;
 }
 
+enum err_code
+tool_policy(const struct policy_choice *c, struct catalogue **catalogue, struct vpolicy *out, struct buf *remarks, struct err *e)
+{
+	AUTO(catalogue) struct catalogue *base = NULL, *over = NULL;
+	AUTO(buf) struct buf text = {0};
+
+	*catalogue = NULL;
+	if (c->catalogue_file != NULL && read_catalogue(c->catalogue_file, &base, remarks, e) != ERR_OK)
+		return e->code;
+	if (!c->is_file && vpolicy_builtin(c->name, base, out, e) != ERR_OK)
+		return e->code;
+	if (c->is_file && (sys_read_file(AT_FDCWD, c->name, CONFIG_BYTES, &text, e) != ERR_OK || vpolicy_read(buf_slice(&text), c->name, out, e) != ERR_OK))
+		return err_wrap(e, "policy %s", c->name);
+	if (c->overlay_file == NULL)
+		*catalogue = TAKE(base);
+	else if (read_catalogue(c->overlay_file, &over, remarks, e) != ERR_OK ||
+	    catalogue_overlay(base != NULL ? base : out->catalogue, over, catalogue, e) != ERR_OK)
+		return err_wrap(e, "overlay %s", c->overlay_file);
+	return vpolicy_with(out, *catalogue, c->sliding_strict, e);
+}
+
 /* ---- configuration ---- */
+
+/* The file by itself, then with the files that it names. */
+static enum err_code
+read_config(struct tool *t, struct slice text, struct err *e)
+{
+	const struct conf_verify *v = NULL;
+	struct policy_choice c;
+
+	if (config_parse(text, t->config_path, &t->cfg, &t->faults, e) != ERR_OK)
+		return err_wrap(e, "configuration");
+	if (!config_check_built(t->cfg, &t->faults))
+		return err_set(e, ERR_USAGE, "configuration: %s: %s", t->config_path, t->faults.n != 0 ? t->faults.v[0].text : "out of memory");
+	v = &t->cfg->verify;
+	c = (struct policy_choice){v->policy, v->policy_is_file, v->catalogue, v->overlay, v->sliding_strict};
+	if (tool_policy(&c, &t->catalogue, &t->policy, &t->remarks, e) != ERR_OK)
+		return err_wrap(e, "configuration %s", t->config_path);
+	if (t->cfg->archive.clock_file != NULL) {
+		AUTO(buf) struct buf now = {0};
+
+		if (sys_read_file(AT_FDCWD, t->cfg->archive.clock_file, 256, &now, e) != ERR_OK || !time_parse(buf_str(&now), &t->simulated_utc))
+			return err_set(e, ERR_USAGE, "clock file %s: it must hold one ISO instant", t->cfg->archive.clock_file);
+	}
+	return ERR_OK;
+}
 
 enum err_code
 tool_config(struct tool *t, struct err *e)
 {
 	AUTO(buf) struct buf text = {0}, told = {0};
-	AUTO(faults) struct faults f = {0};
-	enum err_code r;
 
 	if (t->cfg != NULL)
 		return ERR_OK;
@@ -239,26 +315,34 @@ tool_config(struct tool *t, struct err *e)
 		return err_set(e, ERR_USAGE, "no configuration: give -c FILE before the verb, or set EVERSEAL_CONFIG");
 	if (sys_read_file(AT_FDCWD, t->config_path, CONFIG_BYTES, &text, e) != ERR_OK)
 		return err_wrap(e, "configuration %s", t->config_path);
-	r = config_parse(buf_slice(&text), t->config_path, &t->cfg, &f, e);
-	if (r == ERR_OK && !config_check_built(t->cfg, &f))
-		r = err_set(e, ERR_USAGE, "%s: %s", t->config_path, f.n != 0 ? f.v[0].text : "out of memory");
-	if (r != ERR_OK) {
-		faults_text(&f, &told);
-		if (f.n > 1)
-			fputs(buf_str(&told), stderr);
-		return err_wrap(e, "configuration");
-	}
-	if (tool_policy(t->cfg->verify.policy, t->cfg->verify.policy_is_file, t->cfg->verify.catalogue, t->cfg->verify.overlay,
-		&t->catalogue, &t->policy, e) != ERR_OK)
-		return err_wrap(e, "configuration %s", t->config_path);
-	if (t->cfg->verify.sliding_strict)
-		t->policy.sliding_strict = true;
-	if (t->cfg->archive.clock_file != NULL) {
-		AUTO(buf) struct buf now = {0};
+	if (read_config(t, buf_slice(&text), e) == ERR_OK)
+		return ERR_OK;
+	t->config_bad = true;
+	config_auto(&t->cfg);
+	faults_text(&t->faults, &told);
+	if (t->faults.n > 1 && !t->json)
+		fputs(buf_str(&told), stderr);
+	return e->code;
+}
 
-		if (sys_read_file(AT_FDCWD, t->cfg->archive.clock_file, 256, &now, e) != ERR_OK || !time_parse(buf_str(&now), &t->simulated_utc))
-			return err_set(e, ERR_USAGE, "clock file %s: it must hold one ISO instant", t->cfg->archive.clock_file);
+/* What the catalogue in force means for the evidence to be made: faults of it, or of the configuration. */
+enum err_code
+tool_catalogue_check(struct tool *t, struct faults *f, struct err *e)
+{
+	int64_t now;
+	char next[TIME_TEXT];
+
+	if (tool_time(t, "now", &now, e) != ERR_OK)
+		return e->code;
+	if (catalogue_replaces(t->policy.catalogue, NULL, now, false, e) != ERR_OK)
+		return e->code;
+	if (catalogue_next_update(t->policy.catalogue) != TIME_NONE && catalogue_next_update(t->policy.catalogue) < now) {
+		time_text(catalogue_next_update(t->policy.catalogue), next);
+		log_line(&t->log, LOG_LEVEL_WARN, "catalogue %s: a newer one was to come by %.10s; this one is used on",
+		    catalogue_name(t->policy.catalogue), next);
 	}
+	if (!config_check_catalogue(t->cfg, t->policy.catalogue, now, f))
+		return f->n != 0 ? err_set(e, ERR_USAGE, "configuration: %s: %s", t->config_path, f->v[0].text) : err_nomem(e);
 	return ERR_OK;
 }
 
@@ -281,6 +365,17 @@ more_files(const struct tool *t)
 	(void)setrlimit(RLIMIT_NOFILE, &l);
 }
 
+/* An archive goes on under a catalogue that has faults: renewal must not stop for it. */
+static void
+warn_of_catalogue(struct tool *t)
+{
+	AUTO(faults) struct faults f = {0};
+	struct err e = {0};
+
+	if (tool_catalogue_check(t, &f, &e) != ERR_OK)
+		log_line(&t->log, LOG_LEVEL_WARN, "%s", e.text);
+}
+
 enum err_code
 tool_open(struct tool *t, enum archive_mode mode, struct err *e)
 {
@@ -288,6 +383,8 @@ tool_open(struct tool *t, enum archive_mode mode, struct err *e)
 
 	if (tool_config(t, e) != ERR_OK || tool_trust(t, e) != ERR_OK)
 		return e->code;
+	if (mode == ARCHIVE_WRITE)
+		warn_of_catalogue(t);
 	more_files(t);
 	s = tool_seams(t);
 	return archive_open(t->cfg, t->anchors, &t->policy, mode, &s, &t->archive, e);

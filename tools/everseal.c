@@ -106,6 +106,8 @@ tool_release(struct tool *t)
 	archive_close(t->archive);
 	anchors_free(t->anchors);
 	catalogue_free(t->catalogue);
+	buf_release(&t->remarks);
+	faults_auto(&t->faults);
 	config_free(t->cfg);
 }
 

@@ -33,7 +33,10 @@ struct tool {
 	struct log log;
 	struct config *cfg;
 	struct anchors *anchors;
+	bool config_bad;	     /* it has faults: exit code 78, whatever the verb */
+	struct faults faults;
 	struct catalogue *catalogue; /* owned, or NULL */
+	struct buf remarks;	     /* what was tolerated in catalogue files */
 	struct vpolicy policy;
 	struct archive *archive;
 	int64_t simulated_utc; /* last reading of the clock file */
@@ -53,23 +56,33 @@ const struct verb *tool_verb(const char *name);
 
 /* Configuration with every fault told; policy, catalogue; anchors of the trust folder. */
 MUST_USE enum err_code tool_config(struct tool *t, struct err *e);
+/* Is the catalogue in force good for new evidence? Faults of digests go to f; the error's text names the first. */
+MUST_USE enum err_code tool_catalogue_check(struct tool *t, struct faults *f, struct err *e);
 MUST_USE enum err_code tool_trust(struct tool *t, struct err *e);
 /* tool_config, tool_trust, then the archive. */
 MUST_USE enum err_code tool_open(struct tool *t, enum archive_mode mode, struct err *e);
 struct archive_seams tool_seams(struct tool *t);
 /* Certificates of a folder: directly in it for every role, in signer/ tsa/ ocsp/ for that one. */
 MUST_USE enum err_code tool_anchors(const char *dir, struct anchors **out, struct err *e);
-/* A policy by name or file; catalogue file or NULL. *catalogue is owned by the caller. */
-MUST_USE enum err_code tool_policy(const char *name, bool is_file, const char *catalogue_file, const char *overlay_file,
-    struct catalogue **catalogue, struct vpolicy *out, struct err *e);
+struct policy_choice {
+	const char *name; /* or a file */
+	bool is_file;
+	const char *catalogue_file, *overlay_file; /* NULL: the policy's own; none */
+	bool sliding_strict;
+};
+/* *catalogue is owned by the caller, NULL = the built-in one serves. What was tolerated in the files goes to remarks, if not NULL. */
+MUST_USE enum err_code tool_policy(
+    const struct policy_choice *c, struct catalogue **catalogue, struct vpolicy *out, struct buf *remarks, struct err *e);
 /* "now", an ISO instant. */
 MUST_USE enum err_code tool_time(struct tool *t, const char *text, int64_t *utc, struct err *e);
 
 /* A whole number of an option. */
 MUST_USE enum err_code tool_number(const char *option, const char *text, int min, int max, int *out, struct err *e);
 
-/* A JSON answer on stdout: one canonical line with --json, indented otherwise. */
-int tool_print(struct tool *t, const json_t *j);
+/* A JSON answer on stdout: one canonical line with --json, indented otherwise. Objects without a schema get theirs. */
+int tool_print(struct tool *t, json_t *j);
+/* A verb that did what it was told: j (taken) with --json, else one line. */
+int tool_done(struct tool *t, json_t *j, const char *fmt, ...) PRINTF(3, 4);
 void tool_line(const struct tool *t, const char *fmt, ...) PRINTF(2, 3); /* stdout; with SIMULATED in front where it applies */
 
 /* Options of a verb: "--name VALUE", "--name=VALUE", "--flag". */
