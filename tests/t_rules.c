@@ -316,6 +316,33 @@ test_no_anchors(void **state)
 	SAYS("x.pem");
 }
 
+/* OpenSSL's own reading is the measure of what a certificate is. */
+static void
+as_openssl(struct slice in, const char *what, void *ctx)
+{
+	AUTO(anchors) struct anchors *a = NULL;
+	const unsigned char *p = in.p;
+	X509 *x = d2i_X509(NULL, &p, (long)in.n);
+	struct err e = {0};
+	bool is = x != NULL && p == in.p + in.n;
+
+	(void)ctx;
+	X509_free(x);
+	OK(anchors_new(&a, &e));
+	kit_expect(is ? ERR_OK : ERR_FORMAT, anchors_add(a, in, ROLE_ALL, TIME_MAX, "spoiled", &e), &e, what, __FILE__, __LINE__);
+}
+
+static void
+test_certificates(void **state)
+{
+	AUTO(buf) struct buf der = {0}, pem = {0};
+
+	(void)state;
+	make_cert(1, &der, &pem);
+	as_openssl(buf_slice(&der), "whole", NULL);
+	kit_each_bit_flip(buf_slice(&der), as_openssl, NULL);
+}
+
 /* A bundle of which one block is damaged is refused: the anchors behind it would be missing unsaid. */
 static void
 test_damaged_bundle(void **state)
@@ -381,6 +408,7 @@ main(void)
 	    cmocka_unit_test(test_policy_faults),
 	    cmocka_unit_test(test_anchors),
 	    cmocka_unit_test(test_no_anchors),
+	    cmocka_unit_test(test_certificates),
 	    cmocka_unit_test(test_damaged_bundle),
 	    cmocka_unit_test(test_describe),
 	};
