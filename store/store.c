@@ -2,6 +2,7 @@
 /* Birth, opening and closing of a store. */
 #include "store/store_int.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -19,6 +20,8 @@
 #define SMALL_FILE 4096
 #define BOOT_ID "/proc/sys/kernel/random/boot_id"
 #define DIRTY "dirty"
+#define INDEX_DATA "index/data.mdb"
+#define INDEX_ASIDE "index/data.mdb.old"
 #define LOCK_TRIES 10
 #define LOCK_WAIT_US 20000
 
@@ -80,6 +83,27 @@ format_text(const struct store_options *o, const struct entropy *random, struct 
 	return buf_ok(out, e);
 }
 
+/* Never a new key over what another one signed. */
+static enum err_code
+no_segments(int dir, struct err *e)
+{
+	int fd = openat(dir, "segments", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+	const struct dirent *de;
+	struct seg_id id;
+	bool found = false;
+
+	if (d == NULL) {
+		if (fd >= 0)
+			close(fd);
+		return errno == ENOENT ? ERR_OK : err_errno(e, ERR_IO, errno, "segments");
+	}
+	while (!found && (de = readdir(d)) != NULL)
+		found = seg_parse(de->d_name, &id);
+	closedir(d);
+	return found ? err_set(e, ERR_EXISTS, "there are segments of a store that has lost its FORMAT") : ERR_OK;
+}
+
 enum err_code
 store_create(const char *dir, const struct store_options *o, const struct store_seams *seams, struct err *e)
 {
@@ -95,7 +119,9 @@ store_create(const char *dir, const struct store_options *o, const struct store_
 		return err_wrap(e, "store %s", dir);
 	if (faccessat(fd, "FORMAT", F_OK, 0) == 0)
 		return err_set(e, ERR_EXISTS, "%s holds a store already", dir);
-	r = format_text(o != NULL ? o : &none, &random, &text, e);
+	r = no_segments(fd, e);
+	if (r == ERR_OK)
+		r = format_text(o != NULL ? o : &none, &random, &text, e);
 	if (r == ERR_OK)
 		r = sys_mkdirs(fd, "segments", 0750, e);
 	if (r == ERR_OK)
@@ -135,10 +161,12 @@ read_format(struct store *s, struct err *e)
 
 /*
  * DIRTY holds the boot id while a writer is at work. There: the last end was not clean. Of another boot: the machine
- * went down, and what LMDB had not synced may be garbage, so both environments are made anew.
+ * went down, and what LMDB had not synced may be garbage, so both environments are made anew. MAKING: the index is being
+ * made, and no reader may take what there is of it for all that is kept; the end before that was clean.
  */
+#define MAKING "making the index\n"
 struct marks {
-	bool dirty, other_boot;
+	bool dirty, other_boot, making;
 	char boot[64];
 };
 
@@ -151,7 +179,20 @@ read_marks(struct store *s, struct marks *m)
 
 	m->boot[n > 0 ? n : 0] = 0;
 	m->dirty = sys_read_file(s->dir_fd, DIRTY, SMALL_FILE, &was, NULL) != ERR_NOTFOUND;
-	m->other_boot = m->dirty && (n <= 0 || strcmp(buf_str(&was), m->boot) != 0);
+	m->making = m->dirty && strcmp(buf_str(&was), MAKING) == 0;
+	m->other_boot = m->dirty && !m->making && (n <= 0 || strcmp(buf_str(&was), m->boot) != 0);
+}
+
+static enum err_code
+set_mark(struct store *s, const char *text, struct err *e)
+{
+	return sys_write_durably(s->dir_fd, DIRTY, slice_str(text), 0640, e);
+}
+
+static bool
+has_index(const struct store *s)
+{
+	return faccessat(s->dir_fd, INDEX_DATA, F_OK, 0) == 0;
 }
 
 static void
@@ -177,10 +218,6 @@ open_index(struct store *s, struct err *e)
 	if (path == NULL)
 		return err_nomem(e);
 	r = index_open(path, !s->writer, &s->index, e);
-	if (r != ERR_OK && s->writer && r != ERR_NOMEM) { /* not a good one: it is made from the segments */
-		wipe(s, "index");
-		r = index_open(path, false, &s->index, e);
-	}
 	s->index_open = r == ERR_OK;
 	if (r == ERR_NOTFOUND) /* a writer is about to make it */
 		return err_set(e, ERR_BUSY, "the index is being made");
@@ -193,7 +230,8 @@ lock_and_load(struct store *s, struct err *e)
 	enum err_code r;
 	int tries = 0;
 
-	s->lock_fd = openat(s->dir_fd, "lock", O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	/* a backup has none */
+	s->lock_fd = openat(s->dir_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
 	if (s->lock_fd < 0)
 		return err_errno(e, ERR_IO, errno, "lock");
 	/* a reader that looks whether somebody writes has it for a moment */
@@ -205,7 +243,64 @@ lock_and_load(struct store *s, struct err *e)
 }
 
 static enum err_code
-open_writer(struct store *s, struct err *e)
+bring_up(struct store *s, bool clean, struct err *e)
+{
+	enum err_code r = recover(s, clean, e);
+
+	if (r == ERR_OK)
+		r = index_last(&s->index, &s->last, e);
+	return r == ERR_OK ? index_edge(&s->index, s->last.log_size, &s->edge, e) : r;
+}
+
+/* What is sound of the old index is kept until the new one is whole: over a damaged log it is all there is. */
+static void
+clear_index(struct store *s, const struct marks *m)
+{
+	if (m->other_boot) {
+		wipe(s, "ops");
+		unlinkat(s->dir_fd, INDEX_ASIDE, 0);
+	} else if (!m->making) {
+		(void)!renameat(s->dir_fd, INDEX_DATA, s->dir_fd, INDEX_ASIDE);
+	}
+	wipe(s, "index");
+}
+
+static void
+bring_back_index(struct store *s, const struct marks *m)
+{
+	if (s->index_open)
+		index_close(&s->index);
+	s->index_open = false;
+	if (renameat(s->dir_fd, INDEX_ASIDE, s->dir_fd, INDEX_DATA) != 0)
+		return; /* there was none: the next open begins again */
+	if (m->dirty && !m->making)
+		(void)!set_mark(s, m->boot, NULL);
+	else
+		(void)!sys_unlink(s->dir_fd, DIRTY, NULL);
+}
+
+/* The index from the segments alone. */
+static enum err_code
+make_index(struct store *s, const struct marks *m, struct err *e)
+{
+	enum err_code r = m->other_boot || m->making ? ERR_OK : set_mark(s, MAKING, e);
+
+	if (r != ERR_OK)
+		return r;
+	clear_index(s, m);
+	r = open_index(s, e);
+	if (r == ERR_OK)
+		r = bring_up(s, !m->dirty || m->making, e);
+	if (r != ERR_OK) {
+		bring_back_index(s, m);
+		return r;
+	}
+	unlinkat(s->dir_fd, INDEX_ASIDE, 0);
+	return set_mark(s, m->boot, e);
+}
+
+static enum err_code
+open_writer(struct store *s, bool anew, struct err *e)
 {
 	struct marks m = {.dirty = false};
 	enum err_code r = lock_and_load(s, e);
@@ -213,20 +308,15 @@ open_writer(struct store *s, struct err *e)
 	if (r != ERR_OK)
 		return r;
 	read_marks(s, &m);
-	if (m.other_boot) {
-		wipe(s, "index");
-		wipe(s, "ops");
-	}
 	s->found.recovered = m.dirty;
-	if (!m.dirty || m.other_boot)
-		r = sys_write_durably(s->dir_fd, DIRTY, slice_str(m.boot), 0640, e);
-	if (r == ERR_OK)
-		r = open_index(s, e);
-	if (r == ERR_OK)
-		r = recover(s, !m.dirty, e);
-	if (r == ERR_OK)
-		r = index_last(&s->index, &s->last, e);
-	return r == ERR_OK ? index_edge(&s->index, s->last.log_size, &s->edge, e) : r;
+	if (anew || m.other_boot || m.making || !has_index(s))
+		return make_index(s, &m, e);
+	r = open_index(s, e);
+	if (r != ERR_OK) /* not a good one */
+		return r == ERR_NOMEM ? r : make_index(s, &m, e);
+	if (!m.dirty)
+		r = set_mark(s, m.boot, e);
+	return r == ERR_OK ? bring_up(s, !m.dirty, e) : r;
 }
 
 static enum err_code
@@ -252,11 +342,10 @@ static enum err_code
 open_reader(struct store *s, struct err *e)
 {
 	struct marks m = {.dirty = false};
-	bool made = faccessat(s->dir_fd, "index/data.mdb", F_OK, 0) == 0;
 	enum err_code r = ERR_OK;
 
 	read_marks(s, &m);
-	if (!made || (m.dirty && (m.other_boot || unlocked(s))))
+	if (!has_index(s) || m.other_boot || m.making || (m.dirty && unlocked(s)))
 		r = recover_first(s, e);
 	return r == ERR_OK ? open_index(s, e) : r;
 }
@@ -283,8 +372,9 @@ release(struct store *s)
 	free(s);
 }
 
-enum err_code
-store_open(const char *dir, enum store_open_flags flags, const struct store_seams *seams, struct store **out, struct err *e)
+/* anew: whatever the index is like. */
+static enum err_code
+open_store(const char *dir, bool writer, bool anew, const struct store_seams *seams, struct store **out, struct err *e)
 {
 	struct store *s = mem_new(1, sizeof(*s));
 	enum err_code r;
@@ -292,7 +382,7 @@ store_open(const char *dir, enum store_open_flags flags, const struct store_seam
 	if (s == NULL)
 		return err_nomem(e);
 	s->dir_fd = s->seg_fd = s->lock_fd = -1;
-	s->writer = (flags & STORE_WRITE) != 0;
+	s->writer = writer;
 	s->clock = seams->clock;
 	s->dir = realpath(dir, NULL); /* LMDB opens by path, perhaps later */
 	s->last.time_utc = TIME_NONE;
@@ -305,7 +395,7 @@ store_open(const char *dir, enum store_open_flags flags, const struct store_seam
 	if (r == ERR_OK)
 		r = sys_open_dir(s->dir_fd, "segments", &s->seg_fd, e);
 	if (r == ERR_OK)
-		r = s->writer ? open_writer(s, e) : open_reader(s, e);
+		r = writer ? open_writer(s, anew, e) : open_reader(s, e);
 	if (r != ERR_OK) {
 		err_wrap(e, "store %s", dir);
 		release(s);
@@ -313,6 +403,12 @@ store_open(const char *dir, enum store_open_flags flags, const struct store_seam
 	}
 	*out = s;
 	return ERR_OK;
+}
+
+enum err_code
+store_open(const char *dir, enum store_open_flags flags, const struct store_seams *seams, struct store **out, struct err *e)
+{
+	return open_store(dir, (flags & STORE_WRITE) != 0, false, seams, out, e);
 }
 
 /* --- close --- */
@@ -360,47 +456,13 @@ store_auto(struct store **s)
 	errno = saved;
 }
 
-/* The old index is kept until the new one is whole: over a damaged log it is all there is. */
-static enum err_code
-rebuild_aside(const char *dir, const struct store_seams *seams, struct err *e)
-{
-	static const char was[] = "index/data.mdb", aside[] = "index/data.mdb.old";
-	struct store *s = NULL;
-	AUTO(fd) int fd = -1;
-	enum err_code r = sys_open_dir(AT_FDCWD, dir, &fd, e);
-
-	if (r != ERR_OK)
-		return r;
-	if (renameat(fd, was, fd, aside) != 0 && errno != ENOENT)
-		return err_errno(e, ERR_IO, errno, "old index");
-	r = store_open(dir, STORE_WRITE, seams, &s, e);
-	if (r == ERR_OK)
-		r = store_close(s, e);
-	if (r != ERR_OK)
-		(void)!renameat(fd, aside, fd, was);
-	else
-		unlinkat(fd, aside, 0);
-	return r;
-}
-
 enum err_code
 store_rebuild(const char *dir, const struct store_seams *seams, struct err *e)
 {
-	struct store *s = mem_new(1, sizeof(*s));
-	enum err_code r;
+	struct store *s = NULL;
+	enum err_code r = open_store(dir, true, true, seams, &s, e);
 
-	if (s == NULL)
-		return err_nomem(e);
-	s->dir_fd = s->seg_fd = s->lock_fd = -1;
-	r = sys_open_dir(AT_FDCWD, dir, &s->dir_fd, e);
-	if (r == ERR_OK)
-		r = read_format(s, e);
-	if (r == ERR_OK)
-		r = lock_and_load(s, e);
-	release(s); /* there is a store, and nobody writes; store_open takes the lock again */
-	if (r == ERR_OK)
-		r = rebuild_aside(dir, seams, e);
-	return r == ERR_OK ? ERR_OK : err_wrap(e, "rebuild");
+	return r == ERR_OK ? store_close(s, e) : err_wrap(e, "rebuild");
 }
 
 enum err_code

@@ -248,6 +248,111 @@ count_item(void *ctx, const char *name, uint64_t size_bytes, bool *stop, struct 
 	return ERR_OK;
 }
 
+/* By docs/format.md 1, while the writer goes on: log segments first, then the others; no index, ops, lock or dirty. */
+static void
+test_backup(void **state)
+{
+	AUTO(box) struct box x = {.s = NULL};
+	struct store_status st;
+	struct store *s = NULL;
+	struct err e = {0};
+	char cmd[900], copy[120];
+
+	(void)state;
+	box_make(&x, NULL);
+	fill(x.s, 0, 2);
+	snprintf(copy, sizeof(copy), "%s/copy", x.dir.path);
+	snprintf(cmd, sizeof(cmd), "mkdir -p %s/segments && cp %s/FORMAT %s/log.* %s && cp %s/segments/log-* %s/segments", copy, x.path,
+	    x.path, copy, x.path, copy);
+	assert_int_equal(system(cmd), 0);
+	fill(x.s, 2, 2);
+	x.now += 2 * 86400; /* all are sealed, others born */
+	fill(x.s, 4, 2);
+	snprintf(cmd, sizeof(cmd), "cp %s/segments/data-* %s/segments/shared-* %s/segments", x.path, x.path, copy);
+	assert_int_equal(system(cmd), 0);
+	OK(store_open(copy, STORE_READ, &x.seams, &s, &e));
+	has_text(s, "document 1");
+	has_not(s, "document 2");
+	assert_int_equal(scrubbed(s) + log_damage(s), 0);
+	OK(store_close(TAKE(s), &e));
+	OK(store_open(copy, STORE_WRITE, &x.seams, &s, &e));
+	fill(s, 10, 2);
+	OK(store_status(s, &st, &e));
+	assert_int_equal(st.groups, 2);
+	assert_int_equal(scrubbed(s) + log_damage(s), 0);
+	OK(store_close(TAKE(s), &e));
+}
+
+/* Segments without FORMAT are a store that lost it: a new key would leave all its checkpoints without one. */
+static void
+test_no_birth_over_segments(void **state)
+{
+	AUTO(box) struct box x = {.s = NULL};
+	AUTO(buf) struct buf before = {0};
+	AUTO(buf) struct buf after = {0};
+	AUTO(fd) int dir = -1;
+	struct err e = {0};
+
+	(void)state;
+	box_make(&x, NULL);
+	fill(x.s, 0, 1);
+	OK(store_close(TAKE(x.s), &e));
+	OK(sys_open_dir(AT_FDCWD, x.path, &dir, &e));
+	OK(sys_read_file(dir, "log.key", 4096, &before, &e));
+	OK(sys_unlink(dir, "FORMAT", &e));
+	FAILS(ERR_EXISTS, store_create(x.path, NULL, &x.seams, &e));
+	OK(sys_read_file(dir, "log.key", 4096, &after, &e));
+	SAME(buf_slice(&after), buf_slice(&before));
+}
+
+#define MANY 20000
+
+static void
+rebuild_and_leave(struct box *x)
+{
+	struct err e = {0};
+
+	_exit(store_rebuild(x->path, &x->seams, &e) == ERR_OK ? 0 : 9);
+}
+
+/* A reader that comes while the index is being made waits for it: half of it would call the other half missing. */
+static void
+test_reader_during_rebuild(void **state)
+{
+	static const uint8_t record[16], event[32];
+	AUTO(box) struct box x = {.s = NULL};
+	struct batch *b = NULL;
+	struct err e = {0};
+	int i, busy = 0;
+	pid_t p;
+
+	(void)state;
+	box_make(&x, NULL);
+	for (i = 0; i < 4 * MANY; i++) {
+		if (i % MANY == 0)
+			OK(store_batch_begin(x.s, &b, &e));
+		OK(batch_leaf(b, 1, record, event, T0, NULL, &e));
+		if (i % MANY == MANY - 1)
+			OK(store_commit(&b, NULL, &e));
+	}
+	OK(store_close(TAKE(x.s), &e));
+	p = child(rebuild_and_leave, &x);
+	while (waitpid(p, &i, WNOHANG) == 0) {
+		enum err_code r = store_open(x.path, STORE_READ, &x.seams, &x.s, &e);
+
+		if (r == ERR_OK)
+			assert_int_equal(store_log_size(x.s), 4 * MANY);
+		else
+			assert_int_equal(r, ERR_BUSY);
+		busy += r == ERR_BUSY;
+		store_close(TAKE(x.s), NULL);
+	}
+	assert_int_equal(i, 0);
+	assert_true(busy > 0);
+	box_again(&x, STORE_READ);
+	assert_int_equal(store_log_size(x.s), 4 * MANY);
+}
+
 static void
 names_are(const struct place *p, const char *prefix, const char *want)
 {
@@ -335,6 +440,9 @@ main(void)
 	    cmocka_unit_test(test_key_pair),
 	    cmocka_unit_test(test_killed_writer),
 	    cmocka_unit_test(test_reader_beside_writer),
+	    cmocka_unit_test(test_backup),
+	    cmocka_unit_test(test_no_birth_over_segments),
+	    cmocka_unit_test(test_reader_during_rebuild),
 	    cmocka_unit_test(test_push),
 	    cmocka_unit_test(test_place_dir),
 	};
