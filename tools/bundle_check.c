@@ -112,6 +112,7 @@ check_sum(struct checking *c, const char *name, const char *hex, struct err *e)
 static enum err_code
 sum_line(struct checking *c, char *line, struct err *e)
 {
+	AUTO(json) json_t *name = NULL;
 	uint8_t raw[32];
 	size_t n = strlen(line);
 
@@ -120,6 +121,11 @@ sum_line(struct checking *c, char *line, struct err *e)
 		return ERR_OK;
 	}
 	line[64] = '\0';
+	name = json_string(line + 66);
+	if (name == NULL) {
+		fault(c, "SHA256SUMS: \"%.80s\" is not UTF-8, as every name in a bundle is", line + 66);
+		return ERR_OK;
+	}
 	if (!sys_stays_below(line + 66)) {
 		fault(c, "SHA256SUMS: \"%.80s\" leads outside the bundle", line + 66);
 		return ERR_OK;
