@@ -25,7 +25,7 @@ CORPUS_OBJS = $(call objs,tests/corpus)
 KIT_OBJS = $(BUILD)/tests/kit.o
 TESTS = $(patsubst tests/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/t_*.c)))
 
-.PHONY: all bench check check-asan clean corpus purity layers splice interop travel crash
+.PHONY: all bench check check-asan clean corpus purity layers splice interop travel crash fuzz
 all: $(if $(TOOL_OBJS),$(BUILD)/everseal) $(if $(PKI_OBJS),$(BUILD)/testpki)
 
 $(BUILD)/%.o: %.c
@@ -100,6 +100,33 @@ $(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(LIBS)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS_ALL) $(BENCH_WRAP) -o $@ $< $(LIBS) $(PKG_LIBS) $(BENCH_LIBS)
 
+# Every parser under octets of any kind (tests/fuzz/fuzz.h). `make check` replays seeds and a few mutations of them; `make fuzz` runs
+# libFuzzer with sanitizers, and alone needs clang and its run-time libraries. FUZZ_SECONDS for each entry, ENTRY="names" for some.
+FUZZ_OBJS = $(filter-out %/replay.o %/libfuzzer.o,$(call objs,tests/fuzz)) \
+	$(filter-out %/everseal.o,$(TOOL_OBJS)) $(BUILD)/fuzz/everseal.o
+$(BUILD)/fuzz/everseal.o: $(BUILD)/tools/everseal.o
+	@mkdir -p $(@D)
+	objcopy --redefine-sym main=everseal_main $< $@
+
+$(BUILD)/fuzz/replay: $(BUILD)/tests/fuzz/replay.o $(FUZZ_OBJS) $(LIBS)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(LIBS) $(PKG_LIBS)
+
+$(BUILD)/fuzz/fuzzer: $(BUILD)/tests/fuzz/libfuzzer.o $(FUZZ_OBJS) $(LIBS)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(LIBS) $(PKG_LIBS)
+
+$(BUILD)/fuzz/seeds/made: tests/fuzz/seeds.sh tests/fuzz/seeds.py $(BUILD)/everseal $(BUILD)/testpki
+	sh tests/fuzz/seeds.sh $(BUILD) $(@D)
+	@touch $@
+
+FUZZ_CLANG ?= clang
+fuzz: $(BUILD)/fuzz/seeds/made
+	@$(FUZZ_CLANG) --version >/dev/null || { echo "make fuzz needs clang and its run-time libraries (Debian: clang libclang-rt-dev)" >&2; exit 1; }
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/clang CC="$(FUZZ_CLANG)" WERROR= OPT='-O1 -g' \
+		SAN='-fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all -fno-omit-frame-pointer' $(BUILD)/clang/fuzz/fuzzer
+	@sh tests/fuzz/run.sh $(BUILD)/clang/fuzz/fuzzer $(BUILD)/fuzz $(or $(FUZZ_SECONDS),60) $(ENTRY)
+
 bench: all $(BENCH)
 	@BUILD=$(BUILD) sh tests/bench/bench.sh
 
@@ -108,7 +135,7 @@ $(BUILD)/tests/recorder.so: tests/recorder.c
 	@mkdir -p $(@D)
 	$(CC) $(filter-out -D_FILE_OFFSET_BITS=%,$(CSTD)) $(WARN) $(if $(WERROR),-Werror) -O2 -g -fPIC -shared -o $@ $< -ldl
 
-tests: all $(TESTS) $(BUILD)/tests/recorder.so
+tests: all $(TESTS) $(BUILD)/tests/recorder.so $(BUILD)/fuzz/replay $(BUILD)/fuzz/seeds/made
 
 check:
 	@sh tests/deps.sh

@@ -130,8 +130,8 @@ take_text(struct cur *c, char *to, size_t n)
 	to[k] = '\0';
 }
 
-static enum err_code
-decode(struct slice in, struct fetch_answer *a, struct err *e)
+enum err_code
+fetch_answer_read(struct slice in, struct fetch_answer *a, struct err *e)
 {
 	struct cur c = cur_from(in);
 
@@ -161,7 +161,7 @@ fetch(struct fetcher *f, const struct fetch_request *req, struct fetch_answer *o
 	*out = (struct fetch_answer){.class = FETCH_LOCAL, .retry_after_seconds = -1};
 	r = worker_call(f->worker, req->type, buf_slice(&frame), NULL, 0, net_timeout_ms(f->cfg, req->type) * 2, &reply, &why);
 	if (r == ERR_OK)
-		return decode(buf_slice(&reply), out, e);
+		return fetch_answer_read(buf_slice(&reply), out, e);
 	if (r == ERR_NOMEM || r == ERR_BUG || r == ERR_IO)
 		return err_set(e, r, "net process: %s", why.text);
 	/* A process that a server managed to bring down is that server's bad answer. */
