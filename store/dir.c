@@ -47,6 +47,19 @@ checked(const char *name, struct err *e)
 	return place_name_ok(name) ? ERR_OK : err_set(e, ERR_USAGE, "place: name \"%.200s\"", name);
 }
 
+/* A name of a left-over, by another process of this number or on another machine, is not ours to touch: the next one. */
+static enum err_code
+create_tmp(struct dir_place *p, const char *folder, char *tmp, size_t size, int *fd, struct err *e)
+{
+	enum err_code r;
+
+	do {
+		snprintf(tmp, size, "%s/" TMP "%ld-%u", folder, (long)getpid(), p->serial++);
+		r = sys_create(p->fd, tmp, 0440, fd, e);
+	} while (r == ERR_EXISTS);
+	return r;
+}
+
 /* The folder that a name lies in ("." or the part before the last slash). */
 static void
 folder_of(const char *name, char out[PLACE_NAME_MAX + 1])
@@ -66,17 +79,14 @@ fd_write(void *ctx, struct slice s, struct err *e)
 }
 
 static enum err_code
-write_file(struct dir_place *p, const char *tmp, const struct source *from, struct err *e)
+write_file(int *fd, const struct source *from, struct err *e)
 {
-	AUTO(fd) int fd = -1;
-	const struct sink to = {fd_write, &fd};
-	enum err_code r = sys_create(p->fd, tmp, 0440, &fd, e);
+	const struct sink to = {fd_write, fd};
+	enum err_code r = source_copy(from, 0, from->size_bytes, &to, e);
 
 	if (r == ERR_OK)
-		r = source_copy(from, 0, from->size_bytes, &to, e);
-	if (r == ERR_OK)
-		r = sys_fdatasync(fd, e);
-	return r == ERR_OK ? sys_close(&fd, e) : r;
+		r = sys_fdatasync(*fd, e);
+	return r == ERR_OK ? sys_close(fd, e) : r;
 }
 
 static enum err_code
@@ -84,16 +94,19 @@ dir_put(void *ctx, const char *name, const struct source *from, struct err *e)
 {
 	struct dir_place *p = ctx;
 	char folder[PLACE_NAME_MAX + 1], tmp[PLACE_NAME_MAX + 64];
+	AUTO(fd) int fd = -1;
 	enum err_code r = checked(name, e);
 
 	if (r != ERR_OK)
 		return r;
 	folder_of(name, folder);
-	snprintf(tmp, sizeof(tmp), "%s/" TMP "%ld-%u", folder, (long)getpid(), p->serial++);
 	if (strcmp(folder, ".") != 0)
 		r = sys_mkdirs(p->fd, folder, 0750, e);
 	if (r == ERR_OK)
-		r = write_file(p, tmp, from, e);
+		r = create_tmp(p, folder, tmp, sizeof(tmp), &fd, e);
+	if (r != ERR_OK)
+		return r;
+	r = write_file(&fd, from, e);
 	if (r == ERR_OK)
 		r = sys_rename_new(p->fd, tmp, p->fd, name, e);
 	if (r != ERR_OK) {

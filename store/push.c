@@ -297,39 +297,40 @@ remove_group(struct push *p, uint64_t n, struct err *e)
 	return r == ERR_NOTFOUND || r == ERR_REFUSED ? ERR_OK : r; /* a lock keeps it a while longer: no harm */
 }
 
-/*
- * From the last group back. A group older than every segment still open touches sealed ones only, and so do all before
- * it: there the walk ends.
- */
+/* The group that bore the oldest segment still open: all before it touched sealed ones only. */
 static enum err_code
-put_groups(struct push *p, uint64_t last, uint64_t *all_replaced, struct err *e)
+oldest_open(struct push *p, uint64_t *group, struct err *e)
 {
-	int64_t oldest = TIME_MAX;
-	uint64_t n;
+	enum err_code r = ERR_OK;
+	struct member head;
 	size_t i;
 
-	for (i = 0; i < p->n_segs; i++)
-		if (!p->segs[i].sealed && p->segs[i].id.born_utc < oldest)
-			oldest = p->segs[i].id.born_utc;
-	for (n = last; n > 0; n--) {
-		AUTO(group) struct group *g = NULL;
-		enum err_code r = load_group(p, n, &g, e);
-
-		if (r != ERR_OK)
-			return r;
-		if (replaced(p, g)) {
-			if (place_has_group(p, n))
-				r = remove_group(p, n, e);
-			if (g->time_utc < oldest)
-				break;
-		} else if (!place_has_group(p, n)) {
-			r = put_group(p, g, e);
-		}
-		if (r != ERR_OK)
-			return r;
+	for (i = 0; r == ERR_OK && i < p->n_segs; i++) {
+		if (p->segs[i].sealed)
+			continue;
+		r = index_member(&p->s->index, p->segs[i].id.id, 0, &head, e);
+		if (r == ERR_OK && head.group < *group)
+			*group = head.group;
 	}
-	*all_replaced = n;
-	return ERR_OK;
+	return r;
+}
+
+static enum err_code
+put_groups(struct push *p, uint64_t from, uint64_t last, struct err *e)
+{
+	enum err_code r = ERR_OK;
+	uint64_t n;
+
+	for (n = from; r == ERR_OK && n <= last; n++) {
+		AUTO(group) struct group *g = NULL;
+
+		r = load_group(p, n, &g, e);
+		if (r == ERR_OK && replaced(p, g) && place_has_group(p, n))
+			r = remove_group(p, n, e);
+		else if (r == ERR_OK && !replaced(p, g) && !place_has_group(p, n))
+			r = put_group(p, g, e);
+	}
+	return r;
 }
 
 enum err_code
@@ -338,7 +339,7 @@ store_push(struct store *s, const struct place *to, uint64_t *sent, struct err *
 	AUTO(push) struct push p = {.s = s, .to = to};
 	const struct place_each each = {note_group, &p};
 	struct index_last last;
-	uint64_t done = 0;
+	uint64_t from;
 	size_t i;
 	enum err_code r = index_last(&s->index, &last, e);
 
@@ -348,10 +349,13 @@ store_push(struct store *s, const struct place *to, uint64_t *sent, struct err *
 		r = put_segments(&p, e);
 	if (r == ERR_OK)
 		r = to->ops->list(to->ctx, "groups/", &each, e);
+	from = last.group + 1;
 	if (r == ERR_OK)
-		r = put_groups(&p, last.group, &done, e);
+		r = oldest_open(&p, &from, e);
+	if (r == ERR_OK)
+		r = put_groups(&p, from, last.group, e);
 	for (i = 0; r == ERR_OK && i < p.n_groups; i++)
-		if (p.groups[i] <= done)
+		if (p.groups[i] < from)
 			r = remove_group(&p, p.groups[i], e);
 	if (sent != NULL)
 		*sent = p.sent;

@@ -400,6 +400,34 @@ test_push(void **state)
 	assert_int_equal(system(cmd), 0);
 }
 
+/* A clock that went back does not hide a group whose data segment is still open from the place. */
+static void
+test_push_after_the_clock_went_back(void **state)
+{
+	static const struct store_options small = {.segment_bytes = 16384};
+	AUTO(kit_dir) struct kit_dir d = kit_dir_new();
+	AUTO(place) struct place p = {.ops = NULL};
+	AUTO(box) struct box x = {.s = NULL};
+	struct batch *b = NULL;
+	struct err e = {0};
+	uint64_t sent = 0;
+	int i, n;
+
+	(void)state;
+	box_make(&x, &small);
+	OK(place_dir_open(d.path, &p, &e));
+	fill(x.s, 0, 1);
+	for (n = 0; n < 2; n++) { /* leaves enough to fill a log segment */
+		x.now = T0 - 20 + 10 * n;
+		OK(store_batch_begin(x.s, &b, &e));
+		for (i = 0; i < 200; i++)
+			OK(batch_leaf(b, 1, (const uint8_t[16]){0}, (const uint8_t[32]){0}, x.now, NULL, &e));
+		OK(store_commit(&b, NULL, &e));
+	}
+	OK(store_push(x.s, &p, &sent, &e));
+	names_are(&p, "groups/", "groups/0000000001.tar groups/0000000003.tar ");
+}
+
 static void
 test_place_dir(void **state)
 {
@@ -411,9 +439,11 @@ test_place_dir(void **state)
 	const struct source from = source_slice(&text);
 	const struct sink to = sink_buf(&got);
 	struct err e = {0};
+	char left[40];
 	size_t i;
 
 	(void)state;
+	snprintf(left, sizeof(left), ".put-%ld-3", (long)getpid());
 	OK(place_dir_open(d.path, &p, &e));
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		FAILS(ERR_USAGE, p.ops->put(p.ctx, bad[i], &from, &e));
@@ -424,6 +454,10 @@ test_place_dir(void **state)
 	SAME(buf_slice(&got), slice_str("3456"));
 	FAILS(ERR_USAGE, p.ops->get_range(p.ctx, "a/b/c", 3, 8, &to, &e));
 	FAILS(ERR_NOTFOUND, p.ops->get_range(p.ctx, "a/x", 0, 1, &to, &e));
+	/* what a process of the same number left behind is in nobody's way */
+	write_file(d.path, left, "torn");
+	OK(p.ops->put(p.ctx, "whole", &from, &e));
+	OK(p.ops->remove(p.ctx, "whole", &e));
 	names_are(&p, "", "a/b-c a/b/c ");
 	names_are(&p, "a/b/", "a/b/c ");
 	OK(p.ops->remove(p.ctx, "a/b/c", &e));
@@ -444,6 +478,7 @@ main(void)
 	    cmocka_unit_test(test_no_birth_over_segments),
 	    cmocka_unit_test(test_reader_during_rebuild),
 	    cmocka_unit_test(test_push),
+	    cmocka_unit_test(test_push_after_the_clock_went_back),
 	    cmocka_unit_test(test_place_dir),
 	};
 
