@@ -81,6 +81,9 @@ static const struct {
 } references[] = {
     {"base64 of an Object", REFERENCE(" URI=\"#o\"", TRANSFORM(DS_NS "base64")) "<s:Object Id=\"o\">YW<!-- x -->Jj</s:Object>" END, "", TRI_TRUE,
 	TRI_TRUE, REF_FINE, false},
+    {"Transforms without a Transform", REFERENCE(" URI=\"a\"", "<s:Transforms/>") END, "a=abc", TRI_FALSE, TRI_UNKNOWN, REF_NOT_FOUND, false},
+    {"two DigestMethods", REFERENCE(" URI=\"a\"", "<s:DigestMethod Algorithm=\"urn:x\"/>") END, "a=abc", TRI_FALSE, TRI_UNKNOWN, REF_NOT_FOUND, false},
+    {"something before them", REFERENCE(" URI=\"a\"", "<f xmlns=\"urn:f\"/>") END, "a=abc", TRI_FALSE, TRI_UNKNOWN, REF_NOT_FOUND, false},
     {"no such ID", REFERENCE(" URI=\"#p\"", "") "<s:Object Id=\"o\"/>" END, "", TRI_FALSE, TRI_UNKNOWN, REF_NOT_FOUND, false},
     {"the ID twice, in other spellings", REFERENCE(" URI=\"#o\"", "") "<s:Object Id=\"o\"/><s:Object><a ID=\"o\"/></s:Object>" END, "",
 	TRI_FALSE, TRI_UNKNOWN, REF_AMBIGUOUS, false},

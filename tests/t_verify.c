@@ -156,6 +156,25 @@ wrong_order_warns(void **state)
 	assert_int_equal(minded->sigs[0].verdict.sub, SUB_TIMESTAMP_ORDER_FAILURE);
 }
 
+/* Octets that are no token are no time-stamp, and make no level. */
+static void
+level_needs_a_token(void **state)
+{
+	struct world *w = *state;
+	struct row row = {.at = T0 + 20 * DAY};
+	AUTO(doc) struct doc d = stamped(w, &w->signer, &w->tsa, T0 + DAY);
+	AUTO(report) struct report *good = judge_doc(w, &d, &row, NULL, false);
+	char *token = strstr((char *)d.props.p, "<x:EncapsulatedTimeStamp>");
+
+	assert_string_equal(good->sigs[0].level, "XAdES-B-T");
+	assert_non_null(token);
+	token[strlen("<x:EncapsulatedTimeStamp>")] ^= 1;
+	AUTO(report) struct report *bad = judge_doc(w, &d, &row, NULL, false);
+	assert_int_equal(bad->sigs[0].n_stamps, 1);
+	assert_int_equal(bad->sigs[0].stamps[0].imprint_intact, TRI_UNKNOWN);
+	assert_string_equal(bad->sigs[0].level, "XAdES-B-B");
+}
+
 static void
 best_time_is_the_oldest_stamp(void **state)
 {
@@ -373,6 +392,7 @@ main(void)
 	    cmocka_unit_test(matrix),
 	    cmocka_unit_test(delta_is_named),
 	    cmocka_unit_test(wrong_order_warns),
+	    cmocka_unit_test(level_needs_a_token),
 	    cmocka_unit_test(best_time_is_the_oldest_stamp),
 	    cmocka_unit_test(wants_until_complete),
 	    cmocka_unit_test(issuer_is_wanted),

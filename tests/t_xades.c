@@ -215,6 +215,30 @@ recipes_of_old_versions(void **state)
 }
 
 static void
+one_container_of_unsigned_properties(void **state)
+{
+	static const struct {
+		const char *unsigned_part;
+		bool good;
+	} cases[] = {
+	    {"<x:UnsignedProperties><x:UnsignedSignatureProperties/><x:UnsignedDataObjectProperties/></x:UnsignedProperties>", true},
+	    {"<x:UnsignedProperties><x:UnsignedSignatureProperties/><x:UnsignedSignatureProperties/></x:UnsignedProperties>", false},
+	    {"<x:UnsignedProperties><x:UnsignedSignatureProperties/></x:UnsignedProperties><x:UnsignedProperties/>", false},
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		AUTO(mem) char *doc = template("urn:x", cases[i].unsigned_part);
+		AUTO(sigdoc) struct sigdoc *d = NULL;
+		struct err e = {0};
+
+		OK(sigdoc_open(slice_str(doc), NULL, 0, NULL, &d, &e));
+		assert_int_equal(d->sigs[0].format_fault == NULL, cases[i].good);
+	}
+}
+
+static void
 levels(void **state)
 {
 	static const struct {
@@ -410,6 +434,7 @@ main(void)
 	    cmocka_unit_test(stamps_in_the_vector),
 	    cmocka_unit_test(edits_change_what_they_should),
 	    cmocka_unit_test(recipes_of_old_versions),
+	    cmocka_unit_test(one_container_of_unsigned_properties),
 	    cmocka_unit_test(levels),
 	    cmocka_unit_test(policy_hash),
 	    cmocka_unit_test(coverage_in_a_dossier),

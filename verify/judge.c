@@ -303,11 +303,16 @@ report_signer(struct judge *j, struct jsig *g)
 static bool
 stamps_in_time(const struct jsig *g)
 {
-	for (size_t i = 0; i < g->n_stamps; i++)
-		if (g->stamps[i].xs->type == STAMP_SIGNATURE && g->stamps[i].tok != NULL && g->cert != NULL &&
-		    g->stamps[i].tok->gen_time >= g->cert->not_after)
+	bool any = false;
+
+	for (size_t i = 0; i < g->n_stamps; i++) {
+		if (g->stamps[i].xs->type != STAMP_SIGNATURE || g->stamps[i].tok == NULL)
+			continue;
+		if (g->cert != NULL && g->stamps[i].tok->gen_time >= g->cert->not_after)
 			return false;
-	return true;
+		any = true;
+	}
+	return any;
 }
 
 static void

@@ -68,7 +68,7 @@ see_qualifying(struct xsig *s, xmlNode *q, size_t *with_signed)
 void
 container_read(struct xsig *s)
 {
-	xmlNode *o, *q;
+	xmlNode *o, *q, *container;
 	size_t with_signed = 0;
 	const char *ns, *target;
 
@@ -80,7 +80,10 @@ container_read(struct xsig *s)
 	ns = xades_ns(s->version);
 	if (s->signed_props != NULL && xml_count(s->qualifying, ns, "SignedProperties") != 1)
 		format_fault(s, "more than one SignedProperties (EN 319 132-1 4.4.2)");
-	s->unsigned_props = xml_first(xml_first(s->qualifying, ns, "UnsignedProperties"), ns, "UnsignedSignatureProperties");
+	container = xml_first(s->qualifying, ns, "UnsignedProperties");
+	s->unsigned_props = xml_first(container, ns, "UnsignedSignatureProperties");
+	if (xml_next(container, ns, "UnsignedProperties") != NULL || xml_next(s->unsigned_props, ns, "UnsignedSignatureProperties") != NULL)
+		format_fault(s, "more than one container of unsigned properties (EN 319 132-1 4.3)");
 	target = xml_attr(s->qualifying, "Target");
 	if (target == NULL || target[0] != '#' || s->id == NULL || strcmp(target + 1, s->id) != 0)
 		s->target_differs = true;

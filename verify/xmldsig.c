@@ -356,6 +356,30 @@ check_external(struct run *r, struct xref *x, size_t externals, struct err *e)
 	return run_fault(r, REF_NOT_FOUND, "no data given for \"%.150s\"", x->uri != NULL ? x->uri : "(no URI)");
 }
 
+/* Transforms with one at least, or none at all; then DigestMethod and DigestValue. */
+static bool
+well_built(const xmlNode *reference)
+{
+	const xmlNode *c = xml_first(reference, NULL, NULL);
+
+	if (is_ds(c, "Transforms")) {
+		if (xml_first(c, NS_DS, "Transform") == NULL)
+			return false;
+		c = xml_next(c, NULL, NULL);
+	}
+	return is_ds(c, "DigestMethod") && is_ds(c = xml_next(c, NULL, NULL), "DigestValue") && xml_next(c, NULL, NULL) == NULL;
+}
+
+static enum err_code
+check_one(struct run *r, struct xref *x, size_t externals, struct err *e)
+{
+	if (!well_built(x->node)) {
+		x->found = TRI_FALSE;
+		return run_fault(r, REF_NOT_FOUND, "the Reference is not built as XMLDSig 4.4.3 says");
+	}
+	return uri_is_local(x->uri) ? check_local(r, x, e) : check_external(r, x, externals, e);
+}
+
 static enum err_code
 check_list(struct sigdoc *d, struct xsig *s, struct xref *v, size_t n, struct err *e)
 {
@@ -372,7 +396,7 @@ check_list(struct sigdoc *d, struct xsig *s, struct xref *v, size_t n, struct er
 		x->note = NULL;
 		x->file = NULL;
 		x->name_differs = x->by_digest_only = x->nothing = false;
-		if ((uri_is_local(x->uri) ? check_local(&r, x, e) : check_external(&r, x, externals, e)) != ERR_OK)
+		if (check_one(&r, x, externals, e) != ERR_OK)
 			return err_wrap(e, "reference %zu", i + 1);
 		x->fault = r.fault;
 		if (r.fault != REF_FINE)
