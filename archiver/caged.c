@@ -233,6 +233,23 @@ caged_judge(struct caged *c, const struct caged_doc *doc, struct slice material,
 }
 
 enum err_code
+caged_sniff(struct caged *c, const struct slice *heads, const bool *whole, size_t n, json_t **out, struct err *e)
+{
+	AUTO(json) json_t *head = json_object();
+	AUTO(buf) struct buf all = {0};
+	for (size_t i = 0; i < n; i++) {
+		buf_add8(&all, whole[i]);
+		buf_addvec(&all, heads[i]);
+	}
+	if (head == NULL)
+		return err_nomem(e);
+	if (buf_ok(&all, e) != ERR_OK)
+		return err_wrap(e, "sniff");
+	struct slice parts[] = {slice_of(NULL, 0), buf_slice(&all)};
+	return ask(c, CAGED_SNIFF, head, parts, 2, NULL, 0, out, e);
+}
+
+enum err_code
 caged_answer(struct caged *c, const json_t *want, const char *type, struct slice body, struct slice material,
     int64_t time_utc, json_t **out, struct err *e)
 {

@@ -75,6 +75,13 @@ MUST_USE enum err_code caged_judge(struct caged *c, const struct caged_doc *doc,
     int64_t grace_seconds, struct slice entropy, json_t **out, struct err *e);
 
 /*
+ * What n files are by their first octets (1024 do), without judging any: [ "pdf"|"cms"|"data"|"asic"|null ]. null: it has to
+ * be judged. whole[i]: the file has no more than heads[i]. Many cost one call.
+ */
+MUST_USE enum err_code caged_sniff(
+    struct caged *c, const struct slice *heads, const bool *whole, size_t n, json_t **out, struct err *e);
+
+/*
  * What a fetched answer is. want: as given by a judge; type "ocsp"|"crl"|"aia". Answer:
  * { "class": "good"|"revoked"|"hold"|"unknown"|"unauthorised"|"stale"|"refused"|"retry"|"alternate",  (tsp-ocsp-crl 4.2, 7.1)
  *   "why": text, "this_update", "next_update", "produced_at",

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The cage's side: requests unpacked, documents read from their descriptors, the rest given to who knows. */
 #include "archiver/caged_int.h"
+#include "archiver/form.h"
 #include "base/sys.h"
 
 #include <stdlib.h>
@@ -264,6 +265,25 @@ octets(struct caged_state *st, const struct request *q, const int *fds, size_t n
 	return caged_octets_run(st, &in, q->head, fds[nfds - 1], out, e);
 }
 
+static enum err_code
+sniff(const struct request *q, json_t **out, struct err *e)
+{
+	AUTO(json) json_t *forms = json_array();
+	struct cur c = cur_from(q->parts[1]);
+	while (!c.failed && c.at < c.in.n) {
+		bool whole = cur_u8(&c) != 0;
+		struct slice head = cur_vec(&c);
+		enum form form;
+		bool sure = form_of_head(head, whole, &form) && form != FORM_XML;
+		if (json_push(forms, sure ? json_text(form_name(form)) : json_null(), e) != ERR_OK)
+			return err_wrap(e, "sniff");
+	}
+	if (cur_end(&c, "files", e) != ERR_OK)
+		return err_wrap(e, "sniff");
+	*out = TAKE(forms);
+	return ERR_OK;
+}
+
 static size_t
 parts_of(uint32_t type)
 {
@@ -297,6 +317,8 @@ dispatch(struct caged_state *st, uint32_t type, const struct request *q, const i
 		return caged_answer_run(st, q->head, q->parts[1], q->material, out, e);
 	case CAGED_TOKEN:
 		return caged_token_run(st, q->head, q->parts[1], q->parts[2], q->material, out, e);
+	case CAGED_SNIFF:
+		return sniff(q, out, e);
 	case CAGED_TSA_MATERIAL:
 		return caged_tsa_material_run(st, q->head, q->parts[1], q->parts[2], q->material, out, e);
 	}

@@ -22,7 +22,8 @@ enum caged_request {
 	CAGED_TSA_MATERIAL, /* material, token, entropy */
 	CAGED_EXTEND,	    /* material */
 	CAGED_INVENTORY,    /* material */
-	CAGED_OCTETS	    /* none; the last descriptor is written to */
+	CAGED_OCTETS,	    /* none; the last descriptor is written to */
+	CAGED_SNIFF	    /* none; for each file: whole (8 bits), first octets */
 };
 
 /* The child's memory. setup is what main had when it forked. */

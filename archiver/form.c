@@ -3,11 +3,23 @@
 
 #include <string.h>
 
+static const char *const names[] = {"data", "xades", "xmldsig", "asic", "e-akta", "xml", "pdf", "cms"};
+
 const char *
 form_name(enum form f)
 {
-	static const char *const names[] = {"data", "xades", "xmldsig", "asic", "e-akta", "xml", "pdf", "cms"};
 	return f <= FORM_CMS ? names[f] : "data";
+}
+
+bool
+form_by_name(const char *name, enum form *out)
+{
+	for (size_t i = 0; name != NULL && i <= FORM_CMS; i++)
+		if (strcmp(names[i], name) == 0) {
+			*out = (enum form)i;
+			return true;
+		}
+	return false;
 }
 
 static bool
@@ -139,6 +151,19 @@ form_sniff(struct slice s)
 	if (is_cms(s))
 		return FORM_CMS;
 	return is_xml(s) ? FORM_XML : FORM_DATA;
+}
+
+/* A ZIP names its kind by its last octets; white space may go on. */
+bool
+form_of_head(struct slice head, bool whole, enum form *out)
+{
+	size_t i = 0;
+	*out = form_sniff(head);
+	if (whole || (*out != FORM_DATA && *out != FORM_ASIC))
+		return true;
+	while (i < head.n && memchr(" \t\r\n\0\xef\xbb\xbf\xff\xfe", head.p[i], 10) != NULL)
+		i++;
+	return i < head.n && !begins(head, "PK\3\4", 4);
 }
 
 /* ---- without parsing ---- */

@@ -216,16 +216,18 @@ manifest_put(struct archive *a, struct batch *b, json_t *m, const json_t *prev, 
 	struct store_ref put;
 	uint8_t record[16], digest[32];
 	uint64_t index = 0;
+	int64_t time_utc = TIME_NONE;
 
 	if (json_object_get(m, "salt") == NULL && set_salt(a, m, e) != ERR_OK)
 		return err_wrap(e, "manifest");
 	if (json_set(m, "event", json_text(event), e) != ERR_OK ||
 	    json_set(m, "due", due_utc == TIME_MAX ? json_null() : json_time(due_utc), e) != ERR_OK ||
 	    json_set(m, "due_why", due_utc == TIME_MAX ? json_null() : json_text(due_why), e) != ERR_OK ||
+	    json_want_time(m, "time", &time_utc, e) != ERR_OK ||
 	    uuid_octets(manifest_record(m), record, e) != ERR_OK || json_canonical(m, &text, e) != ERR_OK ||
 	    batch_put_bytes(b, STORE_DATA, manifest_year(m), buf_slice(&text), &put, e) != ERR_OK ||
 	    manifest_event(json_string_value(json_object_get(m, "salt")), put.sha256, digest, e) != ERR_OK ||
-	    batch_leaf(b, (uint16_t)type, record, digest, archive_now(a), &index, e) != ERR_OK ||
+	    batch_leaf(b, (uint16_t)type, record, digest, time_utc, &index, e) != ERR_OK ||
 	    put_due(b, m, prev, due_utc, due_why, e) != ERR_OK || put_unanchored(b, m, prev, e) != ERR_OK || put_record_row(b, m, &put, due_utc, e) != ERR_OK)
 		return err_wrap(e, "record %s", manifest_record(m));
 	if (ref != NULL)

@@ -281,6 +281,22 @@ batch_put(struct batch *b, enum store_kind kind, int year, const struct source *
 	return r;
 }
 
+enum err_code
+batch_put_hashed(struct batch *b, enum store_kind kind, int year, struct slice octets, const struct store_ref *ref,
+    struct err *e)
+{
+	const struct source from = source_slice(&octets);
+	enum err_code r = put_checked(b, kind, year, e);
+
+	if (r == ERR_OK && octets.n != ref->size_bytes)
+		return err_set(e, ERR_BUG, "%zu octets, hashed were %" PRIu64, octets.n, ref->size_bytes);
+	if (r != ERR_OK || held(b, ref->sha256, kind, year))
+		return r;
+	if (octets.n > b->s->o.large_bytes)
+		return put_large(b, kind, year, &from, ref, e);
+	return put_octets(b, kind, year, octets, ref, e);
+}
+
 /* --- leaves and rows --- */
 
 enum err_code

@@ -119,6 +119,9 @@ MUST_USE enum err_code batch_put(struct batch *b, enum store_kind kind, int year
 /* The same for octets in memory (certificates, manifests). */
 MUST_USE enum err_code batch_put_bytes(struct batch *b, enum store_kind kind, int year, struct slice octets,
     struct store_ref *out, struct err *e);
+/* The same when the caller has ref from store_hash of these very octets and nobody can have changed them: not hashed again. */
+MUST_USE enum err_code batch_put_hashed(struct batch *b, enum store_kind kind, int year, struct slice octets,
+    const struct store_ref *ref, struct err *e);
 /*
  * A log leaf. event: salted digest of what happened (SHA-256). *index: its place in the log if this batch is committed.
  * index may be NULL.

@@ -514,6 +514,29 @@ too_large(void **state)
 	assert_string_equal(flow_str(f.judge, "form"), "xades");
 }
 
+/* Many files by one call; what has to be judged is null. */
+static void
+sniffed(void **state)
+{
+	struct slice heads[200];
+	bool whole[200];
+	AUTO(json) json_t *forms = NULL;
+	struct err e = {0};
+	(void)state;
+	for (size_t i = 0; i < 200; i++) {
+		heads[i] = slice_str(i % 4 == 0 ? "%PDF-1.4" : i % 4 == 1 ? "PK\3\4" : i % 4 == 2 ? "<a/>" : "data");
+		whole[i] = i >= 100;
+	}
+	OK(caged_sniff(w.caged, heads, whole, 200, &forms, &e));
+	assert_int_equal(json_array_size(forms), 200);
+	for (size_t i = 0; i < 200; i++) {
+		const char *form = json_string_value(json_array_get(forms, i));
+		const char *want = i % 4 == 0 ? "pdf" : i % 4 == 2 || (i % 4 == 1 && !whole[i]) ? NULL : "data";
+		if (want == NULL ? form != NULL : form == NULL || strcmp(form, want) != 0)
+			fail_msg("file %zu is %s", i, form != NULL ? form : "to be judged");
+	}
+}
+
 /* Octets that are not those that were hashed get no verdict, be they the document's or a file's beside it. */
 static void
 changed(void **state)
@@ -734,6 +757,7 @@ main(void)
 	    cmocka_unit_test(version_one),
 	    cmocka_unit_test(too_large),
 	    cmocka_unit_test(changed),
+	    cmocka_unit_test(sniffed),
 	    cmocka_unit_test(refused),
 	    cmocka_unit_test(bad_tokens),
 	    cmocka_unit_test(bad_answers),

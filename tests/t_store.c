@@ -85,6 +85,48 @@ test_sizes(void **state)
 	assert_int_equal(scrubbed(x.s), 0);
 }
 
+/* Octets whose digests are there already: in a shared segment, alone, twice, and never with others' size. */
+static void
+test_hashed_before(void **state)
+{
+	const struct store_options o = {.large_bytes = 2000};
+	AUTO(box) struct box x = {.s = NULL};
+	AUTO(buf) struct buf big = {0};
+	struct batch *b = NULL;
+	struct store_ref refs[2];
+	struct store_info info;
+	struct slice octets[2];
+	struct err e = {0};
+	size_t i, k;
+
+	(void)state;
+	box_make(&x, &o);
+	while (big.n < 2001)
+		buf_addf(&big, "%zu;", big.n);
+	octets[0] = slice_of(big.p, 2000);
+	octets[1] = slice_of(big.p, 2001);
+	OK(store_batch_begin(x.s, &b, &e));
+	for (i = 0; i < 2; i++) {
+		struct source from = source_slice(&octets[i]);
+
+		OK(store_hash(&from, &refs[i], &e));
+		for (k = 0; k < 2; k++)
+			OK(batch_put_hashed(b, STORE_DATA, 2036, octets[i], &refs[i], &e));
+	}
+	FAILS(ERR_BUG, batch_put_hashed(b, STORE_DATA, 2036, octets[0], &refs[1], &e));
+	FAILS(ERR_USAGE, batch_put_hashed(b, STORE_DATA, 0, octets[0], &refs[0], &e));
+	OK(store_commit(&b, NULL, &e));
+	for (i = 0; i < 2; i++) {
+		AUTO(buf) struct buf got = {0};
+
+		OK(store_get_bytes(x.s, refs[i].sha256, 4000, &got, &e));
+		SAME(buf_slice(&got), octets[i]);
+		OK(store_stat(x.s, refs[i].sha256, &info, &e));
+		assert_int_equal(info.alone, i == 1);
+	}
+	assert_int_equal(scrubbed(x.s), 0);
+}
+
 static void
 test_nothing_before_commit(void **state)
 {
@@ -691,6 +733,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_in_and_out),
 	    cmocka_unit_test(test_sizes),
+	    cmocka_unit_test(test_hashed_before),
 	    cmocka_unit_test(test_nothing_before_commit),
 	    cmocka_unit_test(test_expected_digest),
 	    cmocka_unit_test(test_same_octets_once),

@@ -211,10 +211,54 @@ forms_of_archives(void **state)
 	kit_each_bit_flip(buf_slice(&declared), sniff_any, NULL);
 }
 
+/* What a beginning says for sure, no continuation changes. */
+static void
+forms_of_heads(void **state)
+{
+	static const struct {
+		const char *head;
+		size_t n;
+		bool sure;
+		enum form form;
+	} rows[] = {
+#define T(s, sure, f) {s, sizeof(s) - 1, sure, f}
+	    T("%PDF-1.7\n", true, FORM_PDF), T("text", true, FORM_DATA), T("<a", true, FORM_XML), T(" \n<a", true, FORM_XML),
+	    T("-----BEGIN CMS-----", true, FORM_CMS), T("\0\1\2", true, FORM_DATA), T(" \t\r\n", false, FORM_DATA),
+	    T("\xef\xbb\xbf ", false, FORM_DATA), T("\xff\xfe \0", false, FORM_DATA), T("PK\3\4 and so on", false, FORM_DATA),
+#undef T
+	};
+	static const char *const rests[] = {"<a/>", "<\0a\0", " x", "META-INF/signatures.xml"};
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint8_t file[1200] = {0};
+		enum form form, all;
+		memset(file, 'x', 1024); /* the first 1024 octets are what a caller shows */
+		memcpy(file, rows[i].head, rows[i].n);
+		if (!rows[i].sure)
+			memset(file + rows[i].n, ' ', 1024 - rows[i].n);
+		if (form_of_head(slice_of(file, 1024), false, &form) != rows[i].sure || (rows[i].sure && form != rows[i].form))
+			fail_msg("row %zu is %s", i, form_name(form));
+		assert_true(form_of_head(slice_of(file, 1024), true, &all));
+		assert_int_equal(all, form_sniff(slice_of(file, 1024)));
+		for (size_t k = 0; rows[i].sure && k < sizeof(rests) / sizeof(rests[0]); k++) {
+			memcpy(file + 1024, rests[k], strlen(rests[k]) + 1);
+			assert_int_equal(form_sniff(slice_of(file, sizeof(file))), form);
+		}
+	}
+	for (enum form f = FORM_DATA; f <= FORM_CMS; f++) {
+		enum form again = FORM_DATA;
+		assert_true(form_by_name(form_name(f), &again));
+		assert_int_equal(again, f);
+	}
+	assert_false(form_by_name("else", &(enum form){FORM_DATA}));
+	assert_false(form_by_name(NULL, &(enum form){FORM_DATA}));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(forms_of_heads),
 	    cmocka_unit_test(fresh_ones),
 	    cmocka_unit_test(left_alone),
 	    cmocka_unit_test(stamped_and_kept),
