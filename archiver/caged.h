@@ -58,6 +58,7 @@ void caged_auto(struct caged **c);
  *       "stamp_needed": bool  (no SignatureTimeStamp that can be relied on),
  *       "has": { "T": n, "refs": "V1"|"V2"|null, "X": n, "values": bool, "A": n },   what stands in the file
  *       "embedded": [hex]  (what its own properties and KeyInfo hold), "covered_by": index|null, "closure": CLOSURE,
+ *       "sliding": CLOSURE  (what the strict reading of freshness takes beyond the closures),
  *       "signer_not_after": ISO, "stamps": [ { "type", "id", "time", "token": base64, "sha256" of the token, "tsa_sha256",
  *           "tsa_not_after", "class": FACTS|null, "closure": CLOSURE } ] } ],
  *   "wants": [ WANT ] }

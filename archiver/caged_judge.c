@@ -68,7 +68,7 @@ signature_json(struct sigdoc *d, const struct report *r, size_t i, const struct 
     json_t *objects, struct err *e)
 {
 	const struct report_signature *s = &r->sigs[i];
-	json_t *j = json_object(), *stamps = json_array(), *closure = NULL, *embedded = NULL;
+	json_t *j = json_object(), *stamps = json_array(), *closure = NULL, *sliding = NULL, *embedded = NULL;
 	struct upgrade up;
 	upgradable(f, &up);
 	if (json_push(list, j, e) != ERR_OK || json_set(j, "stamps", stamps, e) != ERR_OK ||
@@ -81,7 +81,9 @@ signature_json(struct sigdoc *d, const struct report *r, size_t i, const struct 
 	    json_set(j, "covered_by", f->covered_by >= 0 ? json_integer(f->covered_by) : json_null(), e) != ERR_OK ||
 	    json_set(j, "signer_not_after", json_time(s->signer_not_after), e) != ERR_OK ||
 	    caged_closure_json(&s->closure, &closure, e) != ERR_OK || json_set(j, "closure", closure, e) != ERR_OK ||
-	    caged_objects_json(&s->closure, false, objects, e) != ERR_OK)
+	    caged_objects_json(&s->closure, false, objects, e) != ERR_OK ||
+	    caged_closure_json(&s->sliding, &sliding, e) != ERR_OK || json_set(j, "sliding", sliding, e) != ERR_OK ||
+	    caged_objects_json(&s->sliding, false, objects, e) != ERR_OK)
 		return err_wrap(e, "signature %zu", i);
 	for (size_t k = 0; k < s->n_stamps; k++)
 		if (stamp_json(d, i, &s->stamps[k], stamps, objects, e) != ERR_OK)

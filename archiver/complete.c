@@ -563,5 +563,5 @@ arrow_close(struct walk *w, struct err *e)
 		return sig_go(w->s, "archived", archive_now(w->a) + 30 * DAY, "newer lists of the TSA's CAs come next", e);
 	}
 	json_object_del(w->s, "trailing");
-	return sig_go(w->s, "closed", TIME_MAX, "renewal comes by its deadline", e);
+	return sig_go(w->s, "closed", w->a->policy->sliding_strict ? archive_now(w->a) : TIME_MAX, "renewal comes by its deadline", e);
 }

@@ -9,6 +9,7 @@
  *	completing - values, A --------> archived
  *	archived --- the stamp's own material in a trailing TimeStampValidationData -> closed, or archived until
  *	             the CAs above the TSA issue newer lists
+ *	closed ----- read strictly (sliding_freshness): data newer than the proof of those below, after each stamp
  *	any -------> quarantined (why, what releases it), kept (nothing to do, why)
  *
  * renewal of archived and closed ones: renew.c, when the sweep says so.
@@ -340,6 +341,8 @@ sig_step(struct walk *w, struct err *e)
 		return arrow_archive(w, e);
 	if (sig_is(w->s, "state", "archived"))
 		return json_array_size(json_object_get(w->s, "quorum")) < w->profile->quorum ? arrow_quorum(w, e) : arrow_close(w, e);
+	if (sig_is(w->s, "state", "closed") && w->a->policy->sliding_strict)
+		return arrow_slide(w, e);
 	return sig_go(w->s, sig_str(w->s, "state"), TIME_MAX, sig_str(w->s, "reason"), e);
 }
 

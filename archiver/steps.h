@@ -43,5 +43,7 @@ MUST_USE enum err_code arrow_complete(struct walk *w, struct err *e); /* waiting
 MUST_USE enum err_code arrow_archive(struct walk *w, struct err *e);  /* completing -> archived */
 MUST_USE enum err_code arrow_quorum(struct walk *w, struct err *e);   /* one more archive stamp, by a TSA not asked yet */
 MUST_USE enum err_code arrow_close(struct walk *w, struct err *e);    /* archived -> closed */
+/* sliding.c */
+MUST_USE enum err_code arrow_slide(struct walk *w, struct err *e); /* closed, under the strict reading of freshness */
 
 #endif

@@ -14,7 +14,7 @@
 struct tree {
 	struct verifier *v;
 	struct who root, root2, sub, cross, twin, rekeyed, no_ca, leaf, under_no_ca, responder, odd_responder;
-	struct who troot, tsa, tsa_late, tsa_ended, no_tsa;
+	struct who troot, tsa, tsa_late, tsa_ended, tsa_short, no_tsa;
 	struct who oroot, osub, osub_sha1, oleaf, oleaf_sha1;
 };
 
@@ -56,6 +56,7 @@ tree_up(void **state)
 	w->tsa = CERT(.name = "tsa", .issuer = &w->troot, .from = OLD - YEAR, .to = T0 + 20 * YEAR, .serial = 21, .ext = TSA_EXT);
 	w->tsa_late = CERT(.name = "tsa late", .issuer = &w->troot, .from = T0 + 2 * DAY, .to = T0 + 20 * YEAR, .serial = 22, .ext = TSA_EXT);
 	w->tsa_ended = CERT(.name = "tsa ended", .issuer = &w->troot, .to = T0, .serial = 23, .ext = TSA_EXT);
+	w->tsa_short = CERT(.name = "tsa short", .issuer = &w->troot, .to = T0 + YEAR, .serial = 25, .ext = TSA_EXT);
 	w->no_tsa = CERT(.name = "no tsa", .issuer = &w->troot, .to = T0 + 20 * YEAR, .serial = 24);
 	tree_old(w);
 	*state = w;
@@ -67,7 +68,7 @@ tree_down(void **state)
 {
 	struct tree *w = *state;
 	struct who *all[] = {&w->root, &w->root2, &w->sub, &w->cross, &w->twin, &w->rekeyed, &w->no_ca, &w->leaf, &w->under_no_ca, &w->responder,
-	    &w->odd_responder, &w->troot, &w->tsa, &w->tsa_late, &w->tsa_ended, &w->no_tsa, &w->oroot, &w->osub, &w->osub_sha1, &w->oleaf,
+	    &w->odd_responder, &w->troot, &w->tsa, &w->tsa_late, &w->tsa_ended, &w->tsa_short, &w->no_tsa, &w->oroot, &w->osub, &w->osub_sha1, &w->oleaf,
 	    &w->oleaf_sha1};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
@@ -345,9 +346,36 @@ revocation_told_late(struct tree *w)
 	return d;
 }
 
+/* Two certificates below the anchor, stamped and archived; again: the CA's list once more, newer than the archive stamp. */
+static struct doc
+archived(struct tree *w, bool again)
+{
+	struct doc d = under(&w->leaf, &w->sub);
+
+	doc_stamp(&d, STAMP_SIGNATURE, &w->tsa_short, T0 + DAY, false);
+	lists(&d, &w->sub, &w->root, T0 + 3 * DAY);
+	doc_stamp(&d, STAMP_ARCHIVE, &w->tsa, T0 + 5 * DAY, false);
+	doc_crl(&d, &w->troot, T0 + 6 * DAY, NULL, 0);
+	if (again)
+		doc_crl(&d, &w->root, T0 + 6 * DAY, NULL, 0);
+	return d;
+}
+
+static struct doc
+archived_once(struct tree *w)
+{
+	return archived(w, false);
+}
+
+static struct doc
+archived_and_again(struct tree *w)
+{
+	return archived(w, true);
+}
+
 /* ---- rows ---- */
 
-enum how { PLAIN = 0, DSS = 1, SUNSET = 2 /* of root */, TSA_SUNSET = 4, ROOT2_OCSP = 8 /* a responder and nothing else */ };
+enum how { PLAIN = 0, DSS = 1, SUNSET = 2 /* of root */, TSA_SUNSET = 4, ROOT2_OCSP = 8 /* a responder and nothing else */, STRICT = 16 };
 struct row {
 	const char *name;
 	struct doc (*make)(struct tree *w);
@@ -380,14 +408,17 @@ static const struct row ROWS[] = {
     {"content stamp between both revocations", both_revoked_content_between, T0 + 70 * DAY, IND_FAILED, SUB_REVOKED, PLAIN},
     {"revoked after the stamp, certified with SHA-1", sha1_certificate_revoked_later, T0 + 60 * DAY, NO, SUB_CRYPTO_CONSTRAINTS_FAILURE_NO_POE, PLAIN},
     {"revoked before the stamp, as a later list tells", revocation_told_late, T0 + 2 * DAY, NO, SUB_REVOKED_NO_POE, PLAIN},
+    {"two certificates deep, all data at once: ignore", archived_once, T0 + 3 * YEAR, IND_PASSED, SUB_NONE, PLAIN},
+    {"two certificates deep, all data at once: strict", archived_once, T0 + 3 * YEAR, NO, SUB_OUT_OF_BOUNDS_NOT_REVOKED, STRICT},
+    {"two certificates deep, the CA's once more: strict", archived_and_again, T0 + 3 * YEAR, IND_PASSED, SUB_NONE, STRICT},
 };
 
 static struct report *
-judge(struct tree *w, const struct row *row)
+judge_with(struct tree *w, const struct row *row, const struct material *m)
 {
 	AUTO(doc) struct doc d = row->make(w);
 	AUTO(buf) struct buf text = {0};
-	struct anchors *anchors = NULL;
+	AUTO(anchors) struct anchors *anchors = NULL;
 	struct vpolicy policy;
 	struct report *report = NULL;
 	struct err e = {0};
@@ -400,11 +431,18 @@ judge(struct tree *w, const struct row *row)
 	trust(anchors, &w->tsa, ROLE_TSA, TIME_MAX);
 	OK(vpolicy_builtin((row->how & DSS) != 0 ? "dss" : "default", NULL, &policy, &e));
 	doc_text(&d, &text);
-	struct verify_input in = {.name = "row", .doc = buf_slice(&text), .policy = &policy, .time_utc = row->at, .anchors = anchors};
+	struct verify_input in = {.name = "row", .doc = buf_slice(&text), .policy = &policy, .time_utc = row->at, .anchors = anchors,
+	    .material = m, .want_material = m != NULL};
+	policy.sliding_strict = (row->how & STRICT) != 0;
 	OK(verify_document(w->v, &in, &report, &e));
 	assert_int_equal(report->status, DOC_VALIDATED);
-	anchors_free(anchors);
 	return report;
+}
+
+static struct report *
+judge(struct tree *w, const struct row *row)
+{
+	return judge_with(w, row, NULL);
 }
 
 static void
@@ -455,6 +493,43 @@ times_outside_the_tsa(void **state)
 	assert_int_equal(b->sigs[0].stamps[0].verdict.sub, SUB_EXPIRED);
 }
 
+/* After the archive stamp the CA's list is wanted that is newer; that it is there and where it goes is told; then nothing is lacking. */
+static void
+strict_reading_asks_upwards(void **state)
+{
+	struct tree *w = *state;
+	struct row row = {.make = archived_once, .at = T0 + 7 * DAY, .how = STRICT};
+	AUTO(material) struct material *m = NULL;
+	AUTO(buf) struct buf der = {0};
+	struct err e = {0};
+
+	OK(material_new(&m, &e));
+	AUTO(report) struct report *lacks = judge_with(w, &row, m);
+	assert_int_equal(lacks->n_wants, 1);
+	assert_int_equal(lacks->wants[0].kind, WANT_REVOCATION);
+	assert_true(lacks->wants[0].newer_than == T0 + 5 * DAY && lacks->wants[0].is_ca);
+	assert_true(lacks->sigs[0].closure.complete);
+	assert_false(lacks->sigs[0].sliding.complete);
+
+	crl_der(&der, &w->root, T0 + 6 * DAY, NULL, 0, NULL);
+	OK(material_add(m, MAT_CRL, buf_slice(&der), &e));
+	AUTO(report) struct report *has = judge_with(w, &row, m);
+	assert_int_equal(has->n_wants, 0);
+	assert_true(has->sigs[0].sliding.complete);
+	assert_int_equal(has->sigs[0].sliding.n, 1);
+	assert_false(has->sigs[0].sliding.v[0].embedded);
+
+	row.make = archived_and_again;
+	AUTO(report) struct report *embedded = judge_with(w, &row, m);
+	assert_int_equal(embedded->n_wants, 0);
+	assert_int_equal(embedded->sigs[0].sliding.n, 0);
+	row.make = archived_once;
+	row.how = PLAIN;
+	AUTO(report) struct report *ignore = judge_with(w, &row, m);
+	assert_int_equal(ignore->n_wants, 0);
+	assert_int_equal(ignore->sigs[0].sliding.n, 0);
+}
+
 int
 main(void)
 {
@@ -462,6 +537,7 @@ main(void)
 	    cmocka_unit_test(matrix),
 	    cmocka_unit_test(no_tsa_under_a_sunset),
 	    cmocka_unit_test(times_outside_the_tsa),
+	    cmocka_unit_test(strict_reading_asks_upwards),
 	};
 
 	return cmocka_run_group_tests_name("judge", tests, tree_up, tree_down);

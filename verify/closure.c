@@ -162,6 +162,8 @@ want_push(struct judge *j, const struct want *w)
 
 	for (size_t i = 0; i < r->n_wants; i++)
 		if (same_want(&r->wants[i], w)) {
+			if (w->newer_than > r->wants[i].newer_than)
+				r->wants[i].newer_than = w->newer_than;
 			free(w->name);
 			return;
 		}
@@ -426,6 +428,84 @@ stamp_closure(struct judge *j, struct jstamp *t, size_t signature, int64_t newer
 	stamp_closure_in(j, NULL, t, signature, newer_than);
 }
 
+/* ---- the strict reading of freshness (EN 319 102-1 5.6.2.2.4) ---- */
+
+/*
+ * Of the data at or after a time the one that was proven first, of equals one in the file: what its issuer's data must be
+ * newer than comes soonest then.
+ */
+static const struct rev_answer *
+first_proven(struct builder *b, struct answers *a, int64_t since)
+{
+	const struct rev_answer *best = NULL;
+	const char *why;
+	int64_t poe = TIME_MAX;
+
+	for (size_t i = 0; a != NULL && i < a->n; i++) {
+		const struct rev_answer *r = &a->v[i];
+		int64_t at = poe_lowest(b->j, &b->g->poe, r->object->sha256);
+		bool sooner = at < poe || (at == poe && answer_embedded(b->j, r) && !answer_embedded(b->j, best));
+
+		if (r->status != REV_GOOD || r->this_update < since || !sooner || !answer_accepted(b->j, a, i, b->line, &why))
+			continue;
+		best = r;
+		poe = at;
+	}
+	return best;
+}
+
+/*
+ * Stale data slides the control time back to its own thisUpdate, and what stands below must have been proven by then. So
+ * upwards: the end's data are at or after the proof of what it signed, each issuer's at or after the proof of the data
+ * below. What no stamp covers yet ends the walk: its issuer's turn comes with the next one.
+ */
+static void
+slide_needs(struct builder *b, const struct subject *s)
+{
+	const struct chain *ch = s->x != NULL ? s->x->chain : NULL;
+	int64_t now = b->j->now, since = poe_lowest(b->j, &b->g->poe, s->key);
+
+	for (size_t i = 0; ch != NULL && i + 1 < ch->n && since < now; i++) {
+		const struct cert *c = ch->v[i], *issuer = ch->v[i + 1];
+
+		if (!needs_revocation(c, false))
+			continue;
+		const struct rev_answer *r = first_proven(b, judge_answers(b->j, c, issuer), since);
+		if (r == NULL && c->not_after < now)
+			return; /* nobody speaks of it any more */
+		if (r == NULL) {
+			gap(b, "newer revocation data for", c);
+			want_add(b, WANT_REVOCATION, c, issuer, true, since);
+			return;
+		}
+		if (!answer_embedded(b->j, r)) {
+			answer_add(b, r);
+			if (r->signer != issuer)
+				walk(b, r->signer, r->object->kind == REV_CRL ? OBJ_CRL_ISSUER : OBJ_RESPONDER, 1);
+		}
+		since = poe_lowest(b->j, &b->g->poe, r->object->sha256);
+	}
+}
+
+static void
+judge_sliding(struct judge *j, struct jsig *g)
+{
+	struct builder b = {.j = j, .g = g, .c = &g->r->sliding, .line = LINE_SIGNER, .signature = g->s->index, .newer_than = TIME_NONE};
+	struct findings *f = j->f;
+
+	j->f = NULL;
+	b.c->complete = true;
+	slide_needs(&b, &g->sub);
+	b.line = LINE_TSA;
+	b.for_stamp = true;
+	for (size_t i = 0; i < g->n_stamps; i++) {
+		b.stamp = i;
+		if (g->stamps[i].tok != NULL)
+			slide_needs(&b, &g->stamps[i].sub);
+	}
+	j->f = f;
+}
+
 void
 judge_closure(struct judge *j, struct jsig *g)
 {
@@ -437,6 +517,8 @@ judge_closure(struct judge *j, struct jsig *g)
 	for (size_t i = 0; i < g->n_stamps; i++)
 		if (g->stamps[i].tok != NULL)
 			stamp_closure_in(j, g, &g->stamps[i], g->s->index, g->stamps[i].tok->gen_time);
+	if (j->pol->sliding_strict)
+		judge_sliding(j, g);
 	want_files(j, g);
 }
 

@@ -220,6 +220,7 @@ signature_release(struct report_signature *s)
 		stamp_release(&s->stamps[i]);
 	findings_release(&f);
 	closure_release(&s->closure);
+	closure_release(&s->sliding);
 	free(s->refs);
 	free(s->stamps);
 	free(s->id);

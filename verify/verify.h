@@ -194,6 +194,12 @@ struct report_signature {
 	struct report_stamp *stamps;
 	size_t n_stamps;
 	struct closure closure;	 /* of the signing certificate */
+	/*
+	 * Under the strict reading of freshness, what sliding takes beyond the closures: data of each issuer that are newer
+	 * than the proof of those below it, for the signature and its older stamps. Only what does not stand in the file;
+	 * complete = what can be had now is there.
+	 */
+	struct closure sliding;
 	int64_t control_time;	 /* of past validation, TIME_NONE */
 	bool anchored;		 /* a chain to an anchor exists */
 	bool sealed, nested, manifest_only_data;
