@@ -78,6 +78,20 @@ is "receipt without key is indeterminate" $? 3
 sed 's/"salt": *"\(.\)/"salt":"f\1/; s/"index":0/"index":1/' "$w/good.receipt.json" >"$w/forged.receipt.json"
 "$es" verify "$w/forged.receipt.json" --log-key "$w/a/archive/log.pub" >/dev/null 2>&1
 is "forged receipt fails" $? 1
+"$es" verify "$w/good.receipt.json" "$w/forged.receipt.json" --log-key "$w/a/archive/log.pub" >"$w/o" 2>&1
+is "each of several receipts is checked" $? 1
+has "and what was kept is said" "$(cat "$w/o")" "good.xml (SHA-256 "
+"$es" verify "$w/good.receipt.json" --log-key "$w/a/archive/log.pub" --trust "$w/empty" >/dev/null 2>&1
+is "an option that a receipt would not heed" $? 64
+"$es" verify "$rec" --policy dss >/dev/null 2>&1
+is "nor a record" $? 64
+"$es" verify "$w/in/good.xml" --trust "$w/empty" --log-key "$w/a/archive/log.pub" >/dev/null 2>&1
+is "nor a file" $? 64
+"$es" --json verify "$w/in/good.xml" "$w/in/none.xml" "$w/in/other.xml" --trust "$w/empty" >"$w/o" 2>/dev/null
+is "verify: a file that is not there" $? 66
+is "the others are judged all the same" "$(json 'len(d["documents"])' <"$w/o")" 2
+has "verify RECORD is for people" "$("$es" verify "$rec")" "signs this document: intact"
+has "verify says in words what was found" "$("$es" verify "$w/in/bent.xml" --trust "$w/empty")" "what was signed has been altered"
 "$es" get "$rec" -o "$w/out" --version 0 >/dev/null
 cmp -s "$w/out/good.xml" "$w/in/good.xml" && ok "get --version 0 gives the deposit" || bad "get --version 0"
 "$es" get "$rec" -o "$w/out" >/dev/null 2>&1

@@ -8,6 +8,7 @@
 
 #include "base/worker.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -93,30 +94,25 @@ sides(struct verify_job *j, const int *fds, size_t nfds, struct side_file *out, 
 	return ERR_OK;
 }
 
-/* The report as JSON, then as text if that was asked for. */
 static enum err_code
-answer(const struct report *r, bool with_text, struct buf *reply, struct err *e)
+answer(const struct report *r, struct buf *reply, struct err *e)
 {
 	json_t *header = NULL, *document = NULL;
 	AUTO(json) json_t *both = json_object();
-	AUTO(buf) struct buf json = {0}, text = {0};
 
 	if (report_header_json(r, &header, e) != ERR_OK || json_set(both, "header", header, e) != ERR_OK ||
-	    report_json(r, &document, e) != ERR_OK || json_set(both, "document", document, e) != ERR_OK ||
-	    json_canonical(both, &json, e) != ERR_OK || (with_text && report_text(r, &text, e) != ERR_OK))
+	    report_json(r, &document, e) != ERR_OK || json_set(both, "document", document, e) != ERR_OK)
 		return err_wrap(e, "report");
-	buf_addvec(reply, buf_slice(&json));
-	buf_addvec(reply, buf_slice(&text));
-	return buf_ok(reply, e);
+	return json_canonical(both, reply, e);
 }
 
-/* body: one octet, 't' for the text too; the rest is the document's path. */
+/* body: the document's name. The answer: header and document of its report. */
 static enum err_code
 handle(void *ctx, uint32_t type, struct slice body, const int *fds, size_t nfds, struct buf *reply, struct err *e)
 {
 	struct verify_job *j = ctx;
 	AUTO(mem) struct side_file *files = mem_new(j->n_with, sizeof(*files));
-	AUTO(mem) char *name = body.n > 1 ? mem_dup(body.p + 1, body.n - 1) : NULL;
+	AUTO(mem) char *name = body.n > 0 ? mem_dup(body.p, body.n) : NULL;
 	AUTO(report) struct report *r = NULL;
 	AUTO(buf) struct buf doc = {0};
 	struct source s;
@@ -133,7 +129,7 @@ handle(void *ctx, uint32_t type, struct slice body, const int *fds, size_t nfds,
 	in.doc = buf_slice(&doc);
 	if (verify_document(j->verifier, &in, &r, e) != ERR_OK)
 		return err_wrap(e, "verify");
-	return answer(r, body.p[0] == 't', reply, e);
+	return answer(r, reply, e);
 }
 
 /* ---- what lies beside ---- */
@@ -227,7 +223,7 @@ base_name(const char *path)
 }
 
 static enum err_code
-ask(struct worker *w, struct verify_job *j, const char *path, bool with_text, struct buf *reply, struct err *e)
+ask(struct worker *w, struct verify_job *j, const char *path, struct buf *reply, struct err *e)
 {
 	AUTO(fd) int fd = -1;
 	AUTO(buf) struct buf body = {0};
@@ -240,8 +236,7 @@ ask(struct worker *w, struct verify_job *j, const char *path, bool with_text, st
 	for (i = 0; i < j->n_with; i++)
 		if (j->with[i].slot >= 0)
 			fds[n++] = j->with[i].fd;
-	buf_add8(&body, with_text ? 't' : 'j');
-	buf_adds(&body, path);
+	buf_adds(&body, base_name(path));
 	if (buf_ok(&body, e) != ERR_OK)
 		return err_wrap(e, "%s", path);
 	return worker_call(w, 1, buf_slice(&body), fds, n, 120000, reply, e);
@@ -284,11 +279,11 @@ code_of(const json_t *document)
 	return code;
 }
 
-/* Worse of two: damage, refusal, indeterminate, positive. */
+/* Worse of two: damage, not there, refusal, indeterminate, positive. */
 static int
 worse(int a, int b)
 {
-	static const int order[] = {EXIT_NEGATIVE, EXIT_DATA, EXIT_INDETERMINATE, EXIT_POSITIVE};
+	static const int order[] = {EXIT_NEGATIVE, EXIT_NOINPUT, EXIT_DATA, EXIT_INDETERMINATE, EXIT_POSITIVE};
 	size_t i;
 
 	for (i = 0; i < sizeof(order) / sizeof(order[0]); i++)
@@ -297,21 +292,30 @@ worse(int a, int b)
 	return a != 0 ? a : b;
 }
 
-/* What the child told: the document, named as JSON names it, and the text. The first answer's header is everyone's. */
+/* The first answer's header is everyone's. */
 static enum err_code
-take_answer(struct slice reply, const char *path, json_t **header, json_t **document, struct slice *text, struct err *e)
+take_answer(struct slice reply, json_t **out, json_t **document, struct err *e)
 {
-	struct cur c = cur_from(reply);
-	struct slice json = cur_vec(&c);
 	AUTO(json) json_t *both = NULL;
 
-	*text = cur_vec(&c);
-	if (cur_end(&c, "report", e) != ERR_OK || json_read(json, NULL, &both, e) != ERR_OK)
-		return err_wrap(e, "%s", path);
+	if (json_read(reply, NULL, &both, e) != ERR_OK)
+		return e->code;
 	*document = json_incref(json_object_get(both, "document"));
-	if (*header == NULL)
-		*header = json_deep_copy(json_object_get(both, "header"));
-	return json_set(*document, "file", json_text(base_name(path)), e);
+	if (*out == NULL)
+		*out = json_deep_copy(json_object_get(both, "header"));
+	return ERR_OK;
+}
+
+static enum err_code
+print_document(const struct tool *t, const json_t *header, const json_t *document, const char *path, struct err *e)
+{
+	AUTO(buf) struct buf text = {0};
+
+	if (t->json)
+		return ERR_OK;
+	if (report_text(header, document, path, &text, e) != ERR_OK)
+		return e->code;
+	return fputs(buf_str(&text), stdout) != EOF ? ERR_OK : err_errno(e, ERR_IO, errno, "stdout");
 }
 
 static enum err_code
@@ -319,25 +323,22 @@ verify_one(struct tool *t, struct worker *w, struct verify_job *j, const char *p
 {
 	AUTO(buf) struct buf reply = {0};
 	AUTO(json) json_t *document = NULL;
-	struct slice text = {0};
 	struct err why = {0};
 	bool large = too_large(j, path);
 	enum err_code r = large ? err_set(&why, ERR_LIMIT, "%s is larger than %llu octets", path, (unsigned long long)j->cap_bytes)
-				: ask(w, j, path, !t->json, &reply, &why);
+				: ask(w, j, path, &reply, &why);
 
 	if (r == ERR_NOTFOUND || r == ERR_IO || r == ERR_NOMEM)
 		return err_set(e, r, "%s", why.text);
 	if (r != ERR_OK)
 		document = unjudged_document(path, large ? "too_large" : "refused", why.text);
-	else if (take_answer(buf_slice(&reply), path, out, &document, &text, e) != ERR_OK)
-		return e->code;
-	*code = worse(*code, code_of(document));
-	if (!t->json && r != ERR_OK)
-		printf("%s: refused: %s\n", path, why.text);
-	else if (!t->json)
-		fwrite(text.p, 1, text.n, stdout);
+	else if (take_answer(buf_slice(&reply), out, &document, e) != ERR_OK)
+		return err_wrap(e, "%s", path);
 	if (*out == NULL)
 		*out = json_pack("{s:i, s:o, s:[]}", "schema", 1, "validation_time", json_time(j->time_utc), "documents");
+	*code = worse(*code, code_of(document));
+	if (print_document(t, *out, document, path, e) != ERR_OK)
+		return err_wrap(e, "%s", path);
 	return json_push(json_object_get(*out, "documents"), TAKE(document), e);
 }
 
@@ -350,9 +351,13 @@ judge_files(struct tool *t, struct verify_job *j, int n, char **paths, json_t **
 
 	if (worker_start(&spec, &w, e) != ERR_OK)
 		return e->code;
-	for (i = 0; i < n; i++)
-		if (verify_one(t, w, j, paths[i], out, code, e) != ERR_OK)
+	for (i = 0; i < n; i++) {
+		if (verify_one(t, w, j, paths[i], out, code, e) == ERR_OK)
+			continue;
+		if (e->code != ERR_NOTFOUND || n == 1)
 			return e->code;
+		*code = worse(*code, tool_fail(t, e)); /* the others are judged all the same */
+	}
 	return ERR_OK;
 }
 
@@ -463,18 +468,33 @@ verify_record(struct tool *t, const char *record, const char *at)
 	if (tool_open(t, ARCHIVE_READ, &e) != ERR_OK || tool_time(t, at, &utc, &e) != ERR_OK ||
 	    archive_verify(t->archive, record, utc, &out, &e) != ERR_OK)
 		return tool_fail(t, &e);
-	json_array_foreach (json_object_get(out, "documents"), i, d)
+	if (!t->json)
+		tool_line(t, "record %s of archive %s", json_string_value(json_object_get(out, "record")), t->cfg->archive.dir);
+	json_array_foreach (json_object_get(out, "documents"), i, d) {
 		code = worse(code, code_of(d));
-	return tool_print(t, out) != EXIT_POSITIVE ? EXIT_IO : code;
+		if (print_document(t, out, d, NULL, &e) != ERR_OK)
+			return tool_fail(t, &e);
+	}
+	return t->json && tool_print(t, out) != EXIT_POSITIVE ? EXIT_IO : code;
+}
+
+static int
+verify_receipts(struct tool *t, int n, char **paths, const char *log_key)
+{
+	int code = EXIT_POSITIVE, i;
+
+	for (i = 0; i < n; i++)
+		code = worse(code, verify_receipt(t, paths[i], log_key));
+	return code;
 }
 
 static int
 verb_verify(struct tool *t, int argc, char **argv)
 {
-	const char *trust = NULL, *at = NULL, *policy = "default", *log_key = NULL;
+	const char *trust = NULL, *at = NULL, *policy = NULL, *log_key = NULL;
 	const char *with[WITH_MAX], *policies[64];
 	size_t n_with = 0, n_policies = 0;
-	bool json = false;
+	bool json = false, beside;
 	const struct option_row rows[] = {{.name = "trust", .value = &trust}, {.name = "at", .value = &at}, {.name = "policy", .value = &policy},
 	    {.name = "log-key", .value = &log_key}, {.name = "with", .list = with, .list_n = &n_with, .list_max = WITH_MAX},
 	    {.name = "signature-policy", .list = policies, .list_n = &n_policies, .list_max = 64}, {.name = "json", .flag = &json}};
@@ -488,14 +508,26 @@ verb_verify(struct tool *t, int argc, char **argv)
 	t->json = t->json || json;
 	if (argc < 2)
 		return tool_usage(tool_verb("verify"), "name a file, a receipt, or a record");
-	if (ends_with(argv[1], ".receipt.json"))
-		return verify_receipt(t, argv[1], log_key);
-	if (trust == NULL && t->config_path != NULL && access(argv[1], F_OK) != 0)
+	beside = n_with != 0 || n_policies != 0;
+	if (ends_with(argv[1], ".receipt.json")) {
+		if (trust != NULL || at != NULL || policy != NULL || beside)
+			return tool_usage(tool_verb("verify"), "a receipt is checked with --log-key alone");
+		return verify_receipts(t, argc - 1, argv + 1, log_key);
+	}
+	if (trust == NULL && t->config_path != NULL && access(argv[1], F_OK) != 0) {
+		if (argc != 2 || policy != NULL || beside || log_key != NULL)
+			return tool_usage(tool_verb("verify"), "one record, and --at: its policy and material are the archive's");
 		return verify_record(t, argv[1], at);
+	}
+	if (policy == NULL)
+		policy = "default";
 	if (argc == 2 && is_bundle(argv[1]))
-		return verify_bundle(t, argv[1], trust, at, policy, log_key);
+		return beside ? tool_usage(tool_verb("verify"), "a bundle has with it what it needs: no --with, no --signature-policy")
+			      : verify_bundle(t, argv[1], trust, at, policy, log_key);
 	if (trust == NULL)
 		return tool_usage(tool_verb("verify"), "--trust DIR is missing (an empty folder trusts nobody)");
+	if (log_key != NULL)
+		return tool_usage(tool_verb("verify"), "--log-key is for receipts and bundles");
 	q = (struct judge_request){.trust = trust, .at = at, .policy = policy, .with = with, .n_with = n_with};
 	code = (int)open_job(t, &j, &q, &e);
 	if (code == ERR_OK)
@@ -509,7 +541,7 @@ const struct verb verbs_verify[] = {
     {"verify",
 	"FILE... --trust DIR [--at T] [--with [NAME=]PATH | --with digest:ALG:BASE64]... [--signature-policy FILE]\n"
 	"                [--policy default|dss|dss-lenient|FILE] [--json]\n"
-	"       everseal verify X.receipt.json --log-key FILE\n"
+	"       everseal verify X.receipt.json... --log-key FILE\n"
 	"       everseal verify BUNDLE [--trust DIR] [--at T] [--log-key FILE]\n"
 	"       everseal -c FILE verify RECORD [--at T]",
 	"judge signed files, receipts, bundles, records", verb_verify},

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define RECEIPT_BYTES ((size_t)4 << 20)
+#define NAMES_SHOWN 8
 
 struct claim {
 	const json_t *receipt;
@@ -117,8 +118,10 @@ check(const struct claim *c, const char *log_key, struct tlog_checkpoint *cp, st
 
 	if (sys_read_file(AT_FDCWD, log_key, 65536, &key, e) != ERR_OK)
 		return err_wrap(e, "--log-key %s", log_key);
-	if (leaf_is_ours(c, e) != ERR_OK || tlog_checkpoint_verify(slice_str(c->checkpoint), buf_slice(&key), cp, e) != ERR_OK)
+	if (leaf_is_ours(c, e) != ERR_OK)
 		return e->code;
+	if (tlog_checkpoint_verify(slice_str(c->checkpoint), buf_slice(&key), cp, e) != ERR_OK)
+		return err_wrap(e, "--log-key %s", log_key);
 	if (cp->size != c->proof.size)
 		return err_set(e, ERR_DAMAGED, "the proof is for %llu leaves, the checkpoint for %llu", (unsigned long long)c->proof.size, (unsigned long long)cp->size);
 	return tlog_verify_inclusion(c->leaf_hash, &c->proof, cp->root, e);
@@ -134,15 +137,39 @@ receipt_check(const json_t *receipt, const char *log_key, struct tlog_checkpoint
 	return check(&c, log_key, cp, e);
 }
 
+/* Names of what was kept, as far as a line goes. */
+static void
+kept_text(const struct claim *c, struct buf *out)
+{
+	const json_t *list = json_object_get(c->receipt, "originals"), *o = NULL;
+	const char *kept = json_string_value(json_object_get(c->receipt, "kept"));
+	size_t i;
+
+	buf_addf(out, "record %s, kept %s:", c->record, kept != NULL ? kept : "-");
+	json_array_foreach (list, i, o) {
+		const char *name = json_string_value(json_object_get(o, "name")), *sha256 = json_string_value(json_object_get(o, "sha256"));
+
+		if (i == NAMES_SHOWN) {
+			buf_addf(out, " and %zu more", json_array_size(list) - i);
+			return;
+		}
+		buf_addf(out, "%s %s (SHA-256 %s)", i > 0 ? "," : "", name != NULL ? name : "-", sha256 != NULL ? sha256 : "-");
+	}
+}
+
 static int
 say(struct tool *t, const char *path, const char *indication, const char *why, const struct claim *c, int code)
 {
-	AUTO(json) json_t *out = json_pack("{s:i, s:o, s:s, s:s?, s:o}", "schema", 1, "file", json_text(path), "indication", indication, "record", c->record,
-	    "why", json_text(why));
+	AUTO(json) json_t *out = json_pack("{s:i, s:o, s:s, s:s?, s:o, s:O*, s:O*}", "schema", 1, "file", json_text(path), "indication", indication, "record",
+	    c->record, "why", json_text(why), "kept", json_object_get(c->receipt, "kept"), "originals", json_object_get(c->receipt, "originals"));
+	AUTO(buf) struct buf kept = {0};
 
 	if (t->json)
 		return tool_print(t, out) == EXIT_POSITIVE ? code : EXIT_IO;
-	printf("%s: %s%s%s\n", path, indication, why != NULL ? ": " : "", why != NULL ? why : "");
+	kept_text(c, &kept);
+	printf("%s: %s: %s\n", path, indication, why != NULL ? why : code == EXIT_POSITIVE ? "the signed log of this key holds it" : "");
+	if (code != EXIT_NEGATIVE)
+		printf("  %s\n", buf_str(&kept));
 	return code;
 }
 
@@ -157,8 +184,10 @@ verify_receipt(struct tool *t, const char *path, const char *log_key)
 	enum err_code r;
 
 	if (sys_read_file(AT_FDCWD, path, RECEIPT_BYTES, &raw, &e) != ERR_OK || json_read(buf_slice(&raw), NULL, &receipt, &e) != ERR_OK ||
-	    read_claim(receipt, &c, &e) != ERR_OK)
+	    read_claim(receipt, &c, &e) != ERR_OK) {
+		err_wrap(&e, "%s", path);
 		return tool_fail(t, &e);
+	}
 	if (log_key == NULL)
 		return say(t, path, "INDETERMINATE", "no --log-key: who signed the checkpoint is not known", &c, EXIT_INDETERMINATE);
 	r = check(&c, log_key, &cp, &e);

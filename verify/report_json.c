@@ -132,6 +132,7 @@ make_signer(struct maker *m, const struct report_signature *s)
 	o = json_object();
 	put(m, o, "subject", json_text(s->signer_subject));
 	put(m, o, "sha256", json_hex(slice_of(s->signer_sha256, 32)));
+	put(m, o, "not_after", s->signer_not_after == TIME_MAX ? json_null() : json_time(s->signer_not_after));
 	return o;
 }
 

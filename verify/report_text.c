@@ -1,94 +1,204 @@
 /* SPDX-License-Identifier: MIT */
-/* The report for people: a line a signature, a line a time-stamp, then the findings as a tree. */
+/*
+ * The report for people, made of its JSON (docs/report.md), so that whoever has that has this: what it says in words, who
+ * signed what and when, a line a time-stamp, then the findings as a tree.
+ */
 #include "verify/judge.h"
 
-static void
-add_verdict(struct buf *b, const char *ind, struct verdict v)
+#include <string.h>
+
+#define REFS_SHOWN 8
+
+static const char *
+str(const json_t *j, const char *key, const char *otherwise)
 {
-	buf_adds(b, ind);
-	if (v.sub != SUB_NONE)
-		buf_addf(b, " (%s)", subindication_name(v.sub));
+	const char *s = json_string_value(json_object_get(j, key));
+
+	return s != NULL ? s : otherwise;
+}
+
+/* What a verdict means to somebody who has not read EN 319 102-1. */
+static const char *
+in_words(const char *indication, const char *sub)
+{
+	static const struct {
+		enum subindication sub;
+		const char *words;
+	} WORDS[] = {
+	    {SUB_FORMAT_FAILURE, "it is not built as the format demands"},
+	    {SUB_HASH_FAILURE, "what was signed has been altered"},
+	    {SUB_SIG_CRYPTO_FAILURE, "the signature value is not of this content and this key"},
+	    {SUB_REVOKED, "the certificate was revoked before the signature existed"},
+	    {SUB_EXPIRED, "the certificate had ended before the signature existed"},
+	    {SUB_NOT_YET_VALID, "the signature is older than its certificate"},
+	    {SUB_SIG_CONSTRAINTS_FAILURE, "the signature breaks a rule of the policy"},
+	    {SUB_CHAIN_CONSTRAINTS_FAILURE, "the certificates break a rule"},
+	    {SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE, "the certificates could not all be checked"},
+	    {SUB_CRYPTO_CONSTRAINTS_FAILURE, "an algorithm was no longer reliable when it was used"},
+	    {SUB_CRYPTO_CONSTRAINTS_FAILURE_NO_POE, "an algorithm is not reliable now, and nothing proves the signature older"},
+	    {SUB_NO_SIGNING_CERTIFICATE_FOUND, "the signer's certificate is not at hand"},
+	    {SUB_NO_CERTIFICATE_CHAIN_FOUND, "no way leads from the signer's certificate to a trusted one"},
+	    {SUB_NO_CERTIFICATE_CHAIN_FOUND_NO_POE, "the trusted certificate is no longer trusted, and nothing proves the signature older"},
+	    {SUB_REVOKED_NO_POE, "the certificate is revoked, and nothing proves the signature older"},
+	    {SUB_REVOKED_CA_NO_POE, "a certificate authority is revoked, and nothing proves the signature older"},
+	    {SUB_OUT_OF_BOUNDS_NO_POE, "the certificate has ended, and nothing proves the signature older"},
+	    {SUB_OUT_OF_BOUNDS_NOT_REVOKED, "the certificate has ended unrevoked, and nothing proves the signature older"},
+	    {SUB_REVOCATION_OUT_OF_BOUNDS_NO_POE, "who answered about revocation is no longer valid, and nothing proves the answer older"},
+	    {SUB_NO_POE, "nothing proves when the signature existed"},
+	    {SUB_TRY_LATER, "newer revocation data has to be waited for"},
+	    {SUB_SIGNED_DATA_NOT_FOUND, "what was signed is not at hand (--with)"},
+	};
+
+	if (strcmp(indication, indication_name(IND_PASSED)) == 0)
+		return "the signature is valid, and nothing of it was altered";
+	for (size_t i = 0; i < sizeof(WORDS) / sizeof(WORDS[0]); i++)
+		if (strcmp(subindication_name(WORDS[i].sub), sub) == 0)
+			return WORDS[i].words;
+	return NULL;
+}
+
+static void
+add_verdict(struct buf *b, const json_t *of)
+{
+	const char *sub = str(of, "subindication", "");
+
+	buf_adds(b, str(of, "indication", "?"));
+	if (*sub != '\0')
+		buf_addf(b, " (%s)", sub);
+}
+
+static const char *
+tri_text(const json_t *t, const char *yes, const char *no)
+{
+	return json_is_true(t) ? yes : json_is_false(t) ? no : "not checked";
+}
+
+static void
+add_refs(struct buf *b, const json_t *refs)
+{
+	const json_t *r = NULL;
+	size_t i;
+
+	json_array_foreach (refs, i, r) {
+		const char *uri = str(r, "uri", NULL);
+
+		if (i == REFS_SHOWN) {
+			buf_addf(b, "    signs %zu more\n", json_array_size(refs) - i);
+			return;
+		}
+		buf_addf(b, "    signs %s: %s\n", uri == NULL ? "data without an address" : *uri == '\0' ? "this document" : uri,
+		    json_is_false(json_object_get(r, "found")) ? "not at hand" : tri_text(json_object_get(r, "intact"), "intact", "ALTERED"));
+	}
 }
 
 /* An ended certificate is normal in an archive: say when it was valid, not an alarm (design 10). */
 static void
-add_time(struct buf *b, const struct report *r, const struct report_signature *s)
+add_time(struct buf *b, const char *now, const json_t *s)
 {
-	char best[TIME_TEXT], end[TIME_TEXT];
+	const char *best = str(s, "best_signature_time", now), *claimed = str(s, "claimed_signing_time", NULL);
+	const char *end = str(json_object_get(s, "signed_by"), "not_after", NULL);
 
-	time_text(s->best_signature_time, best);
-	if (s->best_signature_time < r->time_utc)
+	if (claimed != NULL)
+		buf_addf(b, "    says that it was made at %s\n", claimed);
+	/* Instants of one form and UTC: the order of their texts is theirs. */
+	if (strcmp(best, now) < 0)
 		buf_addf(b, "    existed at %s", best);
 	else
 		buf_adds(b, "    no proof of an earlier existence");
-	if (s->verdict.ind == IND_PASSED && s->signer_not_after < r->time_utc) {
-		time_text(s->signer_not_after, end);
+	if (strcmp(str(s, "indication", ""), indication_name(IND_PASSED)) == 0 && end != NULL && strcmp(end, now) < 0)
 		buf_addf(b, "; the signer's certificate ended since, on %s", end);
+	buf_adds(b, "\n");
+}
+
+static void
+add_stamp(struct buf *b, const json_t *t)
+{
+	buf_addf(b, "    %s %s ", str(t, "type", "?"), str(t, "time", "-"));
+	add_verdict(b, t);
+	buf_addf(b, ", imprint %s", tri_text(json_object_get(t, "imprint_intact"), "intact", "BROKEN"));
+	if (str(t, "issued_by", NULL) != NULL)
+		buf_addf(b, ", %s", str(t, "issued_by", ""));
+	buf_adds(b, "\n");
+}
+
+static void
+add_findings(struct buf *b, const json_t *list, int depth)
+{
+	static const char *const ST[][2] = {{"ok", "ok  "}, {"warn", "warn"}, {"fail", "FAIL"}, {"info", "    "}, {"not_checked", "not checked:"}};
+	const json_t *f = NULL;
+	size_t i, k;
+
+	json_array_foreach (list, i, f) {
+		const char *status = str(f, "status", ""), *object = str(f, "object", ""), *cure = str(f, "cure", NULL);
+
+		for (k = 0; k + 1 < sizeof(ST) / sizeof(ST[0]) && strcmp(ST[k][0], status) != 0; k++)
+			;
+		buf_addf(b, "    %*s%s %s: %s", 2 * depth, "", ST[k][1], str(f, "check", "?"), str(f, "text", ""));
+		if (*object != '\0')
+			buf_addf(b, " [%s]", object);
+		if (cure != NULL)
+			buf_addf(b, " -> %s", cure);
+		buf_adds(b, "\n");
+		add_findings(b, json_object_get(f, "findings"), depth + 1);
 	}
-	buf_adds(b, "\n");
 }
 
 static void
-add_stamp(struct buf *b, const struct report_stamp *t)
+add_signature(struct buf *b, const char *now, const json_t *s)
 {
-	char when[TIME_TEXT];
+	const char *words = in_words(str(s, "indication", ""), str(s, "subindication", ""));
+	const json_t *t = NULL;
+	size_t i;
 
-	time_text(t->time_utc, when);
-	buf_addf(b, "    %s %s ", stamp_type_name(t->type), when);
-	add_verdict(b, indication_token_name(t->verdict.ind), t->verdict);
-	buf_addf(b, ", imprint %s", t->imprint_intact == TRI_TRUE ? "intact" : t->imprint_intact == TRI_FALSE ? "BROKEN" : "not checked");
-	if (t->tsa_subject != NULL)
-		buf_addf(b, ", %s", t->tsa_subject);
-	buf_adds(b, "\n");
+	buf_addf(b, "  signature %lld %s: ", (long long)json_integer_value(json_object_get(s, "index")), str(s, "id", ""));
+	add_verdict(b, s);
+	if (words != NULL)
+		buf_addf(b, ": %s", words);
+	buf_addf(b, "\n    %s, signed by %s\n", str(s, "level", "?"), str(json_object_get(s, "signed_by"), "subject", "an unknown certificate"));
+	if (json_is_integer(json_object_get(s, "parent")))
+		buf_addf(b, "    a counter-signature on signature %lld\n", (long long)json_integer_value(json_object_get(s, "parent")));
+	add_refs(b, json_object_get(s, "references"));
+	add_time(b, now, s);
+	json_array_foreach (json_object_get(s, "timestamps"), i, t)
+		add_stamp(b, t);
+	add_findings(b, json_object_get(s, "findings"), 0);
 }
 
-static void
-add_finding(struct buf *b, const struct finding *f)
+/* The worst over all signatures, as report_overall. */
+static const char *
+overall(const json_t *sigs)
 {
-	static const char *const ST[] = {[FIND_OK] = "ok  ", [FIND_WARN] = "warn", [FIND_FAIL] = "FAIL", [FIND_INFO] = "    ",
-	    [FIND_NOT_CHECKED] = "not checked:"};
+	bool all = json_array_size(sigs) != 0;
+	const json_t *s = NULL;
+	size_t i;
 
-	buf_addf(b, "    %*s%s %s: %s", (int)(2 * f->depth), "", ST[f->status], f->check, f->text);
-	if (f->object[0] != '\0')
-		buf_addf(b, " [%s]", f->object);
-	if (f->cure != NULL)
-		buf_addf(b, " -> %s", f->cure);
-	buf_adds(b, "\n");
-}
+	json_array_foreach (sigs, i, s) {
+		const char *ind = str(s, "indication", "");
 
-static void
-add_signature(struct buf *b, const struct report *r, const struct report_signature *s)
-{
-	buf_addf(b, "  signature %zu %s: ", s->index, s->id == NULL ? "" : s->id);
-	add_verdict(b, indication_name(s->verdict.ind), s->verdict);
-	buf_addf(b, "\n    %s, signed by %s\n", s->level, s->signer_subject == NULL ? "an unknown certificate" : s->signer_subject);
-	add_time(b, r, s);
-	for (size_t i = 0; i < s->n_stamps; i++)
-		add_stamp(b, &s->stamps[i]);
-	for (size_t i = 0; i < s->n_findings; i++)
-		add_finding(b, &s->findings[i]);
+		if (strcmp(ind, indication_name(IND_FAILED)) == 0)
+			return ind;
+		all = all && strcmp(ind, indication_name(IND_PASSED)) == 0;
+	}
+	return indication_name(all ? IND_PASSED : IND_INDETERMINATE);
 }
 
 enum err_code
-report_text(const struct report *r, struct buf *out, struct err *e)
+report_text(const json_t *header, const json_t *document, const char *shown, struct buf *out, struct err *e)
 {
-	char when[TIME_TEXT];
+	const json_t *sigs = json_object_get(document, "signatures"), *s = NULL;
+	const char *now = str(header, "validation_time", "-"), *status = str(document, "status", "");
+	size_t i, records = json_array_size(json_object_get(document, "evidence_records"));
 
-	time_text(r->time_utc, when);
-	buf_addf(out, "%s: ", r->file);
-	switch (r->status) {
-	case DOC_VALIDATED:
-		buf_addf(out, "%s at %s by policy %s\n", indication_name(report_overall(r)), when, r->policy_name);
-		break;
-	case DOC_NO_SIGNATURE:
+	buf_addf(out, "%s: ", shown != NULL ? shown : str(document, "file", "-"));
+	if (strcmp(status, "validated") == 0)
+		buf_addf(out, "%s at %s by policy %s\n", overall(sigs), now, str(header, "policy", "-"));
+	else if (strcmp(status, "no_signature") == 0)
 		buf_adds(out, "no signature\n");
-		break;
-	default:
-		buf_addf(out, "refused: %s\n", r->error);
-	}
-	for (size_t i = 0; i < r->n_sigs; i++)
-		add_signature(out, r, &r->sigs[i]);
-	if (r->evidence_records > 0)
-		buf_addf(out, "  %zu evidence record(s): not checked\n", r->evidence_records);
+	else
+		buf_addf(out, "refused: %s\n", str(document, "error", "-"));
+	json_array_foreach (sigs, i, s)
+		add_signature(out, now, s);
+	if (records > 0)
+		buf_addf(out, "  %zu evidence record(s): not checked\n", records);
 	return buf_ok(out, e);
 }

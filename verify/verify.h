@@ -250,6 +250,8 @@ enum indication report_overall(const struct report *r);
 MUST_USE enum err_code report_json(const struct report *r, json_t **out, struct err *e);
 /* Header of docs/report.md with an empty "documents" array: validation time, digests, program version. */
 MUST_USE enum err_code report_header_json(const struct report *r, json_t **out, struct err *e);
-MUST_USE enum err_code report_text(const struct report *r, struct buf *out, struct err *e);
+/* The same for people, made of header and document. shown: the name to print, NULL = the document's own. */
+MUST_USE enum err_code report_text(
+    const json_t *header, const json_t *document, const char *shown, struct buf *out, struct err *e);
 
 #endif

@@ -177,10 +177,12 @@ score_run(struct corpus *c, const struct table *t, size_t from, size_t to, struc
 		AUTO(report) struct report *r =
 		    corpus_verify(c, path, doc, in, a, strcmp(policy, "-") == 0 ? &c->dss : &c->lenient, at);
 		if (r != NULL && c->show != NULL && strcmp(c->show, cell(t, from, "row")) == 0) {
+			AUTO(json) json_t *header = NULL, *document = NULL;
 			AUTO(buf) struct buf b = {0};
 			struct err e = {0};
 
-			if (report_text(r, &b, &e) == ERR_OK)
+			if (report_header_json(r, &header, &e) == ERR_OK && report_json(r, &document, &e) == ERR_OK &&
+			    report_text(header, document, NULL, &b, &e) == ERR_OK)
 				printf("%s\n", buf_str(&b));
 		}
 		bool *used = mem_new(r == NULL ? 1 : r->n_sigs + 1, sizeof(bool));
