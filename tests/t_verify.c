@@ -178,6 +178,22 @@ level_needs_a_token(void **state)
 	assert_string_equal(bad->sigs[0].level, "XAdES-B-B");
 }
 
+/* EN 319 132-1 6.3: baseline asks for the signing certificate itself in KeyInfo. */
+static void
+baseline_needs_the_signer_in_key_info(void **state)
+{
+	struct world *w = *state;
+	struct row row = {.at = T0 + 2 * DAY};
+	AUTO(doc) struct doc good = plain(w);
+	AUTO(doc) struct doc spoilt = plain(w);
+	AUTO(report) struct report *a = judge_doc(w, &good, &row, NULL, false);
+
+	assert_string_equal(a->sigs[0].level, "XAdES-B-B");
+	spoil(&spoilt.head, "X509Certificate>");
+	AUTO(report) struct report *b = judge_doc(w, &spoilt, &row, NULL, false);
+	assert_string_equal(b->sigs[0].level, "XAdES-BES");
+}
+
 static void
 best_time_is_the_oldest_stamp(void **state)
 {
@@ -395,8 +411,9 @@ main(void)
 	    cmocka_unit_test(matrix),
 	    cmocka_unit_test(delta_is_named),
 	    cmocka_unit_test(wrong_order_warns),
-	    cmocka_unit_test(level_needs_a_token),
-	    cmocka_unit_test(best_time_is_the_oldest_stamp),
+    cmocka_unit_test(level_needs_a_token),
+    cmocka_unit_test(baseline_needs_the_signer_in_key_info),
+    cmocka_unit_test(best_time_is_the_oldest_stamp),
 	    cmocka_unit_test(wants_until_complete),
 	    cmocka_unit_test(issuer_is_wanted),
 	    cmocka_unit_test(known_proof_counts),

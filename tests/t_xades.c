@@ -241,6 +241,8 @@ one_container_of_unsigned_properties(void **state)
 static void
 levels(void **state)
 {
+	static const struct level_facts COMPLETE = {.values_complete = true, .t_in_time = true}, INCOMPLETE = {.t_in_time = true},
+					LATE = {.values_complete = true};
 	static const struct {
 		const char *unsigned_part, *incomplete, *complete;
 	} cases[] = {
@@ -270,11 +272,11 @@ levels(void **state)
 		buf_adds(&b, "</x:UnsignedSignatureProperties></x:UnsignedProperties>");
 		doc = template("urn:x", buf_str(&b));
 		OK(sigdoc_open(slice_str(doc), NULL, 0, NULL, &d, &e));
-		assert_string_equal(sig_level(d, &d->sigs[0], true, true), "XML-DSig"); /* nothing says who signed */
+		assert_string_equal(sig_level(&d->sigs[0], &COMPLETE), "XML-DSig"); /* nothing says who signed */
 		d->sigs[0].count.signing_cert = 1;
-		assert_string_equal(sig_level(d, &d->sigs[0], false, true), cases[i].incomplete);
-		assert_string_equal(sig_level(d, &d->sigs[0], true, true), cases[i].complete);
-		assert_string_equal(sig_level(d, &d->sigs[0], true, false), "XAdES-BES");
+		assert_string_equal(sig_level(&d->sigs[0], &INCOMPLETE), cases[i].incomplete);
+		assert_string_equal(sig_level(&d->sigs[0], &COMPLETE), cases[i].complete);
+		assert_string_equal(sig_level(&d->sigs[0], &LATE), "XAdES-BES");
 	}
 }
 
@@ -400,7 +402,7 @@ survive(struct slice spoiled, const char *what, void *ctx)
 		OK(sig_check_value(d, s, ctx, &t, &e));
 		for (k = 0; k < s->n_stamps; k++)
 			(void)!stamp_imprint(d, s, &s->stamps[k], DIGEST_SHA256, &got, &e);
-		assert_non_null(sig_level(d, s, true, true));
+		assert_non_null(sig_level(s, &(struct level_facts){.t_in_time = true}));
 		if (sig_insertion(d, s, &at, &e) == ERR_OK) {
 			assert_true(at.offset <= spoiled.n);
 			insertion_release(&at);

@@ -580,10 +580,11 @@ values_complete(struct judge *j, struct jsig *g)
 	const struct jstamp *last = last_archive(g);
 	bool self = true;
 
+	/* the last property may hold several tokens */
 	if (g->sub.x != NULL && !chain_has_values(j, g, g->sub.x, &self))
 		return false;
 	for (size_t i = 0; i < g->n_stamps; i++)
-		if (&g->stamps[i] != last && g->stamps[i].sub.x != NULL && !chain_has_values(j, g, g->stamps[i].sub.x, &self))
+		if ((last == NULL || g->stamps[i].xs->node != last->xs->node) && g->stamps[i].sub.x != NULL && !chain_has_values(j, g, g->stamps[i].sub.x, &self))
 			return false;
 	return !self || g->s->count.cert_values > 0 || g->s->count.validation_data > 0;
 }

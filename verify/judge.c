@@ -330,7 +330,8 @@ judge_signature(struct judge *j, struct jsig *g)
 	judge_archival(j, g);
 	report_refs(j, g);
 	report_signer(j, g);
-	g->r->level = sig_level(j->doc, g->s, values_complete(j, g), stamps_in_time(g));
+	g->r->level = sig_level(g->s, &(struct level_facts){.values_complete = values_complete(j, g), .t_in_time = stamps_in_time(g),
+	    .signer_in_key_info = (g->isc.ind == IND_PASSED || g->cv.ind == IND_PASSED) && g->cert != NULL && in_key_info(g, g->cert)});
 	if (j->in->want_material)
 		judge_closure(j, g);
 	find_verdict(j, 0, "Verdict", "EN 319 102-1 5.1.3", g->r->id, g->r->verdict);

@@ -239,6 +239,8 @@ void poe_release(struct poe *p);
 /* ---- closure.c ---- */
 void judge_closure(struct judge *j, struct jsig *g);
 void stamp_closure(struct judge *j, struct jstamp *t, size_t signature, int64_t newer_than);
+/* Does the signature's own KeyInfo hold it? */
+bool in_key_info(const struct jsig *g, const struct cert *c);
 bool values_complete(struct judge *j, struct jsig *g);
 void closure_release(struct closure *c);
 

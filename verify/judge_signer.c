@@ -36,17 +36,23 @@ value_with_bare_key(struct judge *j, struct jsig *g)
 	return t;
 }
 
-/* Where there is a KeyInfo the peer takes the signer's certificate from nowhere else. */
-static bool
-beside_key_info(const struct jsig *g, const struct cert *c)
+bool
+in_key_info(const struct jsig *g, const struct cert *c)
 {
 	for (size_t i = 0; i < g->s->n_embedded; i++) {
 		const struct embedded *m = &g->s->embedded[i];
 
 		if (m->place == IN_KEY_INFO && m->kind == EMB_CERT && slice_eq(m->der, c->der))
-			return false;
+			return true;
 	}
-	return g->s->key_info != NULL;
+	return false;
+}
+
+/* Where there is a KeyInfo the peer takes the signer's certificate from nowhere else. */
+static bool
+beside_key_info(const struct jsig *g, const struct cert *c)
+{
+	return g->s->key_info != NULL && !in_key_info(g, c);
 }
 
 /* One that is not the first of the property counts for the peer when its key verifies. */

@@ -15,18 +15,7 @@ stamps_of(const struct xsig *s, enum stamp_type type)
 }
 
 static bool
-has_key_info_cert(const struct xsig *s)
-{
-	size_t i;
-
-	for (i = 0; i < s->n_embedded; i++)
-		if (s->embedded[i].kind == EMB_CERT && s->embedded[i].place == IN_KEY_INFO)
-			return true;
-	return false;
-}
-
-static bool
-is_bes(const struct xsig *s)
+is_bes(const struct xsig *s, const struct level_facts *f)
 {
 	if (s->signed_props == NULL)
 		return false;
@@ -34,7 +23,7 @@ is_bes(const struct xsig *s)
 		return false;
 	if (!s->data_object_formats_valid)
 		return false;
-	return s->count.signing_cert == 1 || (s->key_info_signed && has_key_info_cert(s));
+	return s->count.signing_cert == 1 || (s->key_info_signed && f->signer_in_key_info);
 }
 
 static bool
@@ -44,11 +33,11 @@ policy_store_fits(const struct xsig *s)
 }
 
 static bool
-is_baseline_b(const struct xsig *s)
+is_baseline_b(const struct xsig *s, const struct level_facts *f)
 {
 	struct c14n how;
 
-	return s->count.key_infos == 1 && has_key_info_cert(s) && s->c14n_uri != NULL && c14n_by_uri(s->c14n_uri, &how) &&
+	return s->count.key_infos == 1 && f->signer_in_key_info && s->c14n_uri != NULL && c14n_by_uri(s->c14n_uri, &how) &&
 	    s->n_refs >= 2 && s->ref_transforms_simple && s->count.signing_time == 1 && s->count.signing_cert == 1 &&
 	    !s->cert_uri_present && s->data_object_formats_complete && s->count.policy <= 1 && policy_store_fits(s);
 }
@@ -103,26 +92,25 @@ extended(const struct xsig *s, bool values_complete)
 }
 
 const char *
-sig_level(const struct sigdoc *d, const struct xsig *s, bool values_complete, bool t_in_time)
+sig_level(const struct xsig *s, const struct level_facts *f)
 {
-	bool baseline = is_baseline_b(s);
+	bool baseline = is_baseline_b(s, f);
 	const char *other;
 
-	(void)d;
-	if (!is_bes(s))
+	if (!is_bes(s, f))
 		return "XML-DSig";
-	if (!is_t(s, t_in_time)) {
+	if (!is_t(s, f->t_in_time)) {
 		if (baseline)
 			return "XAdES-B-B";
 		return s->count.policy == 1 && policy_store_fits(s) ? "XAdES-EPES" : "XAdES-BES";
 	}
 	baseline = baseline && single_tokens(s);
-	if (baseline && values_complete && fits_baseline_lt(s)) {
+	if (baseline && f->values_complete && fits_baseline_lt(s)) {
 		if (s->count.evidence_records > 0 && s->count.signing_time > 0)
 			return "XAdES-ERS";
 		return stamps_of(s, STAMP_ARCHIVE) > 0 ? "XAdES-B-LTA" : "XAdES-B-LT";
 	}
-	other = extended(s, values_complete);
+	other = extended(s, f->values_complete);
 	if (other != NULL)
 		return other;
 	return baseline ? "XAdES-B-T" : "XAdES-T";

@@ -232,8 +232,14 @@ MUST_USE enum err_code stamp_imprint(struct sigdoc *d, struct xsig *s, const str
 MUST_USE enum err_code stamp_imprint_listed(struct sigdoc *d, struct xsig *s, const struct xstamp *stamp, enum digest_alg alg,
     struct digest *out, struct err *e);
 
-/* Level by xades.md 6; static text from the Names table. values_complete and t_in_time come from the judge. */
-const char *sig_level(const struct sigdoc *d, const struct xsig *s, bool values_complete, bool t_in_time);
+/* What the judge knows of a level beyond the properties that are there. */
+struct level_facts {
+	bool values_complete;	 /* every certificate that needs revocation data has some in this signature */
+	bool t_in_time;		 /* no signature time-stamp is younger than the signing certificate */
+	bool signer_in_key_info; /* the signing certificate was identified, and stands in KeyInfo (EN 319 132-1 6.3) */
+};
+/* Level by xades.md 6; static text from the Names table. */
+const char *sig_level(const struct xsig *s, const struct level_facts *f);
 
 /*
  * Is document the signature policy that s names: its octets, what the listed transforms leave of it, or the parts of an
