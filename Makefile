@@ -3,7 +3,8 @@
 
 BUILD ?= build
 CC ?= cc
-PKGS = libcrypto libssl libxml-2.0 libcurl libarchive jansson zlib libseccomp
+PKGS = libcrypto libssl libxml-2.0 jansson zlib libseccomp
+LATE_PKGS = libcurl libarchive # base/late.h: compiled with, but loaded by their first call
 CSTD = -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64
 WARN = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wvla -Wundef -Wwrite-strings
 HARDEN = -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
@@ -11,9 +12,10 @@ OPT ?= -O2 -g
 VERSION := 0.1.0
 CFLAGS_ALL = $(CSTD) $(WARN) $(if $(WERROR),-Werror) $(OPT) $(if $(SAN),,$(HARDEN)) $(SAN) -DEVERSEAL_VERSION='"$(VERSION)"' \
 	-I. $(PKG_CFLAGS) $(CFLAGS)
-PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) $(LATE_PKGS) 2>/dev/null)
 PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -llmdb -lpthread
-LDFLAGS_ALL = $(SAN) $(if $(SAN),,-pie -Wl,-z,relro,-z,now) $(LDFLAGS)
+TEST_LIBS := $(shell pkg-config --libs libcurl 2>/dev/null) -lcmocka
+LDFLAGS_ALL = $(SAN) $(if $(SAN),,-pie -Wl,-z,relro,-z,now) -Wl,--as-needed $(LDFLAGS)
 
 AREAS = base store policy verify archiver
 LIBS = $(foreach a,archiver verify policy store base,$(if $(wildcard $(a)/*.c),$(BUILD)/lib$(a).a))
@@ -48,7 +50,7 @@ $(BUILD)/testpki: $(PKI_OBJS) $(BUILD)/libbase.a
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS) -lmicrohttpd
 
 $(BUILD)/tests/t_%: $(BUILD)/tests/t_%.o $(KIT_OBJS) $(LIBS)
-	$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(LIBS) $(PKG_LIBS) -lcmocka
+	$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(LIBS) $(PKG_LIBS) $(TEST_LIBS)
 
 $(BUILD)/tests/t_crash $(BUILD)/tests/t_crash_service: $(BUILD)/tests/crashdisk.o
 $(BUILD)/tests/t_store $(BUILD)/tests/t_store_open $(BUILD)/tests/t_store_damage: $(BUILD)/tests/storebox.o
@@ -61,7 +63,7 @@ $(BUILD)/corpus/run: $(CORPUS_OBJS) $(LIBS)
 # Every signature of the corpus that may be upgraded gets an ArchiveTimeStamp; not part of check.
 $(BUILD)/splice/run: $(BUILD)/tests/splice/splice.o $(KIT_OBJS) $(LIBS)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -o $@ $(BUILD)/tests/splice/splice.o $(KIT_OBJS) $(LIBS) $(PKG_LIBS) -lcmocka
+	$(CC) $(LDFLAGS_ALL) -o $@ $(BUILD)/tests/splice/splice.o $(KIT_OBJS) $(LIBS) $(PKG_LIBS) $(TEST_LIBS)
 
 splice: all $(BUILD)/splice/run
 	$(BUILD)/splice/run
@@ -95,7 +97,9 @@ $(BUILD)/bench/lta: BENCH_WRAP += -Wl,--wrap=sig_verify
 XMLSEC := $(shell pkg-config --exists xmlsec1-openssl && echo xmlsec1-openssl)
 $(BUILD)/tests/bench/core.o: CFLAGS += $(if $(XMLSEC),-DWITH_XMLSEC $(shell pkg-config --cflags $(XMLSEC)))
 $(BUILD)/bench/core: BENCH_LIBS = $(if $(XMLSEC),$(shell pkg-config --libs $(XMLSEC)))
-$(BUILD)/bench/empty: BENCH_WRAP += -Wl,--no-as-needed
+# What the command loads, whether it is used or not.
+$(BUILD)/bench/empty: $(BUILD)/everseal
+$(BUILD)/bench/empty: BENCH_LIBS = -Wl,--no-as-needed $$(objdump -p $(BUILD)/everseal | sed -n 's/^ *NEEDED */-l:/p')
 $(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(LIBS)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS_ALL) $(BENCH_WRAP) -o $@ $< $(LIBS) $(PKG_LIBS) $(BENCH_LIBS)

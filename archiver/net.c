@@ -4,10 +4,10 @@
  * URLs come out of deposited certificates: every address is judged when the
  * socket is opened (no gap for rebinding), every redirect again.
  */
+#include "archiver/curl_late.h"
 #include "archiver/fetch_int.h"
 
 #include <arpa/inet.h>
-#include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -117,6 +117,8 @@ net_warm_up(void *ctx, struct err *e)
 	CURL *c = NULL;
 
 	(void)ctx;
+	if (late_load(&curl_late, e) != ERR_OK)
+		return err_wrap(e, "libcurl");
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK || (c = curl_easy_init()) == NULL)
 		return err_set(e, ERR_UNSUPPORTED, "libcurl does not start");
 	curl_easy_cleanup(c);

@@ -27,6 +27,7 @@ u=http://127.0.0.1:$port
 sign() { o=$1; shift; "$pki" sign "$w/pki" --name "$o" --out "$w/in/$o.xml" "$@" >/dev/null; }
 
 # ---- verify without an archive
+is "no network library is loaded with the program" "$(ldd "$es" | grep -c 'libcurl\|libarchive\|libgnutls')" 0
 sign good --shape enveloped --key ecdsa
 sign other --shape enveloping --key rsa
 sign bent --shape enveloped --key ecdsa --tamper

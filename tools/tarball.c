@@ -2,9 +2,8 @@
 #include "tools/tarball.h"
 
 #include "base/sys.h"
+#include "tools/archive_late.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +17,8 @@
 static void
 writer_auto(struct archive **a)
 {
-	archive_write_free(*a);
+	if (*a != NULL)
+		archive_write_free(*a);
 }
 
 static void
@@ -99,10 +99,13 @@ add(struct archive *a, const char *path, const char *member, struct err *e)
 enum err_code
 tarball_write(const char *dir, const char *name, const char *path, struct err *e)
 {
-	AUTO(writer) struct archive *a = archive_write_new();
+	AUTO(writer) struct archive *a = NULL;
 	AUTO(fd) int fd = -1;
 	enum err_code r;
 
+	if (late_load(&archive_late, e) != ERR_OK)
+		return err_wrap(e, "libarchive");
+	a = archive_write_new();
 	if (a == NULL)
 		return err_nomem(e);
 	if (sys_create(AT_FDCWD, path, 0644, &fd, e) != ERR_OK)
