@@ -144,12 +144,40 @@ insertion_leaves_the_signature_whole(void **state)
 	EVP_PKEY_free(key);
 }
 
+/* Each signature of a file is told its own containers. */
+static void
+self_closed_among_others(void **state)
+{
+	static const char *const parts[] = {"<x:UnsignedProperties/>", "<x:UnsignedProperties></x:UnsignedProperties>",
+	    "<x:UnsignedProperties><x:UnsignedSignatureProperties/></x:UnsignedProperties>",
+	    "<x:UnsignedProperties><x:UnsignedSignatureProperties></x:UnsignedSignatureProperties></x:UnsignedProperties>", ""};
+	static const bool closed[] = {true, false, true, false, false};
+	AUTO(buf) struct buf doc = {0};
+	AUTO(sigdoc) struct sigdoc *d = NULL;
+	struct err e = {0};
+	size_t i;
+
+	(void)state;
+	buf_adds(&doc, "<r>");
+	for (i = 0; i < 50; i++) {
+		AUTO(mem) char *one = template("urn:none", parts[i % 5]);
+
+		buf_adds(&doc, one);
+	}
+	buf_adds(&doc, "</r>");
+	OK(sigdoc_open(buf_slice(&doc), NULL, 0, NULL, &d, &e));
+	assert_int_equal(d->n_sigs, 50);
+	for (i = 0; i < 50; i++)
+		assert_int_equal(d->sigs[i].self_closed, closed[i % 5]);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(places_in_every_encoding),
 	    cmocka_unit_test(insertion_leaves_the_signature_whole),
+	    cmocka_unit_test(self_closed_among_others),
 	};
 
 	xml_init();

@@ -10,20 +10,32 @@
 #define OPEN_UNSIGNED "<xades:UnsignedProperties xmlns:xades=\"" NS_X132 "\"><xades:UnsignedSignatureProperties>"
 #define CLOSE_UNSIGNED "</xades:UnsignedSignatureProperties></xades:UnsignedProperties>"
 
-/* Only what an empty element can tell: DOM and C14N see no difference between <a/> and <a></a>. */
-enum err_code
-self_closed_read(struct sigdoc *d, struct xsig *s, struct err *e)
+/* Only an empty element can be self-closed: DOM and C14N see no difference between <a/> and <a></a>. */
+static size_t
+empty_containers(const struct xsig *s, const xmlNode *out[2])
 {
-	const char *ns = xades_ns(s->version);
-	struct xmlpos at[2] = {{0}};
-	const xmlNode *candidates[2];
+	const xmlNode *candidates[] = {xml_first(s->qualifying, xades_ns(s->version), "UnsignedProperties"), s->unsigned_props};
 	size_t n = 0, i;
 
-	candidates[0] = xml_first(s->qualifying, ns, "UnsignedProperties");
-	candidates[1] = s->unsigned_props;
 	for (i = 0; i < 2; i++)
 		if (candidates[i] != NULL && candidates[i]->children == NULL)
-			at[n++].node = candidates[i];
+			out[n++] = candidates[i];
+	return n;
+}
+
+/* One look at the file for all its signatures. */
+enum err_code
+self_closed_read(struct sigdoc *d, struct err *e)
+{
+	AUTO(mem) struct xmlpos *at = mem_new(2 * d->n_sigs, sizeof(*at));
+	const xmlNode *empty[2];
+	size_t n = 0, i, k;
+
+	if (at == NULL && d->n_sigs != 0)
+		return err_nomem(e);
+	for (i = 0; i < d->n_sigs; i++)
+		for (k = empty_containers(&d->sigs[i], empty); k > 0; k--)
+			at[n++].node = empty[k - 1];
 	if (n == 0)
 		return ERR_OK;
 	switch (xmlpos_find(d->raw, d->dom, at, n, e)) {
@@ -34,8 +46,9 @@ self_closed_read(struct sigdoc *d, struct xsig *s, struct err *e)
 	default:
 		return err_wrap(e, "unsigned properties");
 	}
-	for (i = 0; i < n; i++)
-		s->self_closed = s->self_closed || at[i].self_closed;
+	for (i = 0; i < d->n_sigs; i++)
+		for (k = empty_containers(&d->sigs[i], empty); k > 0; k--)
+			d->sigs[i].self_closed |= xmlpos_of(at, n, empty[k - 1])->self_closed;
 	return ERR_OK;
 }
 

@@ -363,6 +363,8 @@ open_parts(struct sigdoc *d, struct err *e)
 	for (i = 0; i < d->n_sigs; i++)
 		if (read_signature(d, &d->sigs[i], e) != ERR_OK)
 			return err_wrap(e, "signature file");
+	if (self_closed_read(d, e) != ERR_OK)
+		return err_wrap(e, "signature file");
 	return ERR_OK;
 }
 

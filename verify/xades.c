@@ -590,7 +590,7 @@ xades_read(struct sigdoc *d, struct xsig *s, struct err *e)
 	if (s->qualifying == NULL)
 		return ERR_OK;
 	ns = xades_ns(s->version);
-	if (signed_read(d, s, ns, e) != ERR_OK || unsigned_read(&g, ns, e) != ERR_OK || self_closed_read(d, s, e) != ERR_OK)
+	if (signed_read(d, s, ns, e) != ERR_OK || unsigned_read(&g, ns, e) != ERR_OK)
 		return err_wrap(e, "QualifyingProperties");
 	return stamps_read(d, s, xml_first(s->signed_props, ns, "SignedDataObjectProperties"), e);
 }

@@ -140,8 +140,8 @@ MUST_USE enum err_code digest_read(
 /* Qualifying properties: all else that xsig holds beyond XML-DSig. */
 MUST_USE enum err_code xades_read(struct sigdoc *d, struct xsig *s, struct err *e);
 MUST_USE enum err_code stamps_read(struct sigdoc *d, struct xsig *s, const xmlNode *signed_data, struct err *e);
-/* Fill s->self_closed. */
-MUST_USE enum err_code self_closed_read(struct sigdoc *d, struct xsig *s, struct err *e);
+/* Fill self_closed of every signature, once all are read. */
+MUST_USE enum err_code self_closed_read(struct sigdoc *d, struct err *e);
 /* Trimmed text of a node in the arena; NULL node gives NULL. ERR_LIMIT above 64 KiB. */
 MUST_USE enum err_code text_read(struct sigdoc *d, const xmlNode *node, char **out, struct err *e);
 /* Base64 content in the arena; empty when it can't be decoded. */

@@ -3,6 +3,7 @@
 
 #include "base/xml.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -196,15 +197,20 @@ skip_attributes(struct scan *s, bool *slash)
 	return false;
 }
 
-static struct xmlpos *
-wanted(const struct scan *s, const xmlNode *n)
+static int
+by_node(const void *a, const void *b)
 {
-	size_t i;
+	const xmlNode *x = ((const struct xmlpos *)a)->node, *y = ((const struct xmlpos *)b)->node;
 
-	for (i = 0; i < s->n_want; i++)
-		if (s->want[i].node == n)
-			return &s->want[i];
-	return NULL;
+	return x < y ? -1 : x > y;
+}
+
+struct xmlpos *
+xmlpos_of(struct xmlpos *want, size_t n, const xmlNode *node)
+{
+	const struct xmlpos key = {.node = node};
+
+	return n != 0 ? bsearch(&key, want, n, sizeof(key), by_node) : NULL;
 }
 
 static bool
@@ -223,7 +229,7 @@ start_tag(struct scan *s)
 		return false;
 	if (!skip_attributes(s, &slash))
 		return false;
-	w = wanted(s, n);
+	w = xmlpos_of(s->want, s->n_want, n);
 	if (w != NULL) {
 		w->start = from;
 		w->start_end = w->end = w->end_end = offset(s, s->at);
@@ -246,7 +252,7 @@ end_tag(struct scan *s)
 	s->at += 2;
 	if (s->open == NULL || !read_name(s, name, sizeof(name)) || !is_name_of(name, s->open) || !skip_attributes(s, &slash))
 		return false;
-	w = wanted(s, s->open);
+	w = xmlpos_of(s->want, s->n_want, s->open);
 	if (w != NULL) {
 		w->end = from;
 		w->end_end = offset(s, s->at);
@@ -290,6 +296,8 @@ xmlpos_find(struct slice raw, const xmlDoc *dom, struct xmlpos *want, size_t n, 
 	const char *encoding = xmlpos_encoding(raw, dom);
 	struct scan s = {.raw = raw, .width = 1, .want = want, .n_want = n};
 
+	if (n > 1)
+		qsort(want, n, sizeof(*want), by_node);
 	s.utf8 = strcmp(encoding, "UTF-8") == 0;
 	s.big = strcmp(encoding, "UTF-16BE") == 0;
 	if (strncmp(encoding, "UTF-16", 6) == 0) {

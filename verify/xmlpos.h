@@ -22,11 +22,13 @@ struct xmlpos {
 };
 
 /*
- * Fill the positions of want[0..n), elements of dom, which was parsed from raw. The whole file is scanned: its i-th start
+ * Fill the positions of want[0..n), elements of dom, which was parsed from raw; sorts want. The whole file is scanned: its i-th start
  * tag must bear the name of the i-th element of dom and stand in the same parent, or ERR_UNSUPPORTED and nothing may be
  * inserted.
  */
 MUST_USE enum err_code xmlpos_find(struct slice raw, const xmlDoc *dom, struct xmlpos *want, size_t n, struct err *e);
+/* The one of this node, after xmlpos_find; NULL if it was not asked for. */
+struct xmlpos *xmlpos_of(struct xmlpos *want, size_t n, const xmlNode *node);
 /* "UTF-8", "UTF-16LE", "UTF-16BE", or the declared single-octet encoding. dom: of xml_load, which knows no others. */
 const char *xmlpos_encoding(struct slice raw, const xmlDoc *dom);
 
