@@ -237,7 +237,7 @@ facts(struct sigdoc *d, struct xsig *s, const struct report_signature *r, struct
 	for (size_t i = 0; i < r->n_stamps; i++)
 		f->stamped |= stamp_counts(&r->stamps[i]);
 	references(s, r, f);
-	if (s->version == XADES_132 && sig_insertion(d, s, &where, &why) != ERR_OK)
+	if (f->insertion_fault[0] == '\0' && s->version == XADES_132 && sig_insertion(d, s, &where, &why) != ERR_OK)
 		snprintf(f->insertion_fault, sizeof(f->insertion_fault), "%.159s", why.text);
 	insertion_release(&where);
 }
@@ -256,10 +256,10 @@ upgrade_facts_of(struct sigdoc *d, const struct report *r, struct upgrade_facts 
 		return err_set(e, many.code, "%s", many.text);
 	for (size_t i = 0; i < d->n_sigs; i++) {
 		out[i] = (struct upgrade_facts){.covered_by = rc == ERR_OK ? covered[i] : -1};
-		facts(d, &d->sigs[i], &r->sigs[i], &out[i]);
-		out[i].issuer_sought = !out[i].anchored && issuer_sought(r);
 		if (rc == ERR_LIMIT)
 			snprintf(out[i].insertion_fault, sizeof(out[i].insertion_fault), "%.159s", many.text);
+		facts(d, &d->sigs[i], &r->sigs[i], &out[i]);
+		out[i].issuer_sought = !out[i].anchored && issuer_sought(r);
 	}
 	return ERR_OK;
 }
