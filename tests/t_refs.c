@@ -540,6 +540,35 @@ references_that_cover_a_part(void **state)
 	}
 }
 
+/* Naming which of many siblings it is, for each of many references, has an end. */
+static void
+paths_among_many_siblings(void **state)
+{
+	AUTO(buf) struct buf doc = {0};
+	AUTO(sigdoc) struct sigdoc *d = NULL;
+	AUTO(mem) char *first = NULL, *last = NULL;
+	struct err e = {0};
+	size_t i;
+
+	(void)state;
+	buf_adds(&doc, "<r>");
+	for (i = 0; i < 20000; i++)
+		buf_adds(&doc, "<a/>");
+	buf_adds(&doc, "<a Id=\"a\"/><s:Signature xmlns:s=\"" DS_NS "\"><s:SignedInfo>");
+	for (i = 0; i < 6000; i++)
+		buf_adds(&doc, "<s:Reference URI=\"#a\"/>");
+	buf_adds(&doc, "</s:SignedInfo></s:Signature></r>");
+	OK(sigdoc_open(buf_slice(&doc), NULL, 0, NULL, &d, &e));
+	OK(sig_check_references(d, &d->sigs[0], &e));
+	first = xref_covers(d, &d->sigs[0].refs[0]);
+	assert_string_equal(first, "/r/a[20001]");
+	for (i = 0; i < d->sigs[0].n_refs; i++) {
+		free(last);
+		last = xref_covers(d, &d->sigs[0].refs[i]);
+	}
+	assert_string_equal(last, "/r/a[?]");
+}
+
 int
 main(void)
 {
@@ -559,6 +588,7 @@ main(void)
 	    cmocka_unit_test(parts_of_a_signature),
 	    cmocka_unit_test(signed_properties_that_are_covered),
 	    cmocka_unit_test(references_that_cover_a_part),
+	    cmocka_unit_test(paths_among_many_siblings),
 	};
 
 	xml_init();

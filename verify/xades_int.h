@@ -60,6 +60,7 @@ struct docstate {
 	struct numbering numbers; /* made on first need */
 	struct xades_limits limits;
 	uint64_t xpath_left, canonical_left;
+	uint64_t path_steps; /* siblings counted for the paths in reports */
 	struct file_digests *files; /* [n_files] */
 	unsigned digest_set;	    /* bit for each algorithm that any reference names */
 	EVP_MD_CTX *md;		    /* reused for every digest */

@@ -10,6 +10,7 @@
 #define TYPE_PROPERTIES NS_DS "SignatureProperties"
 #define TRANSFORMED_TRIES 16 /* files that are parsed in search of one whose transformed digest fits */
 #define TYPE_OBJECT NS_DS "Object"
+#define PATH_STEPS 50000000 /* siblings counted to name what the references of a file cover */
 #define TYPE_COUNTERSIGNED "http://uri.etsi.org/01903#CountersignedSignature"
 
 /* Each version has its own Type (xades.md 2); another's does not make a reference the one to SignedProperties. */
@@ -442,11 +443,27 @@ ref_write(struct run *r, const struct xref *x, const struct c14n *final, const s
 	return transforms_write(r, xml_first(x->node, NS_DS, "Transforms"), &io, final, to, e);
 }
 
+/* Which of its name among its siblings; 0 when there was too much to count in this file. */
+static size_t
+sibling_number(struct docstate *st, const xmlNode *n)
+{
+	const xmlNode *prev;
+	size_t same = 1;
+
+	for (prev = n->prev; prev != NULL; prev = prev->prev) {
+		if (++st->path_steps > PATH_STEPS)
+			return 0;
+		if (prev->type == XML_ELEMENT_NODE && strcmp((const char *)prev->name, (const char *)n->name) == 0)
+			same++;
+	}
+	return same;
+}
+
 char *
 xref_covers(const struct sigdoc *d, const struct xref *r)
 {
 	AUTO(buf) struct buf out = {0};
-	const xmlNode *path[1100], *up, *prev;
+	const xmlNode *path[1100], *up;
 	size_t n = 0;
 
 	if (r->file != NULL)
@@ -456,12 +473,12 @@ xref_covers(const struct sigdoc *d, const struct xref *r)
 	for (up = r->target; up != NULL && up->type == XML_ELEMENT_NODE && n < sizeof(path) / sizeof(path[0]); up = up->parent)
 		path[n++] = up;
 	while (n-- > 0) {
-		size_t same = 1;
+		size_t same = sibling_number(state_of(d), path[n]);
 
-		for (prev = path[n]->prev; prev != NULL; prev = prev->prev)
-			if (prev->type == XML_ELEMENT_NODE && strcmp((const char *)prev->name, (const char *)path[n]->name) == 0)
-				same++;
-		buf_addf(&out, same > 1 ? "/%s[%zu]" : "/%s", (const char *)path[n]->name, same);
+		if (same == 0)
+			buf_addf(&out, "/%s[?]", (const char *)path[n]->name);
+		else
+			buf_addf(&out, same > 1 ? "/%s[%zu]" : "/%s", (const char *)path[n]->name, same);
 	}
 	return mem_dupstr(buf_str(&out));
 }
