@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
 
 #define STEP_BATCH 64
 
@@ -99,6 +98,7 @@ archive_anchors(struct archive *a, struct anchors *fresh, struct err *e)
 	enum err_code r;
 
 	a->anchors = a->own_anchors = fresh;
+	gate_anchors(a);
 	setup = cage_setup(a);
 	r = caged_restart(a->caged, &setup, e);
 	anchors_free(before);
@@ -126,6 +126,7 @@ archive_open(const struct config *cfg, const struct anchors *anchors, const stru
 		return err_nomem(e);
 	if (pile_new(&a->tsa_issuers, e) != ERR_OK)
 		return err_wrap(e, "archive");
+	gate_anchors(a);
 	setup = cage_setup(a);
 	ss = store_seams_of(a);
 	/* The children are forked before the store is open: they must not hold its descriptors. */
@@ -270,27 +271,13 @@ archive_steps(struct archive *a, uint64_t max_steps, json_t **summary, struct er
 	return *summary != NULL ? ERR_OK : err_nomem(e);
 }
 
-/* Intake stops before the disk is full; renewal and steps go on (design 5). */
-static bool
-disk_allows(struct archive *a)
-{
-	struct statvfs v;
-
-	if (statvfs(a->cfg->archive.dir, &v) != 0)
-		return true;
-	if ((uint64_t)v.f_bavail * v.f_frsize >= a->cfg->service.min_free_bytes)
-		return true;
-	archive_alarm(a, "intake is stopped: less than %llu octets are free", (unsigned long long)a->cfg->service.min_free_bytes);
-	return false;
-}
-
 enum err_code
 archive_run_once(struct archive *a, json_t **summary, struct err *e)
 {
 	uint64_t taken = 0, refused = 0;
 
 	json_array_clear(a->alarms);
-	if (disk_allows(a) && archive_spool(a, &taken, &refused, e) != ERR_OK)
+	if (archive_spool(a, &taken, &refused, e) != ERR_OK)
 		return err_wrap(e, "run");
 	if (archive_steps(a, 0, summary, e) != ERR_OK || archive_news(a, e) != ERR_OK)
 		return err_wrap(e, "run");

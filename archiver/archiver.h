@@ -32,7 +32,11 @@ struct archive_seams {
 	void *progress_ctx;
 	/* The anchors of the trust folder, read anew; the caller's. NULL: they stay as given to archive_open. */
 	enum err_code (*anchors)(void *ctx, struct anchors **out, struct err *e);
-	void *anchors_ctx;
+	/* When somebody last looked after that folder. NULL or TIME_NONE: not known. */
+	int64_t (*trust_utc)(void *ctx);
+	/* Is the clock kept in step? NULL: not known. */
+	enum clock_sync (*sync)(void *ctx);
+	void *host_ctx; /* of these three */
 	bool uncaged; /* only by the operator's explicit flag */
 	/* Checked between steps; true = stop soon, everything durable. May be NULL. */
 	bool (*stop)(void *ctx);
@@ -67,7 +71,8 @@ struct deposit {
 };
 /*
  * Take deposits in, as one group. Each gets its receipt or its reason; one refused does not touch the others. After
- * ERR_OK receipts are for good. ERR_NOSPACE: stop taking work; nothing of this call is kept.
+ * ERR_OK receipts are for good. ERR_NOSPACE, ERR_BUSY (clock or anchors are not in order): stop taking
+ * work; nothing of this call is kept.
  */
 MUST_USE enum err_code archive_deposit(struct archive *a, struct deposit *deposits, size_t n, struct err *e);
 
@@ -123,7 +128,10 @@ MUST_USE enum err_code archive_hold(struct archive *a, const char *record, bool 
  * Signatures that met no anchor are judged again among the next steps. After an error the old ones are in force.
  */
 MUST_USE enum err_code archive_trust(struct archive *a, json_t **out, struct err *e);
-/* Release or set an issuer hold; release a quarantined record for another try now. */
+/*
+ * Release an issuer hold; release a quarantined record for another try now; "clock": our clock is right, though the log's
+ * newest entry is of a later time.
+ */
 MUST_USE enum err_code archive_release(struct archive *a, const char *record_or_issuer, struct err *e);
 /* The store, for scrub, rebuild and log verbs. */
 struct store *archive_store(struct archive *a);

@@ -39,6 +39,8 @@ enum leaf_type {
 #define MANIFEST_MAX ((size_t)16 << 20)
 #define OBJECT_MAX ((size_t)256 << 20)
 
+#define ANCHOR_ENDS 2 /* of signers, of TSAs */
+
 struct pile;
 
 struct archive {
@@ -56,6 +58,7 @@ struct archive {
 	bool crl_first;		   /* the profile under way wants CRLs before OCSP */
 	struct pile *tsa_issuers;  /* CA certificates above the TSAs, by AIA */
 	struct anchors *own_anchors; /* read anew since the start; NULL = still those of archive_open */
+	int64_t anchor_ends[ANCHOR_ENDS]; /* when the last of them ends; TIME_NONE: there are none */
 	char trust_set[65];	   /* digest of the anchors in force */
 	char judged_to[UUID_TEXT]; /* how far the judging by them came */
 };
@@ -213,6 +216,21 @@ void service_forgive(struct archive *a);
 /* True while today's budget lasts; counts one. budget 0 = no limit. */
 bool service_budget(struct archive *a, const char *name, int64_t budget);
 MUST_USE enum err_code service_list(struct archive *a, json_t **out, struct err *e);
+
+/* ---- gate.c ---- */
+
+#define CLOCK_TOLERANCE_S 300
+/* ERR_NOSPACE: the disk; ERR_BUSY: clock or anchors are not in order. The text says what and what to do. */
+MUST_USE enum err_code gate_open(struct archive *a, struct err *e);
+/* { "open", "why", "clock_synchronised": "yes"|"no"|"unknown" } */
+json_t *gate_json(struct archive *a);
+/* The anchors are others than before. */
+void gate_anchors(struct archive *a);
+/* No stamp is asked for then. */
+bool clock_wrong(struct archive *a, char why[300]);
+/* A TSA's token was off_seconds ahead of our clock. */
+void clock_told(struct archive *a, const char *tsa, int64_t off_seconds);
+MUST_USE enum err_code clock_accept(struct archive *a, struct err *e);
 
 /* ---- steps.c ---- */
 

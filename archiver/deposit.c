@@ -323,7 +323,7 @@ deposit_all(struct archive *a, struct intake *all, size_t n, struct err *e)
 	AUTO(batch) struct batch *b = NULL;
 	size_t i;
 
-	if (store_batch_begin(a->store, &b, e) != ERR_OK)
+	if (gate_open(a, e) != ERR_OK || store_batch_begin(a->store, &b, e) != ERR_OK)
 		return err_wrap(e, "deposit");
 	for (i = 0; i < n; i += CHUNK)
 		if (take_chunk(a, b, all + i, n - i < CHUNK ? n - i : CHUNK, e) != ERR_OK)

@@ -309,8 +309,11 @@ enum err_code
 archive_spool(struct archive *a, uint64_t *taken, uint64_t *refused, struct err *e)
 {
 	size_t from, i, n = a->cfg->n_spools;
-	enum err_code r = ERR_OK;
+	struct err closed = {0};
+	enum err_code r = gate_open(a, &closed);
 
+	if (r != ERR_OK)
+		archive_alarm(a, "%s", closed.text);
 	for (from = 0; r == ERR_OK && from < n && !archive_stopping(a); from += SPOOLS_AT_ONCE) {
 		struct spool spools[SPOOLS_AT_ONCE];
 		struct look looks[SPOOLS_AT_ONCE];
@@ -325,7 +328,7 @@ archive_spool(struct archive *a, uint64_t *taken, uint64_t *refused, struct err 
 			*refused += looks[i].refused;
 			spool_auto(&spools[i]);
 		}
-		if (r == ERR_NOSPACE)
+		if (r == ERR_NOSPACE || r == ERR_BUSY)
 			archive_alarm(a, "spool: %s", why.text);
 		else if (r != ERR_OK)
 			return err_set(e, r, "spool: %s", why.text);

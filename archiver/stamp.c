@@ -7,7 +7,6 @@
 #include <string.h>
 
 #define NONCE_OCTETS 16
-#define TOLERANCE_S 300
 
 void
 stamp_got_auto(struct stamp_got *s)
@@ -85,10 +84,11 @@ ask(struct archive *a, const struct conf_tsa *tsa, const struct digest *imprint,
 {
 	AUTO(fetch_answer) struct fetch_answer answer = {0};
 	AUTO(json) json_t *checked = NULL;
-	struct token_expect want = {.imprint = *imprint, .policy_oid = tsa->policy_oid, .tolerance_seconds = TOLERANCE_S,
+	struct token_expect want = {.imprint = *imprint, .policy_oid = tsa->policy_oid, .tolerance_seconds = CLOCK_TOLERANCE_S,
 	    .not_before_utc = not_before, .min_life_seconds = a->cfg->renewal.min_token_life_seconds};
 	uint8_t nonce[NONCE_OCTETS];
 	const char *class = NULL, *why = NULL;
+	int64_t time = TIME_NONE;
 
 	if (make_nonce(a, nonce, e) != ERR_OK)
 		return err_wrap(e, "TSA %s", tsa->name);
@@ -106,6 +106,8 @@ ask(struct archive *a, const struct conf_tsa *tsa, const struct digest *imprint,
 		return err_wrap(e, "TSA %s", tsa->name);
 	class = json_string_value(json_object_get(checked, "class"));
 	why = json_string_value(json_object_get(checked, "why"));
+	if (json_object_get(checked, "gen_time") != NULL && json_want_time(checked, "gen_time", &time, NULL) == ERR_OK && time != TIME_NONE)
+		clock_told(a, tsa->name, time - want.received_utc);
 	service_told(a, tsa->name, "TSA", class_of(class), why != NULL ? why : "bad answer", -1);
 	snprintf(out->why, sizeof(out->why), "TSA %.60s: %.180s", tsa->name, why != NULL ? why : "bad answer");
 	if (class != NULL && strcmp(class, "early") == 0)
@@ -135,10 +137,16 @@ enum err_code
 stamp_get(struct archive *a, const struct conf_profile *profile, const struct digest *imprint, int64_t not_before_utc,
     const json_t *avoid, struct stamp_got *out, struct err *e)
 {
+	char why[300] = "";
 	enum err_code r;
 	size_t i;
 
 	*out = (struct stamp_got){.retry_utc = TIME_NONE};
+	if (clock_wrong(a, why)) {
+		snprintf(out->why, sizeof(out->why), "no stamp by a wrong clock: %.225s", why);
+		out->retry_utc = archive_now(a) + 300;
+		return ERR_OK;
+	}
 	snprintf(out->why, sizeof(out->why), "no TSA is left to ask");
 	for (i = 0; i < profile->tsa.n && !out->got; i++) {
 		const struct conf_tsa *tsa = config_tsa(a->cfg, profile->tsa.v[i]);

@@ -61,8 +61,8 @@ archive_status(struct archive *a, json_t **out, struct err *e)
 		return err_wrap(e, "status");
 	if (store_get_row(a->store, "state", slice_str("sweep"), &sweep, NULL) == ERR_OK)
 		(void)!json_read(buf_slice(&sweep), NULL, &last, NULL);
-	*out = json_pack("{s:i, s:o, s:b, s:s, s:O, s:O, s:O, s:O, s:o, s:o, s:o, s:{s:I, s:I, s:I, s:I, s:b, s:I}, s:i}", "schema", 1,
-	    "time", json_time(archive_now(a)), "simulated", a->cfg->archive.clock_file != NULL, "cage", cage_line, "signatures", states,
+	*out = json_pack("{s:i, s:o, s:b, s:s, s:o, s:O, s:O, s:O, s:O, s:o, s:o, s:o, s:{s:I, s:I, s:I, s:I, s:b, s:I}, s:i}", "schema", 1,
+	    "time", json_time(archive_now(a)), "simulated", a->cfg->archive.clock_file != NULL, "cage", cage_line, "intake", gate_json(a), "signatures", states,
 	    "services", services, "tsa_certificates", jobs, "holds", holds, "due", json_incref(plan), "last_sweep",
 	    last != NULL ? last : json_null(), "next_step", next == TIME_MAX ? json_null() : json_time(next), "store", "groups",
 	    (json_int_t)st.groups, "objects", (json_int_t)st.objects, "log_size", (json_int_t)st.log_size, "bytes", (json_int_t)st.bytes,
@@ -94,6 +94,8 @@ archive_release(struct archive *a, const char *what, struct err *e)
 	bool again = false, any = false;
 	size_t i;
 
+	if (strcmp(what, "clock") == 0)
+		return clock_accept(a, e);
 	if (strlen(what) == 64)
 		return release_issuer(a, what, e);
 	if (archive_manifest(a, what, &prev, e) != ERR_OK || manifest_next(a, prev, &m, e) != ERR_OK || store_batch_begin(a->store, &b, e) != ERR_OK)

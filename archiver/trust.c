@@ -194,7 +194,7 @@ archive_trust(struct archive *a, json_t **out, struct err *e)
 
 	if (a->seams.anchors == NULL)
 		return err_set(e, ERR_UNSUPPORTED, "anchors can't be read anew here: start the service again");
-	if (a->seams.anchors(a->seams.anchors_ctx, &fresh, e) != ERR_OK)
+	if (a->seams.anchors(a->seams.host_ctx, &fresh, e) != ERR_OK)
 		return err_wrap(e, "the anchors stay as they were");
 	if (archive_anchors(a, TAKE(fresh), e) != ERR_OK || trust_note(a, e) != ERR_OK)
 		return err_wrap(e, "trust");

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/timex.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -34,6 +35,16 @@ static int64_t
 fixed_now(void *ctx)
 {
 	return *(const int64_t *)ctx;
+}
+
+enum clock_sync
+sys_clock_sync(void)
+{
+	struct timex t = {.modes = 0};
+
+	if (adjtimex(&t) < 0)
+		return CLOCK_UNKNOWN;
+	return (t.status & STA_UNSYNC) == 0 ? CLOCK_SYNCHRONISED : CLOCK_UNSYNCHRONISED;
 }
 
 struct clock

@@ -31,6 +31,10 @@ clock_now(const struct clock *c)
 struct clock clock_real(void);		       /* the machine's; for tools only */
 struct clock clock_fixed(const int64_t *utc); /* *utc, read at each call; borrowed */
 
+/* Does a time service keep the machine's clock in step? As the kernel says (adjtimex); for tools only. */
+enum clock_sync { CLOCK_UNKNOWN = 0, CLOCK_SYNCHRONISED, CLOCK_UNSYNCHRONISED };
+enum clock_sync sys_clock_sync(void);
+
 /* Milliseconds that only go forward; for time-outs, never for a date. */
 int64_t sys_monotonic_ms(void);
 

@@ -110,11 +110,15 @@ struct conf_limits {
 	uint64_t worker_bytes;
 };
 
+/* Is intake for a clock that the kernel calls synchronised only? AUTO: on machines where it was called so before. */
+enum sync_rule { SYNC_AUTO = 0, SYNC_YES, SYNC_NO };
+
 struct conf_service {
 	char *control;	/* socket; never NULL: "control" in the archive's folder by default */
 	unsigned workers;
 	uint64_t min_free_bytes; /* intake stops below it, renewal goes on */
 	int64_t rescan_seconds;	 /* the spools, besides inotify */
+	enum sync_rule clock_sync;
 };
 
 struct conf_hook {
@@ -135,6 +139,7 @@ struct config {
 	struct conf_renewal renewal;
 	struct conf_verify verify;
 	char *trust_dir;
+	int64_t trust_max_age_seconds; /* intake stops when the folder was not looked after for longer; 0 = no limit */
 	struct conf_limits limits;
 	struct conf_service service;
 	struct conf_hook hook;

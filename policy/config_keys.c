@@ -18,6 +18,7 @@ static const char *const form_words[] = {"extended", "baseline", NULL};
 static const char *const target_words[] = {"T", "C", "X", "X-L", "A", "LT", "LTA", NULL};
 static const char *const revocation_words[] = {"ocsp-first", "crl", NULL};
 static const char *const freshness_words[] = {"ignore", "strict", NULL};
+static const char *const sync_words[] = {"auto", "yes", "no", NULL};
 static const char *const er_words[] = {"none", NULL};
 static const char *const role_words[] = {"signer", "tsa", "ocsp"}; /* bit order of enum anchor_role */
 
@@ -96,6 +97,8 @@ const struct key_row config_keys[] = {
     {SEC_VERIFY, "sliding_freshness", V_WORD, AT(verify, sliding_strict), "ignore", false, freshness_words, 0, 0},
     PLAIN(SEC_VERIFY, "signature_policies", V_PATHS, verify, signature_policies, NULL),
     NEEDED(SEC_TRUST, "dir", V_PATH, 0),
+    {SEC_TRUST, "max_age", V_DURATION, offsetof(struct config, trust_max_age_seconds) - offsetof(struct config, trust_dir), "0s", false, NULL,
+	0, YEARS(10)},
     BYTES(SEC_LIMITS, "file_size", limits, file_bytes, "64GiB", 1, GIB(1 << 20)),
     BYTES(SEC_LIMITS, "record_size", limits, record_bytes, "256GiB", 1, GIB(1 << 20)),
     COUNT(SEC_LIMITS, "record_files", limits, record_files, "1000", 1, 10000),
@@ -112,6 +115,7 @@ const struct key_row config_keys[] = {
     COUNT(SEC_SERVICE, "workers", service, workers, "1", 1, 256),
     BYTES(SEC_SERVICE, "min_free", service, min_free_bytes, "1GiB", 0, GIB(1 << 20)),
     TIME(SEC_SERVICE, "rescan", service, rescan_seconds, "60s", 1, 86400),
+    WORD(SEC_SERVICE, "clock_sync", service, clock_sync, "auto", sync_words),
     PLAIN(SEC_HOOK, "status", V_TEXT, hook, status, NULL),
     PLAIN(SEC_HOOK, "mail", V_TEXT, hook, mail, NULL),
 };

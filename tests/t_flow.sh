@@ -337,6 +337,29 @@ has "the service gets its password" "$(cat "$w/there" 2>&1)" "False Basic dTpw N
 has "or its header" "$(cat "$w/there" 2>&1)" "False None secret"
 is "what it sends us on to gets neither" "$(grep '^True' "$w/there" | sort -u)" "True None None"
 
+# ---- the machine's clock, and two TSAs that say it is wrong
+date -u +%Y-%m-%dT%H:%M:%SZ >"$w/clock2"
+"$build/testpki" init "$w/pki2" --clock "$(pwd)/$w/clock2" >/dev/null && "$build/testpki" serve "$w/pki2" --daemon --ready-file "$w/ready2"
+"$build/testpki" sign "$w/pki2" --name real --out "$w/in/real.xml" --shape enveloped --key ecdsa >/dev/null
+p=$(cat "$w/pki2/port")
+mkdir -p "$w/r" && printf '[archive]\ndir = archive\n[trust]\ndir = ../pki2/trust\n[net]\nallow_net = 127.0.0.1:%s\n[spool desk]\ndir = desk\n[service]\nmin_free = 0\n' "$p" >"$w/r/everseal.conf"
+for n in 1 2; do printf '[tsa tsa%s]\nurl = http://127.0.0.1:%s/tsa%s\n' $n "$p" $n; done >>"$w/r/everseal.conf"
+export EVERSEAL_CONFIG="$w/r/everseal.conf"
+"$es" init >/dev/null
+"$es" deposit "$w/in/real.xml" >/dev/null
+is "a real clock: intake is open" $? 0
+date -u -d '2 hours' +%Y-%m-%dT%H:%M:%SZ >"$w/clock2"
+run
+has "each TSA's time is told" "$(cat "$w/run")" "from our clock"
+has "status: intake is stopped" "$("$es" status)" "by tsa1 and tsa2 it is 7"
+"$es" deposit "$w/in/real.xml" >/dev/null 2>"$w/o"
+is "a deposit is to be tried again" $? 75
+has "and is told what to do" "$(cat "$w/o")" "s behind: set it"
+mkdir -p "$w/r/desk/new" && cp "$w/in/real.xml" "$w/r/desk/new/"
+run
+is "the spool waits untouched" "$(ls "$w/r/desk/new")" real.xml
+"$build/testpki" stop "$w/pki2" >/dev/null 2>&1
+
 # ---- keys that nothing would heed are refused
 cp "$w/a/everseal.conf" "$w/keys.conf"
 fault() {

@@ -156,6 +156,15 @@ verb_forecast(struct tool *t, int argc, char **argv)
 
 /* ---- status ---- */
 
+static void
+print_intake(const json_t *intake, bool simulated)
+{
+	printf("  %s\n", json_is_true(json_object_get(intake, "open")) ? "intake is open" : text_of(intake, "why"));
+	if (!simulated && strcmp(text_of(intake, "clock_synchronised"), "yes") != 0)
+		printf("  clock: %s\n", strcmp(text_of(intake, "clock_synchronised"), "no") == 0 ? "the kernel says that nobody synchronises it"
+												   : "the kernel does not say whether it is synchronised");
+}
+
 static int
 verb_status(struct tool *t, int argc, char **argv)
 {
@@ -173,6 +182,7 @@ verb_status(struct tool *t, int argc, char **argv)
 	if (t->json)
 		return tool_print(t, out);
 	tool_line(t, "archive %s at %s", t->cfg->archive.dir, text_of(out, "time"));
+	print_intake(json_object_get(out, "intake"), t->cfg->archive.clock_file != NULL);
 	printf("  cage: %s\n  signatures:", text_of(out, "cage"));
 	json_object_foreach (json_object_get(out, "signatures"), key, value)
 		printf(" %s %lld", key, json_integer_value(value));

@@ -146,11 +146,37 @@ read_anchors(void *ctx, struct anchors **out, struct err *e)
 	return tool_anchors(t->cfg->trust_dir, out, e);
 }
 
+/* A file that is added or goes changes its folder; "touch" of the folder says that it was looked at. */
+static int64_t
+trust_utc(void *ctx)
+{
+	static const char *const subs[] = {".", "signer", "tsa", "ocsp"};
+	const struct tool *t = ctx;
+	AUTO(fd) int dir = -1;
+	int64_t last = TIME_NONE;
+	struct stat st;
+	size_t i;
+
+	if (sys_open_dir(AT_FDCWD, t->cfg->trust_dir, &dir, NULL) != ERR_OK)
+		return TIME_NONE;
+	for (i = 0; i < sizeof(subs) / sizeof(subs[0]); i++)
+		if (fstatat(dir, subs[i], &st, 0) == 0 && (last == TIME_NONE || st.st_mtime > last))
+			last = st.st_mtime;
+	return last;
+}
+
+static enum clock_sync
+clock_sync(void *ctx)
+{
+	(void)ctx;
+	return sys_clock_sync();
+}
+
 struct archive_seams
 tool_seams(struct tool *t)
 {
 	struct archive_seams s = {.clock = clock_real(), .entropy = entropy_openssl(), .log = &t->log, .uncaged = t->uncaged, .stop = is_stopped,
-	    .anchors = read_anchors, .anchors_ctx = t};
+	    .anchors = read_anchors, .trust_utc = trust_utc, .sync = clock_sync, .host_ctx = t};
 
 	signal(SIGTERM, on_signal);
 	signal(SIGINT, on_signal);
