@@ -74,14 +74,14 @@ static const struct row ROWS[] = {
 };
 
 static struct report *
-judge_doc(struct world *w, const struct doc *d, const struct row *r, const struct material *m, bool wants)
+judge_by(struct world *w, const struct doc *d, const struct row *r, const struct catalogue *c, const struct material *m, bool wants)
 {
 	AUTO(buf) struct buf text = {0};
 	struct vpolicy policy;
 	struct report *report = NULL;
 	struct err e = {0};
 
-	OK(vpolicy_builtin((r->how & PEER) != 0 ? "dss" : "default", NULL, &policy, &e));
+	OK(vpolicy_builtin((r->how & PEER) != 0 ? "dss" : "default", c, &policy, &e));
 	policy.sliding_strict = (r->how & STRICT) != 0;
 	if ((r->how & ORDER) != 0)
 		policy.level[CHECK_TIMESTAMP_COHERENCE][CTX_SIGNATURE][POS_SIGNING] = LEVEL_FAIL;
@@ -94,6 +94,12 @@ judge_doc(struct world *w, const struct doc *d, const struct row *r, const struc
 	assert_int_equal(report->status, DOC_VALIDATED);
 	assert_int_equal(report->n_sigs, 1);
 	return report;
+}
+
+static struct report *
+judge_doc(struct world *w, const struct doc *d, const struct row *r, const struct material *m, bool wants)
+{
+	return judge_by(w, d, r, NULL, m, wants);
 }
 
 static void
@@ -157,6 +163,38 @@ wrong_order_warns(void **state)
 	AUTO(report) struct report *minded = judge_doc(w, &d, &row, NULL, false);
 	assert_int_equal(minded->sigs[0].verdict.ind, IND_INDETERMINATE);
 	assert_int_equal(minded->sigs[0].verdict.sub, SUB_TIMESTAMP_ORDER_FAILURE);
+}
+
+/* What is good by the operator's line, or only because the catalogue is older than the end, is said in the verdict. */
+static void
+leniency_is_named(void **state)
+{
+	static const char xml[] = "<SecuritySuitabilityPolicy xmlns=\"urn:ietf:params:xml:ns:dssc\"><PolicyName><Name>house</Name></PolicyName>"
+				  "<PolicyIssueDate>2024-11-01T00:00:00Z</PolicyIssueDate><Algorithm><AlgorithmIdentifier><Name>x</Name>"
+				  "<ObjectIdentifier>1.2.840.10045.4.3.2</ObjectIdentifier></AlgorithmIdentifier><Evaluation><Validity><End>2025-01-01</End>"
+				  "</Validity></Evaluation><Information><Text>house rule 9</Text></Information></Algorithm></SecuritySuitabilityPolicy>";
+	AUTO(catalogue) struct catalogue *over = NULL, *c = NULL;
+	struct world *w = *state;
+	struct err e = {0};
+	size_t by_rule = 0, ended = 0, plainly = 0;
+
+	OK(catalogue_read(slice_str(xml), &over, NULL, &e));
+	OK(catalogue_overlay(catalogue_builtin("default"), over, &c, &e));
+	struct row row = {.at = T0 + 2 * DAY};
+	AUTO(doc) struct doc d = plain(w);
+	AUTO(report) struct report *r = judge_by(w, &d, &row, c, NULL, false);
+	AUTO(report) struct report *before = judge_doc(w, &d, &row, NULL, false);
+	assert_int_equal(r->sigs[0].verdict.ind, before->sigs[0].verdict.ind);
+	for (size_t i = 0; i < r->sigs[0].n_findings; i++) {
+		const struct finding *f = &r->sigs[0].findings[i];
+
+		by_rule += strcmp(f->check, "AlgorithmByOverlay") == 0 && strstr(f->text, "house rule 9") != NULL;
+		ended += strcmp(f->check, "AlgorithmEnded") == 0 && f->status == FIND_WARN && strstr(f->text, "ended 2025-01-01") != NULL;
+	}
+	for (size_t i = 0; i < before->sigs[0].n_findings; i++)
+		plainly += strncmp(before->sigs[0].findings[i].check, "Algorithm", 9) == 0;
+	assert_true(by_rule > 0 && ended > 0);
+	assert_int_equal(plainly, 0);
 }
 
 /* Octets that are no token are no time-stamp, and make no level. */
@@ -411,9 +449,10 @@ main(void)
 	    cmocka_unit_test(matrix),
 	    cmocka_unit_test(delta_is_named),
 	    cmocka_unit_test(wrong_order_warns),
-    cmocka_unit_test(level_needs_a_token),
-    cmocka_unit_test(baseline_needs_the_signer_in_key_info),
-    cmocka_unit_test(best_time_is_the_oldest_stamp),
+	    cmocka_unit_test(leniency_is_named),
+	    cmocka_unit_test(level_needs_a_token),
+	    cmocka_unit_test(baseline_needs_the_signer_in_key_info),
+	    cmocka_unit_test(best_time_is_the_oldest_stamp),
 	    cmocka_unit_test(wants_until_complete),
 	    cmocka_unit_test(issuer_is_wanted),
 	    cmocka_unit_test(known_proof_counts),

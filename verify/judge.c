@@ -334,6 +334,8 @@ judge_signature(struct judge *j, struct jsig *g)
 	    .signer_in_key_info = (g->isc.ind == IND_PASSED || g->cv.ind == IND_PASSED) && g->cert != NULL && in_key_info(g, g->cert)});
 	if (j->in->want_material)
 		judge_closure(j, g);
+	for (size_t i = 0; i < g->sub.n_own; i++)
+		find_alg(j, 0, &g->sub.own[i], g->r->best_signature_time, g->r->id);
 	find_verdict(j, 0, "Verdict", "EN 319 102-1 5.1.3", g->r->id, g->r->verdict);
 	j->f = NULL;
 	g->r->findings = f.v;

@@ -182,6 +182,8 @@ void find_add(struct judge *j, unsigned depth, enum finding_status st, const cha
 /* FIND_FAIL, FIND_WARN, FIND_INFO by level; true when it fails. LEVEL_IGNORE says nothing. */
 bool find_level(struct judge *j, unsigned depth, enum check_level level, const char *check, const char *clause,
     const char *object, const char *cure, const char *fmt, ...) PRINTF(8, 9);
+/* What an algorithm is good by at t, where it is not simply listed: the operator's own line, or an end that may yet be moved. */
+void find_alg(struct judge *j, unsigned depth, const struct alg_use *use, int64_t t, const char *object);
 void findings_copy(struct judge *j, const struct findings *from, unsigned depth);
 void findings_release(struct findings *f);
 void find_verdict(struct judge *j, unsigned depth, const char *check, const char *clause, const char *object, struct verdict v);

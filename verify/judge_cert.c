@@ -189,28 +189,32 @@ revocation_verdict(struct judge *j, struct xcv *x, const struct chain *ch, size_
 	return passed();
 }
 
+/* Is what signed it good at now? what: "certificate", "revocation data". */
+static bool
+crypto_good(struct judge *j, const struct alg_use *use, const char *what, const char *object)
+{
+	char text[64];
+
+	find_alg(j, 1, use, j->now, object);
+	if (alg_good(j, use, j->now))
+		return true;
+	alg_text(use, text, sizeof(text));
+	find_add(j, 1, FIND_FAIL, "Cryptographic", CLAUSE, object, "a proof of existence before its end", "%s signed with %s", what, text);
+	return false;
+}
+
 static struct verdict
 crypto_verdict(struct judge *j, const struct xcv *x, const struct chain *ch, size_t i)
 {
 	struct alg_use use = cert_alg(ch->v[i], ch->v[i + 1]);
-	char text[64];
+	const char *subject = ch->v[i]->subject_text;
 
-	if (!alg_good(j, &use, j->now)) {
-		alg_text(&use, text, sizeof(text));
-		find_add(j, 1, FIND_FAIL, "Cryptographic", CLAUSE, ch->v[i]->subject_text, "a proof of existence before its end",
-		    "certificate signed with %s", text);
+	if (!crypto_good(j, &use, "certificate", subject))
 		return open_verdict(SUB_CRYPTO_CONSTRAINTS_FAILURE_NO_POE);
-	}
 	if (x->at[i].rev == NULL)
 		return passed();
 	use = answer_alg(x->at[i].rev);
-	if (!alg_good(j, &use, j->now)) {
-		alg_text(&use, text, sizeof(text));
-		find_add(j, 1, FIND_FAIL, "Cryptographic", CLAUSE, ch->v[i]->subject_text, "a proof of existence before its end",
-		    "revocation data signed with %s", text);
-		return open_verdict(SUB_CRYPTO_CONSTRAINTS_FAILURE_NO_POE);
-	}
-	return passed();
+	return crypto_good(j, &use, "revocation data", subject) ? passed() : open_verdict(SUB_CRYPTO_CONSTRAINTS_FAILURE_NO_POE);
 }
 
 /* 5.2.6.4 step 7: outside its validity, and what is known of its revocation. */

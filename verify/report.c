@@ -154,6 +154,26 @@ find_verdict(struct judge *j, unsigned depth, const char *check, const char *cla
 }
 
 void
+find_alg(struct judge *j, unsigned depth, const struct alg_use *use, int64_t t, const char *object)
+{
+	struct alg_verdict v = {0};
+	char name[64], end[TIME_TEXT], issued[TIME_TEXT];
+
+	catalogue_check(j->pol->catalogue, use, t, j->pol->after_update_warns, &v);
+	if (!v.good)
+		return;
+	alg_text(use, name, sizeof(name));
+	if (v.overlay_reason != NULL)
+		find_add(j, depth, FIND_INFO, "AlgorithmByOverlay", "EN 319 102-1 5.1.4.3", object, NULL, "%s: %s", name, v.overlay_reason);
+	if (!v.ended_after_update)
+		return;
+	time_text(v.end_utc, end);
+	time_text(catalogue_issued(j->pol->catalogue), issued);
+	find_add(j, depth, FIND_WARN, "AlgorithmEnded", "EN 319 102-1 5.1.4.3", object, "a newer catalogue, or after_update = fail",
+	    "%s ended %.10s by a catalogue of %.10s, which may yet be changed", name, end, issued);
+}
+
+void
 findings_copy(struct judge *j, const struct findings *from, unsigned depth)
 {
 	for (size_t i = 0; i < from->n; i++) {
