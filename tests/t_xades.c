@@ -411,6 +411,47 @@ survive(struct slice spoiled, const char *what, void *ctx)
 }
 
 static void
+more_formats_than_references_may_be(void **state)
+{
+	AUTO(mem) char *doc = template("urn:x", "");
+	AUTO(sigdoc) struct sigdoc *d = NULL;
+	AUTO(buf) struct buf b = {0};
+	struct xades_limits limits = {.references = 2};
+	struct err e = {0};
+	const char *at = strstr(doc, "<x:DataObjectFormat");
+	size_t i;
+
+	(void)state;
+	assert_non_null(at);
+	OK(sigdoc_open(slice_str(doc), NULL, 0, &limits, &d, &e));
+	buf_add(&b, doc, (size_t)(at - doc));
+	for (i = 0; i < 2; i++)
+		buf_adds(&b, "<x:DataObjectFormat ObjectReference=\"#r\"/>");
+	buf_adds(&b, at);
+	sigdoc_close(TAKE(d));
+	FAILS(ERR_LIMIT, sigdoc_open(buf_slice(&b), NULL, 0, &limits, &d, &e));
+	SAYS("data object formats");
+}
+
+/* A thousand references to one manifest are not a thousand manifests. */
+static void
+entries_of_a_manifest_once(void **state)
+{
+	static const char doc[] =
+	    "<s:Signature xmlns:s=\"" DS_NS "\"><s:SignedInfo><s:Reference URI=\"#M\" Type=\"" DS_NS "Manifest\"/><s:Reference URI=\"#M\" Type=\"" DS_NS
+	    "Manifest\"/></s:SignedInfo><s:Object><s:Manifest Id=\"M\"><s:Reference/><s:Reference/></s:Manifest></s:Object></s:Signature>";
+	AUTO(sigdoc) struct sigdoc *d = NULL;
+	struct err e = {0};
+
+	(void)state;
+	OK(sigdoc_open(slice_str(doc), NULL, 0, NULL, &d, &e));
+	assert_int_equal(d->sigs[0].n_refs, 2);
+	assert_int_equal(d->sigs[0].refs[0].n_entries, 2);
+	assert_int_equal(d->sigs[0].refs[1].kind, REF_MANIFEST);
+	assert_int_equal(d->sigs[0].refs[1].n_entries, 0);
+}
+
+static void
 every_prefix_and_bit(void **state)
 {
 	EVP_PKEY *key = NULL;
@@ -440,6 +481,8 @@ main(void)
 	    cmocka_unit_test(levels),
 	    cmocka_unit_test(policy_hash),
 	    cmocka_unit_test(coverage_in_a_dossier),
+	    cmocka_unit_test(more_formats_than_references_may_be),
+	    cmocka_unit_test(entries_of_a_manifest_once),
 	    cmocka_unit_test(every_prefix_and_bit),
 	};
 

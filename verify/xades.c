@@ -319,6 +319,8 @@ formats_read(struct sigdoc *d, struct xsig *s, const xmlNode *sdp, const char *n
 
 	if (seen == NULL)
 		return err_nomem(e);
+	if (xml_count(sdp, ns, "DataObjectFormat") > state_of(d)->limits.references) /* each is looked for among the references */
+		return err_set(e, ERR_LIMIT, "more than %zu data object formats", state_of(d)->limits.references);
 	s->data_object_formats_valid = s->data_object_formats_complete = true;
 	for (f = xml_first(sdp, ns, "DataObjectFormat"); f != NULL; f = xml_next(f, ns, "DataObjectFormat")) {
 		size_t at = ref_named(s, xml_attr(f, "ObjectReference")), mime = xml_count(f, ns, "MimeType");

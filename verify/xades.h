@@ -69,7 +69,7 @@ struct xref {
 	xmlNode *target;    /* the node it resolved to, NULL for octets or the document */
 	const struct side_file *file; /* the side file, NULL for same-document */
 	char *note;
-	struct xref *entries; /* REF_MANIFEST: the manifest's own references */
+	struct xref *entries; /* the first REF_MANIFEST to a manifest: its own references */
 	size_t n_entries;
 };
 

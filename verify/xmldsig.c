@@ -136,6 +136,18 @@ list_read(struct sigdoc *d, struct xsig *s, const xmlNode *parent, struct xref *
 	return ERR_OK;
 }
 
+/* Does an earlier reference lead to the same Manifest? Its entries are read and checked there, once. */
+static bool
+read_already(const struct xsig *s, size_t i)
+{
+	size_t k;
+
+	for (k = 0; k < i; k++)
+		if (s->refs[k].kind == REF_MANIFEST && s->refs[k].target == s->refs[i].target)
+			return true;
+	return false;
+}
+
 enum err_code
 refs_read(struct sigdoc *d, struct xsig *s, struct err *e)
 {
@@ -148,7 +160,7 @@ refs_read(struct sigdoc *d, struct xsig *s, struct err *e)
 		struct xref *x = &s->refs[i];
 
 		x->kind = kind_of(d, s, x);
-		if (x->kind == REF_MANIFEST && list_read(d, s, x->target, &x->entries, &x->n_entries, e) != ERR_OK)
+		if (x->kind == REF_MANIFEST && !read_already(s, i) && list_read(d, s, x->target, &x->entries, &x->n_entries, e) != ERR_OK)
 			return err_wrap(e, "Manifest");
 	}
 	return ERR_OK;
