@@ -2,6 +2,7 @@
 /* The everseal command: options before the verb, the verb table, exit codes. */
 #include "tools/tools.h"
 
+#include <openssl/crypto.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -119,6 +120,8 @@ main(int argc, char **argv)
 	int at, code, i;
 
 	signal(SIGPIPE, SIG_IGN);
+	/* What OpenSSL would free at the end goes with the process. */
+	OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
 	t.config_path = getenv("EVERSEAL_CONFIG");
 	at = global_options(&t, argc, argv);
 	if (at == -1)
