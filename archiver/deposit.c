@@ -318,7 +318,7 @@ take_chunk(struct archive *a, struct batch *b, struct intake *all, size_t n, str
 }
 
 static enum err_code
-deposit_all(struct archive *a, struct intake *all, size_t n, struct err *e)
+deposit_all(struct archive *a, struct intake *all, size_t n, bool (*ready)(void *ctx), void *ctx, struct err *e)
 {
 	AUTO(batch) struct batch *b = NULL;
 	size_t i;
@@ -328,13 +328,15 @@ deposit_all(struct archive *a, struct intake *all, size_t n, struct err *e)
 	for (i = 0; i < n; i += CHUNK)
 		if (take_chunk(a, b, all + i, n - i < CHUNK ? n - i : CHUNK, e) != ERR_OK)
 			return e->code;
+	if (ready != NULL && !ready(ctx))
+		return err_set(e, ERR_BUSY, "deposit: not yet");
 	if (store_commit(&b, NULL, e) != ERR_OK)
 		return err_wrap(e, "deposit");
 	return hand_out_all(a, all, n, e);
 }
 
 enum err_code
-archive_deposit(struct archive *a, struct deposit *deposits, size_t n, struct err *e)
+archive_deposit(struct archive *a, struct deposit *deposits, size_t n, bool (*ready)(void *ctx), void *ctx, struct err *e)
 {
 	AUTO(mem) struct intake *all = mem_new(n, sizeof(*all));
 	struct err local = {0};
@@ -346,7 +348,7 @@ archive_deposit(struct archive *a, struct deposit *deposits, size_t n, struct er
 		return err_nomem(e);
 	for (i = 0; i < n; i++)
 		all[i] = (struct intake){.d = &deposits[i], .now_utc = now, .before = all, .n_before = i};
-	r = deposit_all(a, all, n, &local);
+	r = deposit_all(a, all, n, ready, ctx, &local);
 	for (i = 0; i < n; i++)
 		intake_release(&all[i]);
 	return r == ERR_OK ? ERR_OK : err_set(e, r, "%s", local.text);

@@ -119,19 +119,19 @@ claim_one(struct look *l, const char *name, const char *record, struct err *e)
 }
 
 static enum err_code
-claim_or_refuse(struct look *l, const char *name, struct err *e)
+claim_or_refuse(struct look *l, const char *name, int64_t now, struct err *e)
 {
 	char record[UUID_TEXT];
 	struct err why = {0};
 	bool moved = false;
 
-	if (uuid7(archive_now(l->a) * 1000, &l->a->seams.entropy, record, e) != ERR_OK)
+	if (uuid7(now * 1000, &l->a->seams.entropy, record, e) != ERR_OK)
 		return err_wrap(e, "claim");
 	if (claim_one(l, name, record, &why) == ERR_OK)
 		return ERR_OK;
 	if (why.code != ERR_REFUSED)
 		return err_set(e, why.code, "%s", why.text);
-	if (spool_refuse(l->s, name, record, archive_now(l->a), &why, &moved, &why) != ERR_OK || !moved)
+	if (spool_refuse(l->s, name, record, now, &why, &moved, &why) != ERR_OK || !moved)
 		archive_alarm(l->a, "spool %s: %s", l->s->cfg->dir, why.text);
 	l->refused += moved;
 	l->moved += moved;
@@ -141,6 +141,7 @@ claim_or_refuse(struct look *l, const char *name, struct err *e)
 static enum err_code
 claim_new(struct look *l, struct err *e)
 {
+	int64_t now = archive_now(l->a);
 	char **names = NULL;
 	bool more = false;
 	enum err_code r;
@@ -151,7 +152,7 @@ claim_new(struct look *l, struct err *e)
 		r = err_nomem(e);
 	for (i = 0; r == ERR_OK && i < n; i++)
 		if (!ends_with(names[i], META_SUFFIX) && !still_written(l->s->new, names[i]))
-			r = claim_or_refuse(l, names[i], e);
+			r = claim_or_refuse(l, names[i], now, e);
 	free_names(names, n);
 	return r;
 }
@@ -165,76 +166,6 @@ at_fault(struct look *l, const struct err *why)
 	l->at_fault = true;
 }
 
-/*
- * The record ids stand in the names in cur/ alone: a claim that a crash undoes after its group is durable would be kept
- * twice. All claims of a look are made before the first is asked for here, so one sync a file system does for all.
- */
-static bool
-claims_durable(const struct look *looks, size_t i)
-{
-	size_t k;
-
-	for (k = 0; k < i; k++)
-		if (looks[k].device == looks[i].device && looks[k].synced)
-			return true;
-	if (syncfs(looks[i].s->root) == 0)
-		return true;
-	archive_alarm(looks[i].a, "spool %s can't be synced: the claimed files wait", looks[i].s->cfg->dir);
-	return false;
-}
-
-/*
- * What was claimed just now; at the first time what lies in cur/ of before as well. What is in the hands of the answering
- * thread must not be found again.
- */
-static enum err_code
-to_work_on(struct look *l, struct spool_work *w, char ***names, size_t *n, struct err *e)
-{
-	bool more = false;
-	enum err_code r;
-
-	if (l->cur_listed) {
-		*names = TAKE(l->claimed);
-		*n = l->n_claimed;
-		return ERR_OK;
-	}
-	spool_work_wait(w);
-	r = list_names(l->s->cur, false, names, n, &more, e);
-	l->cur_listed = r == ERR_OK && !more;
-	return r;
-}
-
-/* Claims into the batch; a full one is kept. An error is the archive's own, not the spool's. */
-static enum err_code
-work_on(struct look *looks, size_t k, struct spool_work *w, struct err *e)
-{
-	struct look *l = &looks[k];
-	char **names = NULL;
-	struct err why = {0};
-	enum err_code r = ERR_OK;
-	size_t n = 0, i;
-
-	if (to_work_on(l, w, &names, &n, &why) != ERR_OK)
-		at_fault(l, &why);
-	l->synced = n != 0 && claims_durable(looks, k);
-	for (i = 0; r == ERR_OK && l->synced && i < n && !archive_stopping(l->a); i++)
-		r = spool_work_add(w, l, names[i], e);
-	free_names(names, n);
-	return r;
-}
-
-static void
-claim(struct look *l)
-{
-	struct err why = {0};
-
-	l->synced = false;
-	if (l->at_fault)
-		return;
-	if ((!l->cur_listed && tidy_cur(l, &why) != ERR_OK) || claim_new(l, &why) != ERR_OK)
-		at_fault(l, &why);
-}
-
 static void
 forget_claimed(struct look *l)
 {
@@ -242,6 +173,30 @@ forget_claimed(struct look *l)
 		free_names(l->claimed, l->n_claimed);
 	l->claimed = NULL;
 	l->n_claimed = 0;
+}
+
+/* At the first time what lies in cur/ of before is worked on as well. What is being answered must not be found again. */
+static enum err_code
+list_cur(struct look *l, struct spool_work *w, struct err *e)
+{
+	bool more = false;
+	enum err_code r;
+
+	spool_work_wait(w);
+	forget_claimed(l);
+	r = list_names(l->s->cur, false, &l->claimed, &l->n_claimed, &more, e);
+	l->cur_listed = r == ERR_OK && !more;
+	return r;
+}
+
+static void
+claim(struct look *l, struct spool_work *w)
+{
+	struct err why = {0};
+
+	if ((!l->cur_listed && tidy_cur(l, &why) != ERR_OK) || claim_new(l, &why) != ERR_OK ||
+	    (!l->cur_listed && list_cur(l, w, &why) != ERR_OK))
+		at_fault(l, &why);
 }
 
 static uint64_t
@@ -255,20 +210,32 @@ moved(const struct look *looks, size_t n)
 	return sum;
 }
 
+/*
+ * The record ids stand in the names in cur/ alone: a claim that a crash undoes after its group is durable would be kept
+ * twice. So all claims of a round are made first, and synced together before a group of theirs is written.
+ */
 static enum err_code
 look_once(struct look *looks, size_t n, struct spool_work *w, struct err *e)
 {
 	enum err_code r = ERR_OK;
-	size_t i;
+	size_t i, k, claims = 0;
 
-	for (i = 0; i < n; i++)
-		claim(&looks[i]);
-	for (i = 0; r == ERR_OK && i < n; i++)
+	for (i = 0; i < n; i++) {
 		if (!looks[i].at_fault)
-			r = work_on(looks, i, w, e);
+			claim(&looks[i], w);
+		claims += looks[i].n_claimed;
+	}
+	if (claims != 0)
+		spool_work_claimed(w);
+	for (i = 0; r == ERR_OK && i < n; i++)
+		for (k = 0; r == ERR_OK && k < looks[i].n_claimed && !archive_stopping(looks[i].a); k++)
+			r = spool_work_add(w, &looks[i], looks[i].claimed[k], e);
+	if (r == ERR_OK)
+		r = spool_work_keep(w, e);
+	spool_work_round_ends(w);
 	for (i = 0; i < n; i++)
 		forget_claimed(&looks[i]);
-	return r == ERR_OK ? spool_work_keep(w, e) : r;
+	return r;
 }
 
 static enum err_code
@@ -277,7 +244,7 @@ look_at(struct archive *a, struct look *looks, size_t n, struct err *e)
 	AUTO(spool_work) struct spool_work w = {0};
 	uint64_t before;
 
-	if (spool_work_new(a, &w, e) != ERR_OK)
+	if (spool_work_new(a, looks, n, &w, e) != ERR_OK)
 		return e->code;
 	do {
 		before = moved(looks, n);

@@ -65,9 +65,9 @@ struct look {
 	dev_t device;
 	bool at_fault;	 /* told already; not looked at again this time */
 	bool cur_listed; /* from now on only what is claimed is new there */
-	bool synced;	 /* the claims can't get lost any more */
 	char **claimed;	 /* names in cur/ of this round */
 	size_t n_claimed;
+	bool synced; /* they can't get lost any more */
 	uint64_t taken, refused;
 	uint64_t moved; /* names that left new/ or cur/: nothing moved, nothing more to do now */
 };
@@ -84,17 +84,23 @@ struct spool_batch {
 	size_t *of; /* deposit -> entry */
 	size_t n_deposits;
 };
-/* Two batches: one is filled and kept, the one before is answered by the thread. */
+/* Two batches: one is filled and kept, the one before is answered by a thread. Another thread syncs the claims. */
 struct spool_work {
 	struct archive *a;
+	struct look *looks;
+	size_t n_looks;
 	struct spool_batch two[2], *in, *out;
-	bool answering;
-	pthread_t thread;
+	bool answering, syncing, claims_wait;
+	pthread_t answerer, syncer;
 	uint64_t done;
 };
-/* The looks that add to it outlive it. */
-MUST_USE enum err_code spool_work_new(struct archive *a, struct spool_work *w, struct err *e);
+/* The looks outlive it. */
+MUST_USE enum err_code spool_work_new(
+    struct archive *a, struct look *looks, size_t n_looks, struct spool_work *w, struct err *e);
 void spool_work_auto(struct spool_work *w);
+/* All claims of a round are made: before a group of theirs is written they are durable. Until the end of the round the lists stay. */
+void spool_work_claimed(struct spool_work *w);
+void spool_work_round_ends(struct spool_work *w);
 /* A claim, by its name in cur/; a full batch is kept. Errors are the archive's own. */
 MUST_USE enum err_code spool_work_add(struct spool_work *w, struct look *l, const char *in_cur, struct err *e);
 /* What was added is kept, in one group; its answers follow. */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One batch from the spools: kept as one group, then answered. The answers are
- * written by a thread of their own while the next batch is read, hashed and
- * kept. What the thread does comes after its group is durable and touches that
- * batch's entries and spool folders alone: no store, no archive, no list of alarms.
+ * One batch from the spools: kept as one group, then answered. Two threads wait
+ * for the disk meanwhile: one syncs the claims while what they name is read and
+ * hashed, and is waited for before the group is written; one writes the answers
+ * of a batch whose group is durable while the next one is kept. They touch the
+ * claims, entries and spool folders given to them: no store, no archive, no alarms.
  */
 #include "archiver/spool.h"
 
@@ -53,9 +54,11 @@ batch_free(struct spool_batch *b)
 }
 
 enum err_code
-spool_work_new(struct archive *a, struct spool_work *w, struct err *e)
+spool_work_new(struct archive *a, struct look *looks, size_t n_looks, struct spool_work *w, struct err *e)
 {
 	w->a = a;
+	w->looks = looks;
+	w->n_looks = n_looks;
 	w->in = &w->two[0];
 	w->out = &w->two[1];
 	return batch_new(w->in, e) == ERR_OK ? batch_new(w->out, e) : e->code;
@@ -64,6 +67,7 @@ spool_work_new(struct archive *a, struct spool_work *w, struct err *e)
 void
 spool_work_auto(struct spool_work *w)
 {
+	spool_work_round_ends(w);
 	spool_work_wait(w);
 	batch_free(&w->two[0]);
 	batch_free(&w->two[1]);
@@ -90,6 +94,55 @@ spool_kept(struct archive *a, const struct spool *s, const char *record, json_t 
 	json_decref(*receipt);
 	*receipt = NULL;
 	return err_set(e, ERR_REFUSED, "the claim's id is not this spool's");
+}
+
+/* ---- claims: a thread ---- */
+
+/* One sync for all of a file system. */
+static bool
+sync_one(const struct look *looks, size_t i)
+{
+	size_t k;
+
+	for (k = 0; k < i; k++)
+		if (looks[k].device == looks[i].device && looks[k].synced)
+			return true;
+	return syncfs(looks[i].s->root) == 0;
+}
+
+static void *
+sync_claims(void *ctx)
+{
+	struct spool_work *w = ctx;
+	size_t i;
+
+	for (i = 0; i < w->n_looks; i++)
+		w->looks[i].synced = w->looks[i].n_claimed != 0 && sync_one(w->looks, i);
+	return NULL;
+}
+
+void
+spool_work_claimed(struct spool_work *w)
+{
+	w->claims_wait = false;
+	w->syncing = pthread_create(&w->syncer, NULL, sync_claims, w) == 0;
+	if (!w->syncing)
+		sync_claims(w);
+}
+
+void
+spool_work_round_ends(struct spool_work *w)
+{
+	size_t i;
+
+	if (w->syncing)
+		pthread_join(w->syncer, NULL);
+	w->syncing = false;
+	for (i = 0; i < w->n_looks && !w->claims_wait; i++) {
+		w->claims_wait = w->looks[i].n_claimed != 0 && !w->looks[i].synced;
+		if (w->claims_wait)
+			archive_alarm(w->a, "spool %s can't be synced: the claimed files wait", w->looks[i].s->cfg->dir);
+	}
 }
 
 /* ---- keeping ---- */
@@ -127,8 +180,17 @@ sort_out(struct spool_batch *b, size_t i)
 	    .profile = l->s->cfg->profile, .files = en->files, .n_files = en->n_files, .meta = en->meta};
 }
 
+static bool
+claims_durable(void *ctx)
+{
+	struct spool_work *w = ctx;
+
+	spool_work_round_ends(w);
+	return !w->claims_wait;
+}
+
 static enum err_code
-keep(struct archive *a, struct spool_batch *b, struct err *e)
+keep(struct spool_work *w, struct spool_batch *b, struct err *e)
 {
 	enum err_code r = ERR_OK;
 	size_t i;
@@ -136,7 +198,9 @@ keep(struct archive *a, struct spool_batch *b, struct err *e)
 	for (i = 0; i < b->n; i++)
 		sort_out(b, i);
 	if (b->n_deposits != 0)
-		r = archive_deposit(a, b->deposits, b->n_deposits, e);
+		r = archive_deposit(w->a, b->deposits, b->n_deposits, claims_durable, w, e);
+	if (r == ERR_BUSY && w->claims_wait)
+		r = ERR_OK; /* told; they lie in cur/ for the next look */
 	for (i = 0; i < b->n_deposits; i++)
 		b->answers[b->of[i]] = b->deposits[i].receipt;
 	for (i = 0; i < b->n; i++)
@@ -220,7 +284,7 @@ spool_work_wait(struct spool_work *w)
 	size_t i;
 
 	if (w->answering)
-		pthread_join(w->thread, NULL);
+		pthread_join(w->answerer, NULL);
 	w->answering = false;
 	for (i = 0; i < b->n; i++) {
 		const struct entry *en = &b->entries[i];
@@ -239,7 +303,7 @@ enum err_code
 spool_work_keep(struct spool_work *w, struct err *e)
 {
 	struct spool_batch *b = w->in;
-	enum err_code r = keep(w->a, b, e);
+	enum err_code r = keep(w, b, e);
 
 	spool_work_wait(w);
 	if (r != ERR_OK) {
@@ -251,7 +315,7 @@ spool_work_keep(struct spool_work *w, struct err *e)
 		w->a->seams.progress(w->a->seams.progress_ctx, "deposit", w->done, 0);
 	w->in = w->out;
 	w->out = b;
-	w->answering = b->n != 0 && pthread_create(&w->thread, NULL, answer_all, b) == 0;
+	w->answering = b->n != 0 && pthread_create(&w->answerer, NULL, answer_all, b) == 0;
 	if (!w->answering)
 		answer_all(b);
 	return ERR_OK;
