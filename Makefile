@@ -72,9 +72,10 @@ splice: all $(BUILD)/splice/run
 interop: all
 	@BUILD=$(BUILD) sh tests/interop/run.sh
 
-corpus: $(BUILD)/corpus/run $(BUILD)/tests/t_xmldsig
+corpus: $(BUILD)/corpus/run $(BUILD)/tests/t_xmldsig $(BUILD)/fuzz/replay $(BUILD)/fuzz/seeds/made
 	$(BUILD)/tests/t_xmldsig
 	$(BUILD)/corpus/run --out $(BUILD)/corpus/differences.tsv
+	@sh tests/fuzz/corpus.sh $(BUILD)
 
 # The corpus twice, the second time with the wall clock twenty years on: byte-equal reports.
 purity: all $(BUILD)/corpus/run $(BUILD)/tests/shift.so

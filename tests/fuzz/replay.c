@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #define TOO_LONG_S 30
+#define FILE_BYTES ((size_t)16 << 20)
 
 static char broken_path[4096];
 static const struct fuzz_entry *entry;
@@ -172,17 +173,19 @@ run_entry(const char *seeds, unsigned mutations)
 static int
 run_files(int argc, char **argv)
 {
-	int i;
+	int i, n = 0;
 
 	for (i = 0; i < argc; i++) {
 		AUTO(buf) struct buf in = {0};
 		struct err e = {0};
 
-		if (sys_read_file(AT_FDCWD, argv[i], entry->max_bytes, &in, &e) == ERR_OK)
+		if (sys_read_file(AT_FDCWD, argv[i], FILE_BYTES, &in, &e) == ERR_OK) {
 			run(buf_slice(&in));
+			n++;
+		}
 	}
-	printf("[       OK ] fuzz %s: %d files\n", entry->name, argc);
-	return 0;
+	printf("%s fuzz %s: %d of %d files\n", n == argc ? "[       OK ]" : "[  FAILED  ]", entry->name, n, argc);
+	return n == argc ? 0 : 1;
 }
 
 static bool
