@@ -39,12 +39,13 @@ slice_is(struct slice a, const char *s)
 }
 
 static void
-buf_fail(struct buf *b)
+buf_fail(struct buf *b, bool no_memory)
 {
 	free(b->p);
 	b->p = NULL;
 	b->n = b->cap = 0;
 	b->failed = true;
+	b->no_memory = no_memory;
 }
 
 bool
@@ -57,7 +58,7 @@ buf_room(struct buf *b, size_t more)
 	if (b->failed)
 		return false;
 	if (more > max || b->n > max - more) {
-		buf_fail(b);
+		buf_fail(b, false);
 		return false;
 	}
 	if (b->p != NULL && b->n + more < b->cap)
@@ -66,7 +67,7 @@ buf_room(struct buf *b, size_t more)
 		want *= 2;
 	grown = realloc(b->p, want);
 	if (grown == NULL) {
-		buf_fail(b);
+		buf_fail(b, true);
 		return false;
 	}
 	b->p = grown;
@@ -109,7 +110,7 @@ buf_addf(struct buf *b, const char *fmt, ...)
 	n = vasprintf(&text, fmt, ap);
 	va_end(ap);
 	if (n < 0) {
-		buf_fail(b);
+		buf_fail(b, true);
 		return;
 	}
 	buf_add(b, text, (size_t)n);
@@ -143,7 +144,7 @@ void
 buf_addvec(struct buf *b, struct slice s)
 {
 	if (s.n > UINT32_MAX) {
-		buf_fail(b);
+		buf_fail(b, false);
 		return;
 	}
 	buf_addbe32(b, (uint32_t)s.n);
@@ -183,34 +184,52 @@ buf_addbase64(struct buf *b, struct slice s)
 	b->p[b->n] = 0;
 }
 
-/* Length of the UTF-8 sequence at s, and its code point; 1 and U+FFFD for a broken one. */
+/* Length by the first octet; 0 = can't be one. */
 static size_t
-utf8_next(const char *s, uint32_t *point)
+utf8_lead(uint8_t c)
 {
-	const uint8_t *u = (const uint8_t *)s;
-	size_t n = u[0] < 0x80 ? 1 : u[0] >> 5 == 6 ? 2 : u[0] >> 4 == 14 ? 3 : u[0] >> 3 == 30 ? 4 : 0;
-	size_t i;
+	if (c < 0x80)
+		return 1;
+	if (c >= 0xc2 && c < 0xe0)
+		return 2;
+	if (c >= 0xe0 && c < 0xf0)
+		return 3;
+	return c >= 0xf0 && c < 0xf5 ? 4 : 0;
+}
 
-	*point = n == 1 ? u[0] : n == 2 ? u[0] & 31 : n == 3 ? u[0] & 15 : u[0] & 7;
-	for (i = 1; i < n; i++) {
-		if (u[i] >> 6 != 2)
-			n = 0;
-		else
-			*point = *point << 6 | (u[i] & 63);
+/* No surrogates, no overlong forms, nothing beyond U+10FFFF. */
+size_t
+utf8_next(struct slice s, uint32_t *point)
+{
+	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+	size_t n = s.n != 0 ? utf8_lead(s.p[0]) : 0;
+	uint32_t c;
+
+	if (n == 0 || n > s.n)
+		return 0;
+	c = n == 1 ? s.p[0] : s.p[0] & (0x7fu >> n);
+	for (size_t i = 1; i < n; i++) {
+		if (s.p[i] >> 6 != 2)
+			return 0;
+		c = c << 6 | (s.p[i] & 63);
 	}
-	if (n != 0)
-		return n;
-	*point = 0xfffd;
-	return 1;
+	if (c < least[n] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
+		return 0;
+	*point = c;
+	return n;
 }
 
 void
 buf_addxml(struct buf *b, const char *utf8)
 {
-	uint32_t point = 0;
+	struct slice left = slice_str(utf8);
 
-	while (*utf8 != '\0') {
-		utf8 += utf8_next(utf8, &point);
+	while (left.n != 0) {
+		uint32_t point = 0xfffd;
+		size_t n = utf8_next(left, &point);
+
+		n = n != 0 ? n : 1;
+		left = slice_of(left.p + n, left.n - n);
 		if (point == '&')
 			buf_adds(b, "&amp;");
 		else if (point == '<')
@@ -230,7 +249,7 @@ void
 buf_clear(struct buf *b)
 {
 	b->n = 0;
-	b->failed = false;
+	b->failed = b->no_memory = false;
 	if (b->p != NULL)
 		b->p[0] = 0;
 }
@@ -256,9 +275,9 @@ buf_auto(struct buf *b)
 enum err_code
 buf_ok(const struct buf *b, struct err *e)
 {
-	if (b->failed)
-		return err_set(e, ERR_LIMIT, "a buffer passed its limit or memory ran out");
-	return ERR_OK;
+	if (!b->failed)
+		return ERR_OK;
+	return b->no_memory ? err_nomem(e) : err_set(e, ERR_LIMIT, "a buffer passed its limit");
 }
 
 const char *

@@ -36,7 +36,7 @@ bool slice_is(struct slice a, const char *s);
 struct buf {
 	uint8_t *p; /* always followed by a zero octet when not NULL */
 	size_t n, cap, max_bytes;
-	bool failed;
+	bool failed, no_memory; /* the second says why */
 };
 void buf_add(struct buf *b, const void *p, size_t n);
 void buf_adds(struct buf *b, const char *s);
@@ -47,6 +47,8 @@ void buf_addbe32(struct buf *b, uint32_t v);
 void buf_addbe64(struct buf *b, uint64_t v);
 void buf_addhex(struct buf *b, struct slice s);
 void buf_addbase64(struct buf *b, struct slice s); /* standard alphabet, padded, no line ends */
+/* Octets of the valid UTF-8 character (RFC 3629) that s begins with, and its code point; 0 = none. */
+size_t utf8_next(struct slice s, uint32_t *point);
 /* Text with & < > " and control characters as XML references; for ASCII output non-ASCII becomes &#x...; from UTF-8. */
 void buf_addxml(struct buf *b, const char *utf8);
 /* Room for so many octets more and the zero behind them; false, and failed, when there is none. */

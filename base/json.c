@@ -8,75 +8,68 @@
 /* Every integer within it is the same number to every JSON reader (RFC 8785 3.2.2.3, I-JSON). */
 #define SAFE_INT 9007199254740991LL
 
-/* jansson recurses by nesting, so the depth is known before it starts. */
-static size_t
-depth_of(struct slice raw)
+/* What jansson would make of it, known before it starts: it recurses by nesting, and takes some 250 octets for a "{},". */
+struct shape {
+	size_t depth, values;
+	bool real; /* a number with a fraction or an exponent */
+};
+
+static struct shape
+shape_of(struct slice raw)
 {
-	size_t depth = 0, max = 0;
-	bool quoted = false;
-
-	for (size_t i = 0; i < raw.n; i++) {
-		uint8_t c = raw.p[i];
-
-		if (quoted) {
-			if (c == '\\')
-				i++;
-			else if (c == '"')
-				quoted = false;
-		} else if (c == '"') {
-			quoted = true;
-		} else if (c == '[' || c == '{') {
-			depth++;
-			max = depth > max ? depth : max;
-		} else if ((c == ']' || c == '}') && depth > 0) {
-			depth--;
-		}
-	}
-	return max;
-}
-
-/* A number written with a fraction or an exponent, outside strings. */
-static bool
-has_real(struct slice raw)
-{
+	struct shape s = {.values = 1};
+	size_t depth = 0;
 	bool quoted = false, digit = false;
 
 	for (size_t i = 0; i < raw.n; i++) {
 		uint8_t c = raw.p[i];
 
 		if (quoted) {
-			if (c == '\\')
-				i++;
-			else if (c == '"')
-				quoted = false;
+			i += c == '\\';
+			quoted = c != '"';
 			continue;
 		}
-		if (digit && (c == '.' || c == 'e' || c == 'E'))
-			return true;
-		quoted = c == '"';
+		s.real |= digit && (c == '.' || c == 'e' || c == 'E');
 		digit = c >= '0' && c <= '9';
+		quoted = c == '"';
+		s.values += c == ',' || c == '[' || c == '{';
+		if (c == '[' || c == '{')
+			s.depth = ++depth > s.depth ? depth : s.depth;
+		else if ((c == ']' || c == '}') && depth > 0)
+			depth--;
 	}
-	return false;
+	return s;
+}
+
+static size_t
+cap(size_t asked, size_t dflt)
+{
+	return asked != 0 ? asked : dflt;
 }
 
 enum err_code
 json_read(struct slice raw, const struct json_limits *limits, json_t **out, struct err *e)
 {
-	size_t max_bytes = limits != NULL && limits->max_bytes != 0 ? limits->max_bytes : (size_t)64 << 20;
-	size_t max_depth = limits != NULL && limits->max_depth != 0 ? limits->max_depth : 64;
+	const struct json_limits l = limits != NULL ? *limits : (struct json_limits){0};
+	size_t max_bytes = cap(l.max_bytes, (size_t)64 << 20), max_depth = cap(l.max_depth, 64);
+	size_t max_values = cap(l.max_values, 4000000);
+	struct shape shape;
 	json_error_t why;
 	json_t *j;
 
 	if (raw.n > max_bytes)
 		return err_set(e, ERR_LIMIT, "JSON: %zu octets, at most %zu", raw.n, max_bytes);
-	if (depth_of(raw) > max_depth)
+	shape = shape_of(raw);
+	if (shape.depth > max_depth)
 		return err_set(e, ERR_LIMIT, "JSON: nested deeper than %zu", max_depth);
+	if (shape.values > max_values)
+		return err_set(e, ERR_LIMIT, "JSON: more than %zu values", max_values);
 	j = json_loadb(raw.n != 0 ? (const char *)raw.p : "", raw.n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
 	if (j == NULL && json_error_code(&why) == json_error_out_of_memory)
 		return err_nomem(e);
 	if (j == NULL)
 		return err_set(e, ERR_FORMAT, "JSON: line %d column %d: %s", why.line, why.column, why.text);
-	if (!(limits != NULL && limits->reals) && has_real(raw)) {
+	if (!l.reals && shape.real) {
 		json_decref(j);
 		return err_set(e, ERR_FORMAT, "JSON: a number that is not an integer");
 	}
@@ -261,26 +254,52 @@ member(const json_t *obj, const char *key, json_type type, const char *what, boo
 	return ERR_OK;
 }
 
+static enum err_code
+get_str(const json_t *obj, const char *key, bool needed, const char *dflt, const char **out, struct err *e)
+{
+	json_t *v;
+	enum err_code code = member(obj, key, JSON_STRING, "a text", needed, &v, e);
+
+	if (code == ERR_OK)
+		*out = v != NULL ? json_string_value(v) : dflt;
+	return code;
+}
+
+static enum err_code
+get_int(const json_t *obj, const char *key, bool needed, int64_t dflt, int64_t *out, struct err *e)
+{
+	json_t *v;
+	enum err_code code = member(obj, key, JSON_INTEGER, "an integer", needed, &v, e);
+
+	if (code != ERR_OK)
+		return code;
+	if (v != NULL && (json_integer_value(v) > SAFE_INT || json_integer_value(v) < -SAFE_INT))
+		return err_set(e, ERR_FORMAT, "JSON: \"%s\" is beyond 2^53 - 1", key);
+	*out = v != NULL ? json_integer_value(v) : dflt;
+	return ERR_OK;
+}
+
+static enum err_code
+get_bool(const json_t *obj, const char *key, bool needed, bool dflt, bool *out, struct err *e)
+{
+	json_t *v;
+	enum err_code code = member(obj, key, JSON_TRUE, "true or false", needed, &v, e);
+
+	if (code == ERR_OK)
+		*out = v != NULL ? json_is_true(v) : dflt;
+	return code;
+}
+
 enum err_code
 json_need_str(const json_t *obj, const char *key, const char **out, struct err *e)
 {
-	json_t *v;
-	enum err_code code = member(obj, key, JSON_STRING, "a text", true, &v, e);
-
-	if (code == ERR_OK)
-		*out = json_string_value(v);
-	return code;
+	return get_str(obj, key, true, NULL, out, e);
 }
 
 enum err_code
 json_need_int(const json_t *obj, const char *key, int64_t *out, struct err *e)
 {
-	json_t *v;
-	enum err_code code = member(obj, key, JSON_INTEGER, "an integer", true, &v, e);
-
-	if (code == ERR_OK)
-		*out = json_integer_value(v);
-	return code;
+	return get_int(obj, key, true, 0, out, e);
 }
 
 enum err_code
@@ -300,12 +319,7 @@ json_need_size(const json_t *obj, const char *key, uint64_t *out, struct err *e)
 enum err_code
 json_need_bool(const json_t *obj, const char *key, bool *out, struct err *e)
 {
-	json_t *v;
-	enum err_code code = member(obj, key, JSON_TRUE, "true or false", true, &v, e);
-
-	if (code == ERR_OK)
-		*out = json_is_true(v);
-	return code;
+	return get_bool(obj, key, true, false, out, e);
 }
 
 enum err_code
@@ -323,34 +337,19 @@ json_need_arr(const json_t *obj, const char *key, json_t **out, struct err *e)
 enum err_code
 json_want_str(const json_t *obj, const char *key, const char *dflt, const char **out, struct err *e)
 {
-	json_t *v;
-	enum err_code code = member(obj, key, JSON_STRING, "a text", false, &v, e);
-
-	if (code == ERR_OK)
-		*out = v != NULL ? json_string_value(v) : dflt;
-	return code;
+	return get_str(obj, key, false, dflt, out, e);
 }
 
 enum err_code
 json_want_int(const json_t *obj, const char *key, int64_t dflt, int64_t *out, struct err *e)
 {
-	json_t *v;
-	enum err_code code = member(obj, key, JSON_INTEGER, "an integer", false, &v, e);
-
-	if (code == ERR_OK)
-		*out = v != NULL ? json_integer_value(v) : dflt;
-	return code;
+	return get_int(obj, key, false, dflt, out, e);
 }
 
 enum err_code
 json_want_bool(const json_t *obj, const char *key, bool dflt, bool *out, struct err *e)
 {
-	json_t *v;
-	enum err_code code = member(obj, key, JSON_TRUE, "true or false", false, &v, e);
-
-	if (code == ERR_OK)
-		*out = v != NULL ? json_is_true(v) : dflt;
-	return code;
+	return get_bool(obj, key, false, dflt, out, e);
 }
 
 enum err_code
@@ -406,44 +405,19 @@ json_push(json_t *arr, json_t *value, struct err *e)
 	return ERR_OK;
 }
 
-/* Length by the first octet; 0 = can't be one. */
-static size_t
-utf8_lead(uint8_t c)
-{
-	if (c < 0x80)
-		return 1;
-	if (c >= 0xc2 && c < 0xe0)
-		return 2;
-	if (c >= 0xe0 && c < 0xf0)
-		return 3;
-	return c >= 0xf0 && c < 0xf5 ? 4 : 0;
-}
-
-/* How many octets make one valid UTF-8 character at p; 0 = none (RFC 3629: no surrogates, no overlong forms). */
-static size_t
-utf8_len(const uint8_t *p, size_t left)
-{
-	size_t n = utf8_lead(p[0]);
-
-	if (n == 0 || n > left)
-		return 0;
-	for (size_t i = 1; i < n; i++)
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] >= 0xa0) || (p[0] == 0xf0 && p[1] < 0x90) ||
-	    (p[0] == 0xf4 && p[1] >= 0x90))
-		return 0;
-	return n;
-}
-
 /* How many octets from the start are text as they stand. */
 static size_t
 clean_n(struct slice s)
 {
+	uint32_t point;
 	size_t i = 0, n;
 
-	while (i < s.n && s.p[i] != 0 && (n = utf8_len(s.p + i, s.n - i)) != 0)
+	while (i < s.n && s.p[i] != 0) {
+		n = s.p[i] < 0x80 ? 1 : utf8_next(slice_of(s.p + i, s.n - i), &point);
+		if (n == 0)
+			break;
 		i += n;
+	}
 	return i;
 }
 
@@ -457,9 +431,10 @@ json_text_n(struct slice s)
 		return json_stringn_nocheck(s.n != 0 ? (const char *)s.p : "", s.n);
 	buf_add(&b, s.p, i);
 	while (i < s.n) {
-		size_t n = utf8_len(s.p + i, s.n - i);
+		uint32_t point;
+		size_t n = utf8_next(slice_of(s.p + i, s.n - i), &point);
 
-		if (n == 0 || s.p[i] == 0)
+		if (n == 0 || point == 0)
 			buf_adds(&b, "\xef\xbf\xbd");
 		else
 			buf_add(&b, s.p + i, n);

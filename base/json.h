@@ -21,6 +21,7 @@
 struct json_limits {
 	size_t max_bytes; /* [64 MiB] */
 	size_t max_depth; /* nested arrays and objects [64] */
+	size_t max_values; /* by commas and opening brackets: each takes up to 250 octets of memory [4,000,000] */
 	bool reals;	  /* let numbers with a fraction or exponent in [no: ERR_FORMAT] */
 };
 
@@ -42,7 +43,7 @@ MUST_USE enum err_code json_canonical(const json_t *j, struct buf *out, struct e
 /*
  * Members of an object. need: ERR_FORMAT naming the key when it is missing or of
  * another type. want: missing or null gives the default and ERR_OK; another type
- * is ERR_FORMAT.
+ * is ERR_FORMAT. An integer beyond +-(2^53 - 1) is ERR_FORMAT, too.
  */
 MUST_USE enum err_code json_need_str(const json_t *obj, const char *key, const char **out, struct err *e);
 MUST_USE enum err_code json_need_int(const json_t *obj, const char *key, int64_t *out, struct err *e);

@@ -490,7 +490,7 @@ group_read(struct slice text, struct group **out, struct err *e)
 {
 	AUTO(json) json_t *j = NULL;
 	AUTO(group) struct group *g = mem_new(1, sizeof(*g));
-	const struct json_limits limits = {.max_bytes = GROUP_MAX_BYTES};
+	const struct json_limits limits = {.max_bytes = GROUP_MAX_BYTES, .max_values = GROUP_MAX_VALUES};
 	json_t *o = NULL;
 	enum err_code r;
 

@@ -17,6 +17,7 @@
 #define SMALL_BYTES (1u << 20)	    /* an object up to this is read once, into memory */
 #define PEND_BYTES (1u << 20)	    /* held back before they are written */
 #define GROUP_MAX_BYTES (64u << 20) /* one group member */
+#define GROUP_MAX_VALUES 1000000    /* in its JSON; a full batch has a third of that */
 
 /* --- tar.c: one header form, so that it can be recomputed from name and size --- */
 

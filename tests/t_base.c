@@ -88,6 +88,35 @@ buffers_fail_once_and_for_all(void **state)
 	buf_addbe32(&b, 0x61626364);
 	OK(buf_ok(&b, &e));
 	assert_string_equal(buf_str(&b), "5-xabcd");
+	b.max_bytes = SIZE_MAX / 2; /* no machine has that: not the content's fault */
+	assert_false(buf_room(&b, SIZE_MAX / 4));
+	FAILS(ERR_NOMEM, buf_ok(&b, &e));
+}
+
+/* RFC 3629 3: all code points and no others; what begins well and ends badly is none. */
+static void
+utf8_is_strict(void **state)
+{
+	static const char *const bad[] = {"\x80", "\xbf", "\xc0\xaf", "\xc1\xbf", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xed\xbf\xbf",
+	    "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xc3", "\xe2\x82", "\xf0\x9f\x98", "\xc3(", "\xe2\x82(", ""};
+	uint32_t point = 7;
+
+	(void)state;
+	for (uint32_t c = 0; c < 0x110000; c++) {
+		uint8_t s[4] = {(uint8_t)c};
+		size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+
+		if (c >= 0xd800 && c < 0xe000)
+			continue;
+		for (size_t i = 0; n > 1 && i < n; i++)
+			s[i] = (uint8_t)((i == 0 ? 0xf00 >> n : 0x80) | (c >> 6 * (n - 1 - i) & (i == 0 ? 0x7fu >> n : 0x3f)));
+		assert_int_equal(utf8_next(slice_of(s, n), &point), n);
+		assert_int_equal(point, c);
+		assert_int_equal(utf8_next(slice_of(s, n - 1), &point), 0);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		if (utf8_next(slice_str(bad[i]), &point) != 0)
+			fail_msg("row %zu", i);
 }
 
 static void
@@ -598,6 +627,7 @@ main(void)
 	    cmocka_unit_test(error_words_are_distinct),
 	    cmocka_unit_test(arrays_grow),
 	    cmocka_unit_test(buffers_fail_once_and_for_all),
+	    cmocka_unit_test(utf8_is_strict),
 	    cmocka_unit_test(xml_text_is_escaped),
 	    cmocka_unit_test(slices_compare),
 	    cmocka_unit_test(base64_table),

@@ -157,7 +157,12 @@ caps(void **state)
 	AUTO(json) json_t *a = NULL;
 	AUTO(json) json_t *b = NULL;
 	AUTO(json) json_t *c = NULL;
+	static const struct {
+		const char *text;
+		size_t n; /* commas and opening brackets outside texts, and one */
+	} counted[] = {{"[1,[],{\"a,[\":1}]", 6}, {"[1,\"x,\\\",[{\",2]", 4}, {"{\"a\":{},\"b\":{\"c\":0}}", 5}};
 	AUTO(buf) struct buf out = {0};
+	AUTO(buf) struct buf many = {0};
 	struct err e = {0};
 
 	(void)state;
@@ -165,6 +170,19 @@ caps(void **state)
 	FAILS(ERR_LIMIT, json_read(slice_str("[123]"), &bytes, &b, &e));
 	FAILS(ERR_LIMIT, json_read(slice_str("[[]]"), &depth, &b, &e));
 	OK(json_read(slice_str("[1,2]"), &depth, &b, &e));
+	for (size_t i = 0; i < sizeof(counted) / sizeof(counted[0]); i++) {
+		AUTO(json) json_t *d = NULL;
+		struct json_limits most = {.max_values = counted[i].n};
+
+		OK(json_read(slice_str(counted[i].text), &most, &d, &e));
+		most.max_values--;
+		FAILS(ERR_LIMIT, json_read(slice_str(counted[i].text), &most, &d, &e));
+		SAYS("values");
+	}
+	for (size_t i = 0; i < 4000000; i++)
+		buf_adds(&many, i == 0 ? "[{}" : ",{}");
+	buf_adds(&many, "]");
+	FAILS(ERR_LIMIT, json_read(buf_slice(&many), NULL, &a, &e));
 	OK(json_read(slice_str("[1.5]"), &reals, &c, &e));
 	FAILS(ERR_USAGE, json_canonical(c, &out, &e));
 	SAYS("not an integer");
@@ -175,6 +193,7 @@ members(void **state)
 {
 	static const char *const known[] = {"s", "i", "n", "b", "o", "a", "t", NULL}, *const few[] = {"s", NULL};
 	AUTO(json) json_t *j = NULL;
+	AUTO(json) json_t *large = NULL;
 	const char *s = NULL;
 	int64_t i = 0;
 	uint64_t u = 0;
@@ -193,6 +212,12 @@ members(void **state)
 	assert_true(b);
 	OK(json_need_obj(j, "o", &v, &e));
 	OK(json_need_arr(j, "a", &v, &e));
+	OK(json_read(slice_str("{\"most\":9007199254740991,\"more\":9007199254740992,\"less\":-9007199254740992}"), NULL, &large, &e));
+	OK(json_need_size(large, "most", &u, &e));
+	assert_true(u == 9007199254740991);
+	FAILS(ERR_FORMAT, json_need_size(large, "more", &u, &e));
+	FAILS(ERR_FORMAT, json_need_int(large, "less", &i, &e));
+	FAILS(ERR_FORMAT, json_want_int(large, "more", 0, &i, &e));
 	FAILS(ERR_FORMAT, json_need_size(j, "i", &u, &e));
 	SAYS("\"i\" is negative");
 	FAILS(ERR_FORMAT, json_need_str(j, "absent", &s, &e));
