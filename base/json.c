@@ -65,7 +65,8 @@ json_read(struct slice raw, const struct json_limits *limits, json_t **out, stru
 	if (shape.values > max_values)
 		return err_set(e, ERR_LIMIT, "JSON: more than %zu values", max_values);
 	j = json_loadb(raw.n != 0 ? (const char *)raw.p : "", raw.n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
-	if (j == NULL && json_error_code(&why) == json_error_out_of_memory)
+	/* jansson tells of some failed allocations only, but has a code for everything else */
+	if (j == NULL && (json_error_code(&why) == json_error_out_of_memory || json_error_code(&why) == json_error_unknown))
 		return err_nomem(e);
 	if (j == NULL)
 		return err_set(e, ERR_FORMAT, "JSON: line %d column %d: %s", why.line, why.column, why.text);

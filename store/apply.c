@@ -82,6 +82,8 @@ apply_member(struct apply *a, const struct member *m, struct err *e)
 
 	if (r != ERR_OK)
 		return r;
+	if (seg.sealed)
+		return err_set(e, ERR_DAMAGED, "group %" PRIu64 ": a member in segment %" PRIu32 ", which is sealed", a->g->n, m->seg);
 	if (m->off != seg.end)
 		return err_set(e, ERR_DAMAGED, "group %" PRIu64 ": member at %" PRIu64 " of segment %" PRIu32
 		    ", which ends at %" PRIu64, a->g->n, m->off, m->seg, seg.end);
@@ -101,8 +103,11 @@ apply_segments(struct apply *a, struct err *e)
 	size_t i;
 
 	for (i = 0; r == ERR_OK && i < a->g->n_born; i++) {
-		struct seg_row s = {.id = a->g->born[i]};
+		struct seg_row s;
 
+		if (ix_read_seg(a->ix, a->t, a->g->born[i].id, &s, NULL) != ERR_NOTFOUND)
+			return err_set(e, ERR_DAMAGED, "group %" PRIu64 ": segment %" PRIu32 " is born again", a->g->n, a->g->born[i].id);
+		s = (struct seg_row){.id = a->g->born[i]};
 		r = write_seg(a, &s, e);
 	}
 	for (i = 0; r == ERR_OK && i < a->g->n_members; i++)
@@ -113,6 +118,8 @@ apply_segments(struct apply *a, struct err *e)
 		r = ix_read_seg(a->ix, a->t, a->g->sealed[i], &s, e);
 		if (r != ERR_OK)
 			return r;
+		if (s.sealed)
+			return err_set(e, ERR_DAMAGED, "group %" PRIu64 ": segment %" PRIu32 " is sealed already", a->g->n, s.id.id);
 		s.sealed = true;
 		s.end += TAR_END_OCTETS;
 		r = write_seg(a, &s, e);

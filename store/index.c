@@ -72,6 +72,8 @@ ix_read_seg(struct index *ix, MDB_txn *t, uint32_t id, struct seg_row *out, stru
 	out->sealed = cur_u8(&c) != 0;
 	out->id.born_utc = (int64_t)cur_be64(&c);
 	out->end = cur_be64(&c);
+	if (!c.failed && (out->id.kind < STORE_DATA || out->id.kind > STORE_LOG))
+		return err_set(e, ERR_DAMAGED, "index: segment of kind %d", (int)out->id.kind);
 	return cur_end(&c, "index: segment", e);
 }
 
