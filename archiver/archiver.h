@@ -72,11 +72,9 @@ struct deposit {
 /*
  * Take deposits in, as one group. Each gets its receipt or its reason; one refused does not touch the others. After
  * ERR_OK receipts are for good. ERR_NOSPACE, ERR_BUSY (clock or anchors are not in order): stop taking
- * work; nothing of this call is kept. ready, which may be NULL, is asked before the group is written; false: nothing is
- * kept, ERR_BUSY.
+ * work; nothing of this call is kept.
  */
-MUST_USE enum err_code archive_deposit(
-    struct archive *a, struct deposit *deposits, size_t n, bool (*ready)(void *ctx), void *ctx, struct err *e);
+MUST_USE enum err_code archive_deposit(struct archive *a, struct deposit *deposits, size_t n, struct err *e);
 
 /* ---- the service ---- */
 

@@ -268,6 +268,11 @@ MUST_USE enum err_code news_owe(struct batch *b, const json_t *m, struct err *e)
 /* What is owed, to done/X.status.json. */
 MUST_USE enum err_code archive_news(struct archive *a, struct err *e);
 
+/* ---- deposit.c ---- */
+/* archive_deposit; ready, when not NULL, is asked before the group is written. False: nothing is kept, ERR_BUSY. */
+MUST_USE enum err_code deposit_when(
+    struct archive *a, struct deposit *deposits, size_t n, bool (*ready)(void *ctx), void *ctx, struct err *e);
+
 /* ---- receipt ---- */
 
 /* Receipt of a committed deposit: its first manifest, leaf, proof, checkpoint (docs/verbs.md). */

@@ -277,7 +277,7 @@ do_deposit(const struct peer *p, json_t **answer, struct err *e)
 	d.depositor = p->operator && depositor[0] != '\0' ? depositor : p->depositor;
 	d.files = files;
 	d.n_files = p->r->n_fds;
-	if (archive_deposit(p->a, &d, 1, NULL, NULL, e) != ERR_OK)
+	if (archive_deposit(p->a, &d, 1, e) != ERR_OK)
 		return err_wrap(e, "deposit");
 	*answer = d.receipt;
 	return ERR_OK;

@@ -336,7 +336,7 @@ deposit_all(struct archive *a, struct intake *all, size_t n, bool (*ready)(void 
 }
 
 enum err_code
-archive_deposit(struct archive *a, struct deposit *deposits, size_t n, bool (*ready)(void *ctx), void *ctx, struct err *e)
+deposit_when(struct archive *a, struct deposit *deposits, size_t n, bool (*ready)(void *ctx), void *ctx, struct err *e)
 {
 	AUTO(mem) struct intake *all = mem_new(n, sizeof(*all));
 	struct err local = {0};
@@ -352,4 +352,10 @@ archive_deposit(struct archive *a, struct deposit *deposits, size_t n, bool (*re
 	for (i = 0; i < n; i++)
 		intake_release(&all[i]);
 	return r == ERR_OK ? ERR_OK : err_set(e, r, "%s", local.text);
+}
+
+enum err_code
+archive_deposit(struct archive *a, struct deposit *deposits, size_t n, struct err *e)
+{
+	return deposit_when(a, deposits, n, NULL, NULL, e);
 }

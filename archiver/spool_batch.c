@@ -198,7 +198,7 @@ keep(struct spool_work *w, struct spool_batch *b, struct err *e)
 	for (i = 0; i < b->n; i++)
 		sort_out(b, i);
 	if (b->n_deposits != 0)
-		r = archive_deposit(w->a, b->deposits, b->n_deposits, claims_durable, w, e);
+		r = deposit_when(w->a, b->deposits, b->n_deposits, claims_durable, w, e);
 	if (r == ERR_BUSY && w->claims_wait)
 		r = ERR_OK; /* told; they lie in cur/ for the next look */
 	for (i = 0; i < b->n_deposits; i++)

@@ -86,7 +86,7 @@ deposit(struct world *w, struct err *e)
 
 	assert_int_equal(worker_memfd(slice_str(text), &fd, e), ERR_OK);
 	file.fd = fd;
-	r = archive_deposit(w->a, &d, 1, NULL, NULL, e);
+	r = archive_deposit(w->a, &d, 1, e);
 	if (r == ERR_OK)
 		assert_true(json_object_get(d.receipt, "record") != NULL);
 	json_decref(d.receipt);

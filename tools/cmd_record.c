@@ -161,7 +161,7 @@ deposit_group(struct tool *t, struct deposit *d, size_t n)
 	int code = EXIT_POSITIVE, one;
 	size_t i;
 
-	if (t->archive != NULL && archive_deposit(t->archive, d, n, NULL, NULL, &e) != ERR_OK)
+	if (t->archive != NULL && archive_deposit(t->archive, d, n, &e) != ERR_OK)
 		return tool_fail(t, &e);
 	for (i = 0; i < n; i++) {
 		if (t->archive == NULL && by_service(t, &d[i], &d[i].receipt, &e) != ERR_OK)
