@@ -77,6 +77,19 @@ read_entries(struct rev_priv *r, struct slice list)
 	return true;
 }
 
+/* Has a DistributionPointName a full name that is a URI? */
+static bool
+names_uri(struct slice point)
+{
+	struct cur c = cur_from(point), names;
+	struct ber name;
+
+	for (ber_enter(&c, BER_CTXC(0), &names); !names.failed && !cur_at_end(&names);)
+		if (ber_next(&names, &name) && name.tag == BER_CTX(6))
+			return true;
+	return false;
+}
+
 /* IssuingDistributionPoint, RFC 5280 5.2.5. */
 static bool
 read_idp(struct rev_priv *r, struct slice value)
@@ -88,6 +101,7 @@ read_idp(struct rev_priv *r, struct slice value)
 		return false;
 	if (ber_opt(&seq, BER_CTXC(0), &f))
 		r->idp_point = f.body;
+	r->r.idp_uri = names_uri(r->idp_point);
 	if (ber_opt(&seq, BER_CTX(1), &f))
 		r->r.only_user = f.body.n == 1 && f.body.p[0] != 0;
 	if (ber_opt(&seq, BER_CTX(2), &f))
@@ -109,8 +123,8 @@ crl_extension(void *ctx, const struct extension *x)
 	struct ber v;
 
 	if (strcmp(x->oid, "2.5.29.28") == 0) {
-		if (!read_idp(r, x->value))
-			r->r.bad_idp = true;
+		r->r.bad_idp = !read_idp(r, x->value) || r->r.bad_idp;
+		r->r.idp_critical = x->critical;
 	} else if (strcmp(x->oid, "2.5.29.27") == 0) {
 		r->r.delta = true;
 	} else if (strcmp(x->oid, "2.5.29.20") == 0) {

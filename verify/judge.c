@@ -457,6 +457,7 @@ judge_begin(struct judge *j, struct verifier *v, const struct verify_input *in, 
 	j->now = in->time_utc;
 	j->report = r;
 	pool_init(&j->pool, v->pki);
+	j->pool.peer_points = j->peer;
 }
 
 enum err_code

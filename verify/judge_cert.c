@@ -29,6 +29,25 @@ answer_alg(const struct rev_answer *a)
 	return use;
 }
 
+/*
+ * What the peer finds beside or against RFC 5280: every issuer needs a key usage, all between count for a path length, which
+ * the anchor may set too, and a CA must not bear what is a responder's or an end entity's.
+ */
+static unsigned
+peer_faults(const struct chain *ch, size_t i)
+{
+	const struct cert *c = ch->v[i];
+	unsigned faults = 0;
+
+	if (i > 0 && c->path_len >= 0 && i - 1 > (size_t)c->path_len)
+		faults |= PATH_LENGTH;
+	if (i > 0 && i + 1 < ch->n && !c->has_key_usage)
+		faults |= PATH_KEY_USAGE;
+	if (i > 0 && i + 1 < ch->n && (c->ocsp_nocheck || c->no_rev_avail))
+		faults |= PATH_NOT_CA;
+	return faults;
+}
+
 /* One certificate's place in the chain: the first fault that the policy minds; all are told. */
 static struct verdict
 place_verdict(struct judge *j, const struct chain *ch, size_t i, enum check_context ctx)
@@ -46,7 +65,7 @@ place_verdict(struct judge *j, const struct chain *ch, size_t i, enum check_cont
 	    {PATH_CRITICAL, "SupportedCriticalExtensions", "a critical extension that is not known", true,
 		CHECK_UNKNOWN_CRITICAL_EXTENSION},
 	};
-	unsigned faults = chain_faults(ch, i);
+	unsigned faults = chain_faults(ch, i) | (j->peer ? peer_faults(ch, i) : 0);
 	struct verdict v = passed();
 
 	for (size_t k = 0; faults != 0 && k < sizeof(ROWS) / sizeof(ROWS[0]); k++) {

@@ -25,7 +25,8 @@ answer_fresh(const struct rev_answer *r, int64_t t)
 bool
 needs_revocation(const struct cert *c, bool as_responder)
 {
-	if (pki_self_signed(c) || c->no_rev_avail || c->val_assured)
+	/* both promises are of end entities only (RFC 9608 4, EN 319 412-1 5.2) */
+	if (pki_self_signed(c) || (!c->is_ca && (c->no_rev_avail || c->val_assured)))
 		return false;
 	return !(as_responder && c->ocsp_nocheck);
 }
@@ -111,8 +112,10 @@ answer_fault(const struct judge *j, const struct rev_answer *a, const struct cer
 		return "responder is not the one it names";
 	if (a->produced_at < a->signer->not_before || a->produced_at > a->signer->not_after)
 		return "produced outside the validity of its issuer's certificate";
-	if (a->object->kind == REV_OCSP && a->signer == c)
+	if (a->object->kind == REV_OCSP && (a->signer == c || (a->signer_is_subject && !j->peer)))
 		return "the responder speaks of itself";
+	if (j->peer && a->object->kind == REV_CRL && !a->signer->has_key_usage)
+		return "the CRL issuer's certificate has no key usage"; /* RFC 5280 asks only where there is one */
 	if (!authorised(j, a))
 		return "responder not authorised (RFC 6960 4.2.2.2)";
 	return NULL;
@@ -155,6 +158,8 @@ trust_fault(struct judge *j, const struct rev_answer *a, const struct cert *issu
 		return t->why;
 	if (!of_this_ca(j, a, issuer, t))
 		return "signed by another CA of this name (RFC 5280 6.3.3 (f))";
+	if (j->peer)
+		return NULL; /* it does not ask whether the issuer is revoked */
 	/* a stolen key signs with any date; of the certificate's own CA the chain says so itself */
 	if (t->compromised && !a->signer_is_issuer)
 		return "its issuer's key was compromised";

@@ -69,7 +69,7 @@ struct revocation {
 	int64_t produced_at;		  /* OCSP producedAt; CRL thisUpdate */
 	int64_t expired_certs_on_crl;	  /* TIME_NONE if absent */
 	bool delta, indirect, partial /* onlySomeReasons or onlyAttributeCerts */, bad_idp, unknown_critical;
-	bool only_user, only_ca;
+	bool only_user, only_ca, idp_critical, idp_uri;
 	bool was_basic;	 /* came as a BasicOCSPResponse */
 	int ocsp_status; /* OCSPResponseStatus, 0 = successful */
 	struct slice issuer;	/* CRL: DER of the Name */
@@ -176,6 +176,7 @@ struct pool {
 	size_t n_certs, cap_certs;
 	const struct revocation **revs;
 	size_t n_revs, cap_revs;
+	bool peer_points; /* distribution points of CRLs are read as EU DSS does: a URI must be there, which one does not matter */
 	/* The rest is pki.c's own: what was added, and the anchors decoded by the last pool_chains. */
 	uint8_t *seen;
 	size_t seen_cap;

@@ -164,7 +164,7 @@ names_crl_issuer(const struct cert *c, struct slice issuer)
 }
 
 static const char *
-crl_scope_problem(const struct rev_priv *r, const struct cert *c, bool *unsupported)
+crl_scope_problem(const struct rev_priv *r, const struct cert *c, bool peer_points, bool *unsupported)
 {
 	*unsupported = r->r.indirect || r->r.delta || r->r.partial;
 	if (r->r.indirect)
@@ -181,6 +181,8 @@ crl_scope_problem(const struct rev_priv *r, const struct cert *c, bool *unsuppor
 		return "CRL for end entities only, asked about a CA (RFC 5280 6.3.3 (b)(2)(ii))";
 	if (r->r.only_ca && !c->is_ca)
 		return "CRL for CAs only, asked about an end entity (RFC 5280 6.3.3 (b)(2)(iii))";
+	if (peer_points)
+		return r->r.idp_critical && !r->r.idp_uri ? "issuingDistributionPoint without a URI" : NULL;
 	if (r->idp_point.n > 0 && cert_priv(c)->crl_dp.n > 0 && !point_matches(c, r->idp_point))
 		return "CRL of another distribution point (RFC 5280 6.3.3 (b)(2)(i))";
 	if (r->idp_point.n > 0 && cert_priv(c)->crl_dp.n == 0 && (r->r.only_user || r->r.only_ca))
@@ -198,7 +200,7 @@ ask_crl(struct question *q, const struct rev_priv *r, struct rev_answer *a)
 		return false;
 	a->this_update = a->produced_at = r->r.this_update;
 	a->next_update = r->r.next_update;
-	a->problem = crl_scope_problem(r, q->c, &a->unsupported);
+	a->problem = crl_scope_problem(r, q->c, q->pool->peer_points, &a->unsupported);
 	if (a->problem != NULL)
 		return true;
 	find_crl_signer(q, r, a);
