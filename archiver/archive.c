@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define STEP_BATCH 64
+#define BATCH_MS 5000 /* a token that was got is durable that soon, and others have their turn */
 
 static struct store_seams
 store_seams_of(const struct archive *a)
@@ -39,6 +40,19 @@ bool
 archive_stopping(const struct archive *a)
 {
 	return a->seams.stop != NULL && a->seams.stop(a->seams.stop_ctx);
+}
+
+enum err_code
+archive_between(struct archive *a, struct err *e)
+{
+	enum err_code r;
+
+	if (a->between == NULL || a->within)
+		return ERR_OK;
+	a->within = true;
+	r = a->between(a->between_ctx, e);
+	a->within = false;
+	return r;
 }
 
 struct store *
@@ -222,6 +236,7 @@ step_batch(struct archive *a, uint64_t max, uint64_t *steps, bool *more, int64_t
 	struct due_list d = {0};
 	enum err_code r = due_records(a, max, &d, e);
 	const json_t *record = NULL;
+	int64_t until_ms = sys_monotonic_ms() + BATCH_MS;
 	bool again = false;
 	size_t i;
 
@@ -230,7 +245,7 @@ step_batch(struct archive *a, uint64_t max, uint64_t *steps, bool *more, int64_t
 	if (r == ERR_OK && json_array_size(d.records) != 0)
 		r = store_batch_begin(a->store, &b, e);
 	json_array_foreach (d.records, i, record) {
-		if (r != ERR_OK || archive_stopping(a))
+		if (r != ERR_OK || archive_stopping(a) || (*more && sys_monotonic_ms() > until_ms))
 			break;
 		r = record_step(a, b, json_string_value(record), &again, e);
 		++*steps;
@@ -253,13 +268,14 @@ archive_steps(struct archive *a, uint64_t max_steps, json_t **summary, struct er
 	if (tsa_jobs(a, &ran, &failed, &next_job, e) != ERR_OK)
 		return err_wrap(e, "steps");
 	while (more && !archive_stopping(a))
-		if (trust_judge(a, &more, e) != ERR_OK)
+		if (trust_judge(a, &more, e) != ERR_OK || archive_between(a, e) != ERR_OK)
 			return err_wrap(e, "steps");
 	more = true;
 	while (more && !archive_stopping(a) && (max_steps == 0 || steps < max_steps)) {
 		uint64_t left = max_steps == 0 ? STEP_BATCH : max_steps - steps;
 
-		if (step_batch(a, left < STEP_BATCH ? left : STEP_BATCH, &steps, &more, &next, e) != ERR_OK)
+		if (step_batch(a, left < STEP_BATCH ? left : STEP_BATCH, &steps, &more, &next, e) != ERR_OK ||
+		    archive_between(a, e) != ERR_OK)
 			return err_wrap(e, "steps");
 		if (a->seams.progress != NULL && more)
 			a->seams.progress(a->seams.progress_ctx, "steps", steps, 0);

@@ -138,7 +138,7 @@ struct store *archive_store(struct archive *a);
 
 /* ---- the spool and the control socket ---- */
 
-/* Claim, deposit, answer until the spools are empty; counts are added. */
+/* Claim, deposit, answer until the spools are empty (inside a service: one look at each); counts are added. */
 MUST_USE enum err_code archive_spool(struct archive *a, uint64_t *taken, uint64_t *refused, struct err *e);
 /*
  * Run as a service until seams.stop: spool (inotify and rescan), steps when due, control socket. sweep_utc: run a

@@ -55,6 +55,12 @@ struct archive {
 	json_t *alarms; /* of this run */
 	json_t *skipped; /* records whose step can't even be noted: not tried again in this run */
 	struct fetch_cache *cache; /* answers of this process's life */
+	/* The service's: whoever waits is answered between two groups of long work. */
+	enum err_code (*between)(void *ctx, struct err *e);
+	void *between_ctx;
+	bool within;	  /* in that very call */
+	bool spooling;	  /* the spools are being looked at */
+	bool spool_more;  /* and were left with something in them, so that others have their turn */
 	bool crl_first;		   /* the profile under way wants CRLs before OCSP */
 	struct pile *tsa_issuers;  /* CA certificates above the TSAs, by AIA */
 	struct anchors *own_anchors; /* read anew since the start; NULL = still those of archive_open */
@@ -71,6 +77,8 @@ archive_now(const struct archive *a)
 /* A line for the operator, also among the run's alarms. */
 void archive_alarm(struct archive *a, const char *fmt, ...) PRINTF(2, 3);
 bool archive_stopping(const struct archive *a);
+/* Called where no batch is open. Does nothing without a service, and nothing inside itself. */
+MUST_USE enum err_code archive_between(struct archive *a, struct err *e);
 
 /* ---- manifest.c ---- */
 

@@ -283,15 +283,26 @@ do_deposit(const struct peer *p, json_t **answer, struct err *e)
 	return ERR_OK;
 }
 
+/* Asked between two groups of the same work: twice at once would do things twice. */
+static enum err_code
+not_now(const struct peer *p, struct err *e)
+{
+	return p->a->within ? err_set(e, ERR_BUSY, "the service is at its steps or a sweep: try again later, or see status") : ERR_OK;
+}
+
 static enum err_code
 do_sweep(const struct peer *p, json_t **answer, struct err *e)
 {
+	if (not_now(p, e) != ERR_OK)
+		return e->code;
 	return archive_sweep(p->a, answer, e);
 }
 
 static enum err_code
 do_run(const struct peer *p, json_t **answer, struct err *e)
 {
+	if (not_now(p, e) != ERR_OK)
+		return e->code;
 	return archive_run_once(p->a, answer, e);
 }
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #define WAIT_MAX_MS 60000
+#define SERVED_AT_ONCE 16
 
 static int
 watch_spools(const struct config *cfg)
@@ -40,6 +41,8 @@ wait_ms(struct archive *a)
 	int64_t due = TIME_MAX, now = archive_now(a), rescan = a->cfg->service.rescan_seconds;
 	int64_t ms = WAIT_MAX_MS;
 
+	if (a->spool_more)
+		return 0;
 	if (archive_next_due(a, &due, NULL) != ERR_OK)
 		due = TIME_MAX;
 	if (rescan > 0 && rescan * 1000 < ms)
@@ -67,29 +70,66 @@ sweep_if_due(struct archive *a, struct err *e)
 	AUTO(json) json_t *report = NULL;
 	int64_t last = last_sweep(a);
 
-	if (last != TIME_NONE && archive_now(a) - last < a->cfg->renewal.sweep_interval_seconds)
+	/* One that lies ahead was made by a clock that was wrong. */
+	if (last != TIME_NONE && last <= archive_now(a) && archive_now(a) - last < a->cfg->renewal.sweep_interval_seconds)
 		return ERR_OK;
 	return archive_sweep(a, &report, e);
 }
 
+static bool
+ends_service(enum err_code r)
+{
+	return r == ERR_NOMEM || r == ERR_IO || r == ERR_BUG;
+}
+
 /*
  * Spool, steps, sweep. A full disk is waited out, a fault that is not the store's own is told and met again at the next
- * look; what the store could not write or read ends the service, since only opening it anew says what it holds.
+ * look; what the store could not write or read ends the service, since only opening it anew says what it holds. Whatever
+ * goes wrong with the others, renewal has its turn.
  */
 static enum err_code
 one_look(struct archive *a, struct err *e)
 {
 	AUTO(json) json_t *summary = NULL;
-	struct err why = {0};
+	struct err why = {0}, sweep = {0};
 	enum err_code r = archive_run_once(a, &summary, &why);
 
-	if (r == ERR_OK)
-		r = sweep_if_due(a, &why);
-	if (r == ERR_NOMEM || r == ERR_IO || r == ERR_BUG)
+	if (ends_service(r))
 		return err_set(e, r, "%s", why.text);
 	if (r != ERR_OK)
 		archive_alarm(a, "%s", why.text);
+	r = sweep_if_due(a, &sweep);
+	if (ends_service(r))
+		return err_set(e, r, "%s", sweep.text);
+	if (r != ERR_OK)
+		archive_alarm(a, "%s", sweep.text);
 	return ERR_OK;
+}
+
+struct waiting {
+	struct archive *a;
+	int listener, spools;
+};
+
+/* Who waits at the socket or in a spool; a bounded number, and back to work. */
+static enum err_code
+serve_waiting(void *ctx, struct err *e)
+{
+	struct waiting *w = ctx;
+	struct pollfd p[2] = {{w->listener, POLLIN, 0}, {w->spools, POLLIN, 0}};
+	uint64_t taken = 0, refused = 0;
+	int i;
+
+	for (i = 0; i < SERVED_AT_ONCE && poll(p, 2, 0) > 0 && (p[0].revents & POLLIN) != 0 && !archive_stopping(w->a); i++)
+		if (control_serve(w->a, w->listener, e) != ERR_OK)
+			return err_wrap(e, "control socket");
+	if (w->a->spooling)
+		return ERR_OK;
+	if ((p[1].revents & POLLIN) != 0)
+		drain(w->spools);
+	else if (!w->a->spool_more)
+		return ERR_OK;
+	return archive_spool(w->a, &taken, &refused, e);
 }
 
 enum err_code
@@ -97,9 +137,13 @@ archive_service(struct archive *a, struct err *e)
 {
 	AUTO(fd) int listener = -1;
 	AUTO(fd) int spools = watch_spools(a->cfg);
+	struct waiting w = {a, -1, spools};
 
 	if (control_listen(a->cfg, &listener, e) != ERR_OK)
 		return err_wrap(e, "service");
+	w.listener = listener;
+	a->between = serve_waiting;
+	a->between_ctx = &w;
 	while (!archive_stopping(a)) {
 		struct pollfd p[2] = {{listener, POLLIN, 0}, {spools, POLLIN, 0}};
 
@@ -112,6 +156,7 @@ archive_service(struct archive *a, struct err *e)
 		if ((p[0].revents & POLLIN) != 0 && control_serve(a, listener, e) != ERR_OK)
 			return err_wrap(e, "service");
 	}
+	a->between = NULL;
 	(void)unlink(a->cfg->service.control);
 	return ERR_OK;
 }

@@ -13,6 +13,7 @@
 #define BACKOFF_CAP_S 3600
 #define CONFIG_PAUSE_S 86400
 #define ALTERNATE_PAUSE_S 3600
+#define PAUSE_MAX_S 86400 /* of the server's own (net.c) too */
 
 static json_t *
 load(struct archive *a, const char *name)
@@ -41,7 +42,8 @@ service_open(struct archive *a, const char *name, int64_t *retry_utc)
 	AUTO(json) json_t *row = load(a, name);
 	int64_t next = json_integer_value(json_object_get(row, "next"));
 
-	if (next <= archive_now(a))
+	/* No pause is longer: it was made by a clock that was wrong. */
+	if (next <= archive_now(a) || next - archive_now(a) > PAUSE_MAX_S)
 		return true;
 	if (*retry_utc == TIME_NONE || next < *retry_utc)
 		*retry_utc = next;

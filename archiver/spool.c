@@ -252,7 +252,11 @@ look_at(struct archive *a, struct look *looks, size_t n, struct err *e)
 			return e->code;
 		if (moved(looks, n) == before)
 			spool_work_wait(&w);
-	} while (moved(looks, n) != before && !archive_stopping(a));
+		if (archive_between(a, e) != ERR_OK)
+			return e->code;
+		/* A service has other things to do as well. */
+		a->spool_more |= a->between != NULL && moved(looks, n) != before;
+	} while (moved(looks, n) != before && a->between == NULL && !archive_stopping(a));
 	return ERR_OK;
 }
 
@@ -272,15 +276,12 @@ open_look(struct archive *a, const struct conf_spool *cfg, struct spool *s, stru
 		l->device = st.st_dev;
 }
 
-enum err_code
-archive_spool(struct archive *a, uint64_t *taken, uint64_t *refused, struct err *e)
+static enum err_code
+all_spools(struct archive *a, uint64_t *taken, uint64_t *refused, struct err *e)
 {
 	size_t from, i, n = a->cfg->n_spools;
-	struct err closed = {0};
-	enum err_code r = gate_open(a, &closed);
+	enum err_code r = ERR_OK;
 
-	if (r != ERR_OK)
-		archive_alarm(a, "%s", closed.text);
 	for (from = 0; r == ERR_OK && from < n && !archive_stopping(a); from += SPOOLS_AT_ONCE) {
 		struct spool spools[SPOOLS_AT_ONCE];
 		struct look looks[SPOOLS_AT_ONCE];
@@ -301,4 +302,23 @@ archive_spool(struct archive *a, uint64_t *taken, uint64_t *refused, struct err 
 			return err_set(e, r, "spool: %s", why.text);
 	}
 	return ERR_OK;
+}
+
+enum err_code
+archive_spool(struct archive *a, uint64_t *taken, uint64_t *refused, struct err *e)
+{
+	struct err closed = {0};
+	enum err_code r;
+
+	if (a->spooling)
+		return ERR_OK;
+	a->spool_more = false;
+	if (gate_open(a, &closed) != ERR_OK) {
+		archive_alarm(a, "%s", closed.text);
+		return ERR_OK;
+	}
+	a->spooling = true;
+	r = all_spools(a, taken, refused, e);
+	a->spooling = false;
+	return r;
 }

@@ -167,7 +167,7 @@ static enum err_code
 commit(struct sweeping *s, struct err *e)
 {
 	s->in_batch = 0;
-	if (store_commit(&s->b, NULL, e) != ERR_OK)
+	if (store_commit(&s->b, NULL, e) != ERR_OK || archive_between(s->a, e) != ERR_OK)
 		return err_wrap(e, "sweep");
 	return ERR_OK;
 }

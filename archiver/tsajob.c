@@ -295,7 +295,8 @@ due_job(void *ctx, struct slice key, struct slice value, bool *stop, struct err 
 	next = time_of(row, "next");
 	if (next == TIME_NONE)
 		return ERR_OK;
-	if (next <= archive_now(d->a))
+	/* Further than any job is put off: by a clock that was wrong. */
+	if (next <= archive_now(d->a) || next - archive_now(d->a) > d->a->cfg->renewal.material_interval_seconds + LAST_DAYS)
 		return json_push(d->list, json_text_n(key), e);
 	if (next < d->next)
 		d->next = next;

@@ -295,6 +295,52 @@ wait $service
 is "the service ends well" $? 0
 service=
 
+# ---- a slow TSA does not keep depositors waiting
+/usr/bin/python3 - "$w" "$u/tsa1" <<'END' &
+import http.server, os, sys, threading, time, urllib.request
+w, to = sys.argv[1:]
+class Slow(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        open(w + "/slow.asked", "a").write("x")
+        time.sleep(2)
+        q = urllib.request.Request(to, self.rfile.read(int(self.headers["Content-Length"])), {"Content-Type": "application/timestamp-query"})
+        b = urllib.request.urlopen(q).read()
+        self.send_response(200); self.send_header("Content-Type", "application/timestamp-reply"); self.send_header("Content-Length", str(len(b))); self.end_headers()
+        self.wfile.write(b)
+    def log_message(self, *a): pass
+s = http.server.HTTPServer(("127.0.0.1", 0), Slow)
+open(w + "/slow.n", "w").write(str(s.server_port)); os.rename(w + "/slow.n", w + "/slow.port")
+threading.Timer(90, s.shutdown).start()
+s.serve_forever()
+END
+slow=$!
+while [ ! -e "$w/slow.port" ]; do sleep 0.1; done
+echo 2026-01-01T00:00:00Z >"$clock"
+"$es" init --simulated "$w/s" --clock "$clock" --tsa "http://127.0.0.1:$(cat "$w/slow.port")/" --allow-net "127.0.0.1:$(cat "$w/slow.port"), 127.0.0.1:$(cat "$w/pki/port")" >/dev/null
+export EVERSEAL_CONFIG="$w/s/everseal.conf"
+cp "$w"/pki/trust/* "$w/s/trust/"
+for i in 1 2 3 4 5 6 7 8 9 10 11 12; do cp "$w/in/one.xml" "$w/s/spool/desk/new/$i.xml"; done
+timeout 120 "$es" --quiet run 2>/dev/null &
+service=$!
+while [ ! -e "$w/slow.asked" ]; do sleep 0.1; done
+t=$(date +%s)
+timeout 60 "$es" deposit "$w/in/two.xml" >/dev/null
+is "a deposit by the socket while stamps are waited for" $? 0
+t=$(($(date +%s) - t))
+[ $t -le 12 ] && ok "is answered soon" || bad "is answered soon" "after $t s"
+cp "$w/in/three.xml" "$w/s/spool/desk/new/late.xml"
+t=$(date +%s)
+for i in $(seq 1 300); do [ -e "$w/s/spool/desk/done/late.xml.receipt.json" ] && break; sleep 0.1; done
+t=$(($(date +%s) - t))
+[ $t -le 12 ] && ok "and one by the spool, too" || bad "and one by the spool, too" "after $t s"
+"$es" sweep >/dev/null 2>&1
+is "what would do the same work twice is told to wait" $? 75
+kill -TERM $service
+wait $service
+is "the service ends well out of its steps" $? 0
+service=
+kill $slow
+
 # ---- what a service sends us on to does not get the service's password
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=first -addext subjectAltName=IP:127.0.0.1,DNS:localhost \
 	-days 2 -keyout "$w/tls.key" -out "$w/tls.pem" 2>/dev/null

@@ -255,6 +255,25 @@ test_stale_trust(void **state)
 	SAYS("the last anchor for TSAs ended at");
 }
 
+/* What a clock far ahead put off is not put off until then. */
+static void
+test_pauses_of_a_wrong_clock(void **state)
+{
+	AUTO(world) struct world w;
+	int64_t retry = TIME_NONE;
+
+	(void)state;
+	world_make(&w, TRUST);
+	service_told(w.a, "one", "TSA", FETCH_CONFIG, "test", -1);
+	assert_false(service_open(w.a, "one", &retry));
+	assert_true(retry > w.now && retry <= w.now + 24 * HOUR);
+	w.now = T0 + 70 * YEAR;
+	service_told(w.a, "one", "TSA", FETCH_CONFIG, "test", -1);
+	assert_false(service_open(w.a, "one", &retry));
+	w.now = T0;
+	assert_true(service_open(w.a, "one", &retry));
+}
+
 /* Its time is a file, and is set as one likes. */
 static void
 test_simulated(void **state)
@@ -279,6 +298,7 @@ main(void)
 	    cmocka_unit_test(test_clock_behind_the_log),
 	    cmocka_unit_test(test_clock_by_tsas),
 	    cmocka_unit_test(test_stale_trust),
+	    cmocka_unit_test(test_pauses_of_a_wrong_clock),
 	    cmocka_unit_test(test_simulated),
 	};
 
