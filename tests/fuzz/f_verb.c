@@ -81,7 +81,7 @@ one_deposit(struct slice in)
 	if (line_end != NULL && json_read(slice_of(line_end + 1, in.n - (size_t)(line_end - in.p) - 1), NULL, &meta, &e) != ERR_OK)
 		return;
 	d.meta = meta;
-	fuzz_must(archive_deposit(archive, &d, 1, NULL, NULL, &e) == ERR_OK && d.receipt != NULL);
+	fuzz_must(archive_deposit(archive, &d, 1, &e) == ERR_OK && d.receipt != NULL);
 	refused = json_is_true(json_object_get(d.receipt, "refused"));
 	fuzz_must(json_is_string(json_object_get(d.receipt, refused ? "reason" : "receipt")));
 	json_decref(d.receipt);
