@@ -26,6 +26,7 @@ struct doc_spec {
 	bool sha1;
 	const struct who *content_tsa; /* with a stamp over the data before it is signed */
 	int64_t content_time;
+	char mark[8]; /* behind each of its Ids */
 };
 
 struct doc {
@@ -281,8 +282,8 @@ add_signed_props(struct buf *b, const struct doc_spec *s)
 	struct err e = {0};
 
 	time_text(s->signing_time, when);
-	buf_addf(b, "<x:SignedProperties " X132 " Id=\"sp\"><x:SignedSignatureProperties><x:SigningTime>%s</x:SigningTime>"
-		    "<x:SigningCertificateV2><x:Cert><x:CertDigest>", when);
+	buf_addf(b, "<x:SignedProperties " X132 " Id=\"sp%s\"><x:SignedSignatureProperties><x:SigningTime>%s</x:SigningTime>"
+		    "<x:SigningCertificateV2><x:Cert><x:CertDigest>", s->mark, when);
 	add_digest_value(b, DIGEST_SHA256, who_der(s->signer, &cert), " " DS);
 	buf_adds(b, "</x:CertDigest></x:Cert></x:SigningCertificateV2></x:SignedSignatureProperties>");
 	if (s->content_tsa != NULL) {
@@ -310,30 +311,50 @@ ecdsa_plain(struct buf *sig)
 	buf_add(sig, out, 64);
 }
 
+/* reference, octets: what is signed beside the properties, and its canonical form; object: where it stands, "" = elsewhere. */
 static inline struct doc
-doc_new(struct doc_spec s)
+doc_over(struct doc_spec s, const char *reference, struct slice octets, const char *object)
 {
 	struct doc d = {0};
 	AUTO(buf) struct buf sp = {0}, si = {0}, sig = {0}, cert = {0};
+	AUTO(mem) char *props = mem_printf("Type=\"http://uri.etsi.org/01903#SignedProperties\" URI=\"#sp%s\"", s.mark);
 	enum digest_alg alg = s.sha1 ? DIGEST_SHA1 : DIGEST_SHA256;
 
 	add_signed_props(&sp, &s);
 	buf_addf(&si, "<ds:SignedInfo " DS "><ds:CanonicalizationMethod Algorithm=\"" EXC "\"></ds:CanonicalizationMethod>"
 		      "<ds:SignatureMethod Algorithm=\"http://www.w3.org/2001/04/xmldsig-more#ecdsa-%s\"></ds:SignatureMethod>",
 	    s.sha1 ? "sha1" : "sha256");
-	add_reference(&si, "URI=\"#o\"", alg, slice_str(DOC_OBJECT));
-	add_reference(&si, "Type=\"http://uri.etsi.org/01903#SignedProperties\" URI=\"#sp\"", alg, buf_slice(&sp));
+	add_reference(&si, reference, alg, octets);
+	add_reference(&si, props, alg, buf_slice(&sp));
 	buf_adds(&si, "</ds:SignedInfo>");
 	sign_octets(s.signer, s.sha1 ? "SHA1" : "SHA256", buf_slice(&si), &sig);
 	ecdsa_plain(&sig);
-	buf_addf(&d.head, "<ds:Signature " DS " Id=\"s\">%s<ds:SignatureValue Id=\"v\">", buf_str(&si));
+	buf_addf(&d.head, "<ds:Signature " DS " Id=\"s%s\">%s<ds:SignatureValue Id=\"v%s\">", s.mark, buf_str(&si), s.mark);
 	buf_addbase64(&d.head, buf_slice(&sig));
 	buf_adds(&d.head, "</ds:SignatureValue><ds:KeyInfo><ds:X509Data><ds:X509Certificate>");
 	buf_addbase64(&d.head, who_der(s.signer, &cert));
-	buf_addf(&d.head, "</ds:X509Certificate></ds:X509Data></ds:KeyInfo>" DOC_OBJECT
-			  "<ds:Object><x:QualifyingProperties " X132 " Target=\"#s\">%s", buf_str(&sp));
+	buf_addf(&d.head, "</ds:X509Certificate></ds:X509Data></ds:KeyInfo>%s"
+			  "<ds:Object><x:QualifyingProperties " X132 " Target=\"#s%s\">%s", object, s.mark, buf_str(&sp));
 	buf_adds(&d.tail, "</x:QualifyingProperties></ds:Object></ds:Signature>");
 	return d;
+}
+
+static inline struct doc
+doc_new(struct doc_spec s)
+{
+	return doc_over(s, "URI=\"#o\"", slice_str(DOC_OBJECT), DOC_OBJECT);
+}
+
+/* A counter-signature over the value of master, whose Ids end in of. */
+static inline struct doc
+doc_counter(struct doc_spec s, const struct doc *master, const char *of)
+{
+	const char *from = strstr((const char *)master->head.p, "<ds:SignatureValue") + strlen("<ds:SignatureValue");
+	const char *end = strstr(from, "</ds:SignatureValue>");
+	AUTO(mem) char *value = mem_printf("<ds:SignatureValue " DS "%.*s</ds:SignatureValue>", (int)(end - from), from);
+	AUTO(mem) char *reference = mem_printf("Type=\"http://uri.etsi.org/01903#CountersignedSignature\" URI=\"#v%s\"", of);
+
+	return doc_over(s, reference, slice_str(value), "");
 }
 
 static inline void
@@ -417,6 +438,18 @@ doc_cert(struct doc *d, const struct who *w)
 
 	who_der(w, &der);
 	doc_value(d, "cert", &der);
+}
+
+/* c goes into d as its counter-signature; used up. */
+static inline void
+doc_put_counter(struct doc *d, struct doc *c)
+{
+	AUTO(buf) struct buf text = {0};
+
+	doc_text(c, &text);
+	buf_addf(&d->props, "<x:CounterSignature " X132 ">%s</x:CounterSignature>", buf_str(&text));
+	d->n_props++;
+	doc_free(c);
 }
 
 #endif

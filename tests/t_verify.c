@@ -197,6 +197,39 @@ leniency_is_named(void **state)
 	assert_int_equal(plainly, 0);
 }
 
+/* What the master's archive stamp proves, it proves for each counter-signature in it, one in another as well. */
+static void
+archive_stamp_covers_nested_counter_signatures(void **state)
+{
+	struct world *w = *state;
+	struct row row = {.at = T0 + YEAR + 9 * DAY};
+	AUTO(doc) struct doc d = ended_with_ocsp(w, &w->short_responder);
+	struct doc outer = doc_counter((struct doc_spec){.signer = &w->signer, .signing_time = T0, .mark = "1"}, &d, "");
+	struct doc inner = doc_counter((struct doc_spec){.signer = &w->signer, .signing_time = T0, .mark = "2"}, &outer, "1");
+	AUTO(buf) struct buf text = {0};
+	AUTO(report) struct report *r = NULL;
+	struct vpolicy policy;
+	struct err e = {0};
+
+	doc_stamp(&outer, STAMP_SIGNATURE, &w->tsa, T0 + DAY, false);
+	doc_stamp(&inner, STAMP_SIGNATURE, &w->tsa, T0 + DAY, false);
+	doc_put_counter(&outer, &inner);
+	doc_put_counter(&d, &outer);
+	doc_stamp(&d, STAMP_ARCHIVE, &w->tsa2, T0 + 5 * DAY, false);
+	doc_crl(&d, &w->troot2, T0 + 6 * DAY, NULL, 0);
+	doc_text(&d, &text);
+	OK(vpolicy_builtin("default", NULL, &policy, &e));
+	struct verify_input in = {.name = "nested", .doc = buf_slice(&text), .policy = &policy, .time_utc = row.at, .anchors = w->anchors, .grace_seconds = DAY};
+	OK(verify_document(w->v, &in, &r, &e));
+	assert_int_equal(r->n_sigs, 3);
+	assert_int_equal(r->sigs[2].parent, 1);
+	for (size_t i = 0; i < 3; i++) {
+		if (r->sigs[i].verdict.ind != IND_PASSED)
+			print_error("signature %zu: %s %s\n", i, indication_name(r->sigs[i].verdict.ind), subindication_name(r->sigs[i].verdict.sub));
+		assert_int_equal(r->sigs[i].verdict.ind, IND_PASSED);
+	}
+}
+
 /* Octets that are no token are no time-stamp, and make no level. */
 static void
 level_needs_a_token(void **state)
@@ -450,6 +483,7 @@ main(void)
 	    cmocka_unit_test(delta_is_named),
 	    cmocka_unit_test(wrong_order_warns),
 	    cmocka_unit_test(leniency_is_named),
+	    cmocka_unit_test(archive_stamp_covers_nested_counter_signatures),
 	    cmocka_unit_test(level_needs_a_token),
 	    cmocka_unit_test(baseline_needs_the_signer_in_key_info),
 	    cmocka_unit_test(best_time_is_the_oldest_stamp),

@@ -177,22 +177,34 @@ add_covered(struct judge *j, struct jsig *into, const struct jsig *g, size_t bef
 			add_token(j, into, &g->stamps[i], time);
 }
 
+/* Of the signatures around c, itself included, the one whose master is g: NULL when c does not stand in g. */
+static const struct jsig *
+counter_of(const struct judge *j, const struct jsig *c, const struct jsig *g)
+{
+	while (c->s->parent >= 0 && c->s->parent != (long)g->s->index)
+		c = &j->sigs[c->s->parent];
+	return c->s->parent >= 0 ? c : NULL;
+}
+
 /*
- * A counter-signature stands under its master's archive stamps with all that it holds, and so does the material among the
- * master's properties that its own proof may rest on (xades.md 4.4): one may hold the other's.
+ * A counter-signature stands under its master's archive stamps with all that it holds, counter-signatures of its own
+ * included, and so does the material among the master's properties that its own proof may rest on (xades.md 4.4): one may
+ * hold the other's.
  */
 static void
 add_counter_signatures(struct judge *j, struct jsig *g, size_t before, int64_t time)
 {
 	for (size_t i = 0; i < j->n_sigs; i++) {
 		struct jsig *c = &j->sigs[i];
+		const struct jsig *outer = counter_of(j, c, g);
 
-		if (c->s->parent != (long)g->s->index || c->position >= before)
+		if (outer == NULL || outer->position >= before)
 			continue;
 		poe_add(j, &g->poe, c->sub.key, time);
 		add_covered(j, g, c, SIZE_MAX, time);
 		add_signature(j, c, time);
-		add_covered(j, c, c, SIZE_MAX, time);
+		for (const struct jsig *around = c; around != g; around = &j->sigs[around->s->parent])
+			add_covered(j, c, around, SIZE_MAX, time);
 		add_covered(j, c, g, before, time);
 	}
 }
