@@ -129,13 +129,16 @@ plan_json(struct archive *a, const struct plan *p, json_t **out, struct err *e)
 	for (i = 0; i < p->n; i++) {
 		const struct due_class *c = &p->v[i];
 		size_t n = json_array_size(c->rows);
+		const struct conf_renewal *r = &a->cfg->renewal;
 		bool gone = c->deadline.utc <= archive_now(a);
+		enum deadline_alarm alarm = deadline_alarm_at(c->deadline.utc,
+		    c->deadline.side == SIDE_HASH ? r->hash_margin_seconds : r->margin_seconds, archive_now(a));
 
 		records += n;
 		lapsed += gone ? n : 0;
-		if (json_push(classes, json_pack("{s:s, s:s, s:o, s:o, s:o, s:I, s:I, s:b}", "class", c->hex, "side",
+		if (json_push(classes, json_pack("{s:s, s:s, s:o, s:o, s:o, s:I, s:I, s:b, s:s}", "class", c->hex, "side",
 			deadline_side_name(c->deadline.side), "why", json_text(c->deadline.why), "deadline", json_time(c->deadline.utc),
-			"renew_by", json_time(c->renew_by), "records", (json_int_t)n, "requests", (json_int_t)n, "lapsed", (int)gone), e) != ERR_OK)
+			"renew_by", json_time(c->renew_by), "records", (json_int_t)n, "requests", (json_int_t)n, "lapsed", (int)gone, "alarm", deadline_alarm_name(alarm)), e) != ERR_OK)
 			return err_wrap(e, "plan");
 	}
 	*out = json_pack("{s:o, s:o, s:o, s:O, s:I, s:I, s:I, s:o}", "time", json_time(archive_now(a)), "catalogue",

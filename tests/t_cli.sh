@@ -331,6 +331,19 @@ is "forecast" $? 0
 "$es" sweep --plan >/dev/null
 is "sweep --plan" $? 0
 
+# ---- how late a renewal is
+late() { # at, what sweep --plan says
+	printf '%s\n' "$1" >"$w/late.clock"
+	sed "s|^clock_file.*|clock_file = $(pwd)/$w/late.clock|" "$w/a/everseal.conf" >"$w/a/late.conf"
+	has "sweep --plan on $1" "$("$es" -c "$w/a/late.conf" sweep --plan)" "$2"
+}
+late 2030-03-01T00:00:00Z "to renew 0"
+late 2030-06-01T00:00:00Z "deadline 2031-07-01: "
+late 2030-12-01T00:00:00Z "half the margin is gone"
+late 2031-06-10T00:00:00Z "WITHIN A MONTH"
+late 2031-06-28T00:00:00Z "WITHIN A WEEK"
+late 2031-07-01T00:00:00Z "LAPSED"
+
 "$es" --json export "$rec" -o "$w/bundle.tar" >"$w/o"
 is "export as one file" $? 0
 is "it names the file, not the folder on the way" "$(json '"directory" in d, d["tar"].endswith("bundle.tar")' <"$w/o")" "False True"

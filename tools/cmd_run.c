@@ -49,6 +49,20 @@ verb_run(struct tool *t, int argc, char **argv)
 
 /* ---- sweep ---- */
 
+/* How late it is, beyond merely due (docs/deadlines.md). */
+static const char *
+urgency(const char *alarm)
+{
+	static const char *const words[][2] = {
+	    {"half", " (half the margin is gone)"}, {"month", " WITHIN A MONTH"}, {"week", " WITHIN A WEEK"}, {"lapsed", " LAPSED"}};
+	size_t i;
+
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcmp(words[i][0], alarm) == 0)
+			return words[i][1];
+	return "";
+}
+
 static void
 print_sweep(struct tool *t, const json_t *r, bool plan)
 {
@@ -58,7 +72,7 @@ print_sweep(struct tool *t, const json_t *r, bool plan)
 	tool_line(t, "sweep %s, catalogue %s", text_of(r, "time"), text_of(r, "catalogue_name"));
 	json_array_foreach (json_object_get(r, "classes"), i, c)
 		printf("  %-6s due %.10s, deadline %.10s%s: %lld signatures, %s\n", text_of(c, "side"), text_of(c, "renew_by"), text_of(c, "deadline"),
-		    json_is_true(json_object_get(c, "lapsed")) ? " LAPSED" : "", int_of(c, "records"), text_of(c, "why"));
+		    urgency(text_of(c, "alarm")), int_of(c, "records"), text_of(c, "why"));
 	if (plan)
 		printf("  to renew %lld, requests %lld, lapsed %lld, next class due %s\n", int_of(r, "records"), int_of(r, "requests"), int_of(r, "lapsed"), text_of(r, "next"));
 	else
