@@ -96,7 +96,7 @@ struct conf_renewal {
 struct conf_verify {
 	char *policy;	 /* "default", "dss", "dss-lenient", or a policy file when policy_is_file */
 	bool policy_is_file;
-	char *catalogue; /* RFC 5698 file; NULL = the built-in one of the policy */
+	struct word_list catalogues; /* RFC 5698 files, the newest counts; empty = the built-in one of the policy */
 	char *overlay;	 /* the operator's own lines over it, NULL = none */
 	bool sliding_strict;
 	struct word_list signature_policies; /* files that signatures refer to by digest */

@@ -92,7 +92,7 @@ const struct key_row config_keys[] = {
     TIME(SEC_RENEWAL, "material_interval", renewal, material_interval_seconds, "30d", 3600, DAYS(92)),
     PLAIN(SEC_RENEWAL, "digest", V_DIGEST, renewal, digest, "SHA512"),
     PLAIN(SEC_VERIFY, "policy", V_POLICY, verify, policy, "default"),
-    PLAIN(SEC_VERIFY, "catalogue", V_PATH, verify, catalogue, NULL),
+    PLAIN(SEC_VERIFY, "catalogue", V_PATHS, verify, catalogues, NULL),
     PLAIN(SEC_VERIFY, "overlay", V_PATH, verify, overlay, NULL),
     {SEC_VERIFY, "sliding_freshness", V_WORD, AT(verify, sliding_strict), "ignore", false, freshness_words, 0, 0},
     PLAIN(SEC_VERIFY, "signature_policies", V_PATHS, verify, signature_policies, NULL),

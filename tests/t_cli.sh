@@ -182,6 +182,16 @@ fault_with "overlay: new evidence would end soon" "overlay = $(pwd)/$w/soon.xml"
 is "which does not stop the archive" $? 0
 has "but is told" "$(cat "$w/o")" "SHA512 ends 2027-01-01"
 fault_with "catalogue: of tomorrow" "catalogue = $(pwd)/$w/tomorrow.xml" "issued in the future"
+"$es" config catalogue >"$w/built-in.xml"
+is "config catalogue" "$(grep -c '<Algorithm>' "$w/built-in.xml")" "$("$es" --json config catalogue | json 'd["text"].count("<Algorithm>")')"
+sed 's|<PolicyIssueDate>[^<]*|<PolicyIssueDate>2024-01-01T00:00:00Z|' "$w/built-in.xml" >"$w/older.xml"
+dssc newer.xml 2025-06-01T00:00:00Z "$(algorithm $sha512 '')$(algorithm 2.16.840.1.101.3.4.2.1 '')"
+with "catalogue = $(pwd)/$w/newer.xml"
+has "catalogue: a new one alone forgets what was" "$("$es" -c "$w/a/with.conf" config check 2>&1)" "removed SHA1: 2012-08-01T00:00:00Z -> -"
+with "catalogue = $(pwd)/$w/older.xml $(pwd)/$w/newer.xml"
+out=$("$es" -c "$w/a/with.conf" config check 2>&1)
+is "catalogues: with the older one it does not" "$(echo "$out" | grep -c 'removed\|SHA1:')" 0
+has "and what it dropped ends with it" "$out" "earlier Ed25519: open -> 2025-06-01T00:00:00Z"
 fault_with "catalogue: none" "catalogue = $(pwd)/$w/in/good.xml" "no SecuritySuitabilityPolicy"
 
 # ---- every verb answers as JSON with its schema

@@ -367,29 +367,55 @@ config_answer(struct tool *t, const struct faults *f, const struct err *e)
 	return e->code == ERR_OK ? EXIT_POSITIVE : EXIT_CONFIG;
 }
 
+/* Text as it is, or as the member of an answer. */
 static int
-verb_config(struct tool *t, int argc, char **argv)
+config_print(struct tool *t, struct buf *text)
 {
-	AUTO(faults) struct faults f = {0};
-	AUTO(buf) struct buf text = {0};
 	struct err e = {0};
 
-	if (argc != 2 || (strcmp(argv[1], "check") != 0 && strcmp(argv[1], "show") != 0))
-		return tool_usage(tool_verb("config"), NULL);
-	if (tool_config(t, &e) != ERR_OK)
-		return t->config_bad && strcmp(argv[1], "check") == 0 ? config_answer(t, &t->faults, &e) : tool_fail(t, &e);
-	if (strcmp(argv[1], "show") == 0) {
-		config_text(t->cfg, &text);
-		if (t->json)
-			return tool_done(t, json_pack("{s:o, s:o}", "file", json_text(t->config_path), "text", json_text(buf_str(&text))), "%s", "");
-		fputs(buf_str(&text), stdout);
-		return EXIT_POSITIVE;
+	if (buf_ok(text, &e) != ERR_OK)
+		return tool_fail(t, &e);
+	if (t->json)
+		return tool_done(t, json_pack("{s:o, s:o}", "file", json_text(t->config_path), "text", json_text(buf_str(text))), "%s", "");
+	return fputs(buf_str(text), stdout) != EOF ? EXIT_POSITIVE : EXIT_IO;
+}
+
+static int
+config_check_verb(struct tool *t)
+{
+	AUTO(faults) struct faults f = {0};
+	struct err e = {0};
+
+	if (t->catalogue != NULL) {
+		buf_adds(&t->remarks, "algorithms, against the built-in catalogue:\n");
+		catalogue_diff(catalogue_builtin("default"), t->catalogue, &t->remarks);
 	}
 	if (!t->json && t->remarks.n != 0)
 		fputs(buf_str(&t->remarks), stderr);
 	if (tool_catalogue_check(t, &f, &e) != ERR_OK && e.code == ERR_OK)
 		return tool_fail(t, &e);
 	return config_answer(t, &f, &e);
+}
+
+static int
+verb_config(struct tool *t, int argc, char **argv)
+{
+	AUTO(buf) struct buf text = {0};
+	const char *what = argc == 2 ? argv[1] : "";
+	bool check = strcmp(what, "check") == 0, show = strcmp(what, "show") == 0;
+	struct err e = {0};
+
+	if (!check && !show && strcmp(what, "catalogue") != 0)
+		return tool_usage(tool_verb("config"), NULL);
+	if (tool_config(t, &e) != ERR_OK)
+		return t->config_bad && check ? config_answer(t, &t->faults, &e) : tool_fail(t, &e);
+	if (check)
+		return config_check_verb(t);
+	if (show)
+		config_text(t->cfg, &text);
+	else
+		catalogue_write(t->policy.catalogue, &text);
+	return config_print(t, &text);
 }
 
 /* ---- scrub, rebuild, log ---- */
@@ -517,7 +543,7 @@ verb_log(struct tool *t, int argc, char **argv)
 const struct verb verbs_admin[] = {
     {"init", "[--simulated DIR --clock FILE [--tsa URL,...] [--allow-net RULES]]", "make the archive that the configuration names", verb_init},
     {"trust", "list | add FILE [--role signer|tsa|ocsp|all] | remove SHA256 | reload", "trust anchors by role", verb_trust},
-    {"config", "check | show", "every fault with its line; the configuration in effect", verb_config},
+    {"config", "check | show | catalogue", "every fault with its line; the configuration in effect; the algorithm catalogue in force as RFC 5698 XML", verb_config},
     {"scrub", "[--full]", "rehash everything; --full: both digests", verb_scrub},
     {"rebuild", "", "make the index again from the segments alone", verb_rebuild},
     {"log", "verify | checkpoint", "the whole log against its groups and checkpoint", verb_log},

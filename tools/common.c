@@ -283,14 +283,36 @@ read_catalogue(const char *path, struct catalogue **out, struct buf *remarks, st
 	return ERR_OK;
 }
 
+/* The newest of several, with what it no longer lists (crypto-policy 2.5). NULL if there are none. */
+static enum err_code
+read_catalogues(const struct word_list *files, struct catalogue **out, struct buf *remarks, struct err *e)
+{
+	AUTO(mem) struct catalogue **all = mem_new(files->n + 1, sizeof(struct catalogue *));
+	enum err_code r = ERR_OK;
+	size_t i;
+
+	if (all == NULL)
+		return err_nomem(e);
+	for (i = 0; r == ERR_OK && i < files->n; i++)
+		r = read_catalogue(files->v[i], &all[i], remarks, e);
+	if (r == ERR_OK && files->n == 1)
+		*out = TAKE(all[0]);
+	else if (r == ERR_OK && files->n > 1)
+		r = catalogue_effective((const struct catalogue *const *)all, files->n, out, e);
+	for (i = 0; i < files->n; i++)
+		catalogue_free(all[i]);
+	return r;
+}
+
 enum err_code
 tool_policy(const struct policy_choice *c, struct catalogue **catalogue, struct vpolicy *out, struct buf *remarks, struct err *e)
 {
+	static const struct word_list none = {0};
 	AUTO(catalogue) struct catalogue *base = NULL, *over = NULL;
 	AUTO(buf) struct buf text = {0};
 
 	*catalogue = NULL;
-	if (c->catalogue_file != NULL && read_catalogue(c->catalogue_file, &base, remarks, e) != ERR_OK)
+	if (read_catalogues(c->catalogues != NULL ? c->catalogues : &none, &base, remarks, e) != ERR_OK)
 		return e->code;
 	if (!c->is_file && vpolicy_builtin(c->name, base, out, e) != ERR_OK)
 		return e->code;
@@ -318,7 +340,7 @@ read_config(struct tool *t, struct slice text, struct err *e)
 	if (!config_check_built(t->cfg, &t->faults))
 		return err_set(e, ERR_USAGE, "configuration: %s: %s", t->config_path, t->faults.n != 0 ? t->faults.v[0].text : "out of memory");
 	v = &t->cfg->verify;
-	c = (struct policy_choice){v->policy, v->policy_is_file, v->catalogue, v->overlay, v->sliding_strict};
+	c = (struct policy_choice){v->policy, v->policy_is_file, &v->catalogues, v->overlay, v->sliding_strict};
 	if (tool_policy(&c, &t->catalogue, &t->policy, &t->remarks, e) != ERR_OK)
 		return err_wrap(e, "configuration %s", t->config_path);
 	if (t->cfg->archive.clock_file != NULL) {

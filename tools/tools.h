@@ -67,7 +67,8 @@ MUST_USE enum err_code tool_anchors(const char *dir, struct anchors **out, struc
 struct policy_choice {
 	const char *name; /* or a file */
 	bool is_file;
-	const char *catalogue_file, *overlay_file; /* NULL: the policy's own; none */
+	const struct word_list *catalogues; /* files; NULL or empty: the policy's own */
+	const char *overlay_file;	    /* NULL: none */
 	bool sliding_strict;
 };
 /* *catalogue is owned by the caller, NULL = the built-in one serves. What was tolerated in the files goes to remarks, if not NULL. */
