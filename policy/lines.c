@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "policy/lines_int.h"
+#include "base/json.h"
 
 #include <string.h>
 
@@ -32,7 +33,15 @@ cut_comment(char *s)
 			s[i] = '\0';
 }
 
-/* One raw line into text. False if it is too long or holds control characters. */
+static bool
+is_utf8(const uint8_t *p, size_t n)
+{
+	AUTO(json) json_t *j = json_stringn((const char *)p, n);
+
+	return j != NULL;
+}
+
+/* One raw line into text. False if it is too long, not UTF-8, or holds control characters. */
 static bool
 take(struct lines *l, struct line *out)
 {
@@ -46,8 +55,11 @@ take(struct lines *l, struct line *out)
 		return false;
 	out->fault = "control character";
 	for (i = 0; i < n; i++)
-		if ((start[i] < 0x20 && start[i] != '\t' && start[i] != '\r') || start[i] == 0x7f)
+		if ((start[i] < 0x20 && start[i] != '\t' && (start[i] != '\r' || i + 1 < n)) || start[i] == 0x7f)
 			return false;
+	out->fault = "not UTF-8";
+	if (!is_utf8(start, n))
+		return false;
 	memcpy(out->text, start, n);
 	out->text[n] = '\0';
 	return true;

@@ -147,12 +147,18 @@ seal(struct vpolicy *p, struct err *e)
 	return digest_once(DIGEST_SHA256, buf_slice(&text), &p->digest, e);
 }
 
+static bool
+is_builtin(const char *name)
+{
+	return strcmp(name, "default") == 0 || strcmp(name, "dss") == 0 || strcmp(name, "dss-lenient") == 0;
+}
+
 enum err_code
 vpolicy_builtin(const char *name, const struct catalogue *catalogue, struct vpolicy *out, struct err *e)
 {
 	bool ours = strcmp(name, "default") == 0, lenient = strcmp(name, "dss-lenient") == 0;
 
-	if (!ours && !lenient && strcmp(name, "dss") != 0)
+	if (!is_builtin(name))
 		return err_set(e, ERR_NOTFOUND, "no policy named %.60s; there are default, dss and dss-lenient", name);
 	*out = (struct vpolicy){.after_update_warns = true};
 	snprintf(out->name, sizeof(out->name), "%s", name);
@@ -218,6 +224,8 @@ set_line(struct vpolicy *p, struct line *l)
 	if (strcmp(l->key, "name") == 0) {
 		if (*l->value == '\0' || strlen(l->value) >= sizeof(p->name))
 			return "a name of 1 to 47 octets";
+		if (is_builtin(l->value))
+			return "the name of a built-in policy: reports would not tell them apart";
 		snprintf(p->name, sizeof(p->name), "%s", l->value);
 		return NULL;
 	}

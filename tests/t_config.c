@@ -105,6 +105,8 @@ static const struct {
     {"no key and no section", BASE "hello\n", 7, "neither [section] nor key = value"},
     {"section not closed", BASE "[net\n", 7, "without ']'"},
     {"section without a word", BASE "[ ]\n", 7, "without a name"},
+    {"carriage return inside a line", BASE "[net]\nproxy = http://a/\rx\n", 8, "control character"},
+    {"not UTF-8", BASE "[net]\nuser_agent = \351\n", 8, "not UTF-8"},
     {"control character", BASE "[net]\nproxy = \001\n", 8, "control character"},
     {"section twice", BASE "[trust]\ndir = /x\n", 7, "[trust] stands twice, first in line 3"},
     {"named section twice", BASE "[tsa one]\nurl = http://x/\n", 7, "[tsa one] stands twice"},

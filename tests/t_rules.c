@@ -171,6 +171,7 @@ static const struct {
     {"no key", "base = dss\nhello\n", "x.policy:2: : neither"},
     {"after_update", "base = dss\nafter_update = no\n", "warn or fail"},
     {"sliding", "base = dss\nsliding_freshness = no\n", "strict or ignore"},
+    {"name of a built-in one", "base = dss\nkey-usage = ignore\nname = default\n", "x.policy:3: name: the name of a built-in policy"},
     {"long name", "base = dss\nname = 012345678901234567890123456789012345678901234567\n", "1 to 47 octets"},
 };
 
