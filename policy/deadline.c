@@ -124,15 +124,23 @@ plan_earlier(struct deadline *out, int64_t utc, const char *what)
 	snprintf(out->planned_why, sizeof(out->planned_why), "assumed: %s end %.10s", what, text);
 }
 
+/* Horizons stand in for an end that is not published: one that is, counts, also where it lies later. */
 static void
-plan(const struct class_facts *f, const struct horizons *h, struct deadline *out)
+plan(const struct class_facts *f, const struct catalogue *c, const struct horizons *h, struct deadline *out)
 {
+	struct alg_use token = f->token;
+
+	token.is_signature = true;
+	token.usage = USE_TIMESTAMPS;
 	out->planned_utc = out->utc;
 	snprintf(out->planned_why, sizeof(out->planned_why), "%s", out->why);
 	/* Every key kind that this build knows is classical. */
-	plan_earlier(out, h->classical_signature_utc, "classical signatures");
-	plan_earlier(out, digest_horizon(f->token.digest, h), "digests of this size");
-	plan_earlier(out, digest_horizon(f->imprint, h), "digests of this size");
+	if (catalogue_end(c, &token) == TIME_MAX) {
+		plan_earlier(out, h->classical_signature_utc, "classical signatures");
+		plan_earlier(out, digest_horizon(f->token.digest, h), "digests of this size");
+	}
+	if (out->hash_utc == TIME_MAX)
+		plan_earlier(out, digest_horizon(f->imprint, h), "digests of this size");
 }
 
 void
@@ -150,7 +158,7 @@ deadline_compute(const struct class_facts *f, const struct catalogue *c, int64_t
 	snprintf(out->why, sizeof(out->why), "%s", out->side == SIDE_HASH ? hash.why : token.why);
 	if (out->utc == TIME_MAX)
 		snprintf(out->why, sizeof(out->why), "no end is published");
-	plan(f, h != NULL ? h : &deadline_horizons, out);
+	plan(f, c, h != NULL ? h : &deadline_horizons, out);
 }
 
 static int64_t

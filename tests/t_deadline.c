@@ -153,6 +153,27 @@ moved(const char *digest_oid, const char *end)
 	return c;
 }
 
+/* A horizon is for what has no published end: one beyond it is planned with as it is. */
+static void
+test_published_beyond_horizon(void **state)
+{
+	AUTO(catalogue) struct catalogue *c = moved("2.16.840.1.101.3.4.2.1", "2055-01-01");
+	struct horizons h = deadline_horizons;
+	struct class_facts f = facts();
+	struct deadline d;
+
+	(void)state;
+	h.classical_signature_utc = TIME_MAX;
+	f.tsa_not_after_utc = f.cas[0].not_after_utc = TIME_MAX;
+	f.imprint = DIGEST_SHA256;
+	f.token.digest = DIGEST_SHA512;
+	deadline_compute(&f, &cat_default, TIME_MAX, &h, &d);
+	assert_time(d.planned_utc, at("2050-01-01"), "assumed");
+	deadline_compute(&f, c, TIME_MAX, &h, &d);
+	assert_time(d.planned_utc, at("2055-01-01"), "published");
+	assert_string_equal(d.planned_why, "imprint digest SHA256 ends 2055-01-01");
+}
+
 /* A catalogue that ends SHA-256 moves the classes with that imprint; the suites of the tokens have lines of their own. */
 static void
 test_new_catalogue(void **state)
@@ -562,6 +583,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_classes),
 	    cmocka_unit_test(test_horizons),
+	    cmocka_unit_test(test_published_beyond_horizon),
 	    cmocka_unit_test(test_new_catalogue),
 	    cmocka_unit_test(test_keys),
 	    cmocka_unit_test(test_json),
