@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <openssl/conf.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,9 +115,12 @@ net_timeout_ms(const struct config *cfg, enum fetch_type type)
 enum err_code
 net_warm_up(void *ctx, struct err *e)
 {
+	/* As OpenSSL would by itself, if main let it: what the system demands of TLS. */
+	const unsigned long flags = CONF_MFLAGS_DEFAULT_SECTION | CONF_MFLAGS_IGNORE_MISSING_FILE | CONF_MFLAGS_IGNORE_RETURN_CODES;
 	CURL *c = NULL;
 
 	(void)ctx;
+	(void)CONF_modules_load_file(NULL, NULL, flags);
 	if (late_load(&curl_late, e) != ERR_OK)
 		return err_wrap(e, "libcurl");
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK || (c = curl_easy_init()) == NULL)

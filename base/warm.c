@@ -18,6 +18,7 @@ worker_warm_up_base(struct err *e)
 	xml_init();
 	tzset();
 	json_object_seed(0);
+	/* Without effect in the program, whose main says that it shall not be read. */
 	if (OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CONFIG, NULL) != 1)
 		return err_openssl(e, ERR_UNSUPPORTED, "OpenSSL");
 	/* A configuration can leave it without any algorithm. */

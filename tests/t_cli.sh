@@ -40,6 +40,10 @@ is "verify: level" "$(echo "$out" | json 'd["documents"][0]["signatures"][0]["le
 is "verify: references intact" "$(echo "$out" | json 'all(r["intact"] for r in d["documents"][0]["signatures"][0]["references"])')" True
 out2=$("$es" --json verify "$w/in/good.xml" --trust "$w/pki/trust" --at $T --policy dss-lenient)
 is "verify: the same twice" "$out" "$out2"
+# A machine's OpenSSL may know no algorithm but those of a module that is not there.
+printf 'openssl_conf = i\n[i]\nalg_section = a\n[a]\ndefault_properties = fips=yes\n' >"$w/fips.cnf"
+out2=$(OPENSSL_CONF="$w/fips.cnf" "$es" --json verify "$w/in/good.xml" --trust "$w/pki/trust" --at $T --policy dss-lenient)
+is "verify: the same whatever openssl.cnf says" "$out" "$out2"
 "$es" verify "$w/in/bent.xml" --trust "$w/pki/trust" --at $T >"$w/o" 2>&1
 is "verify: exit 1 of a failed one" $? 1
 "$es" verify "$w/in/good.xml" --trust "$w/empty" --at $T >"$w/o" 2>&1

@@ -228,6 +228,7 @@ serve_tls(const char *dir)
 	if (chdir(dir) != 0 || SSL_CTX_use_certificate_file(ctx, "server.pem", SSL_FILETYPE_PEM) != 1 ||
 	    SSL_CTX_use_PrivateKey_file(ctx, "server.key", SSL_FILETYPE_PEM) != 1 || SSL_CTX_load_verify_file(ctx, "ca.pem") != 1)
 		_exit(1);
+	SSL_CTX_set_max_proto_version(ctx, TLS1_2_VERSION); /* so that a configuration can ask for more */
 	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
 	while ((one = accept(fd, NULL, NULL)) >= 0) {
 		char request[2048];
@@ -558,6 +559,33 @@ test_client_certificate(void **state)
 	world_auto(&w);
 }
 
+/* It demands a protocol that the server has not. Main itself reads no configuration, as the program's does not. */
+static void
+test_openssl_configuration(void **state)
+{
+	AUTO(mem) char *path = NULL;
+	struct fetch_answer a = {0};
+	struct world w = {0};
+	struct err e = {0};
+
+	(void)state;
+	world_make(&w);
+	path = mem_printf("%s/openssl.cnf", w.dir.path);
+	OK(sys_write_durably(w.dir.fd, "openssl.cnf",
+	    slice_str("openssl_conf = i\n[i]\nssl_conf = s\n[s]\nsystem_default = d\n[d]\nMinProtocol = TLSv1.3\n"), 0600, &e));
+	for (int strict = 1; strict >= 0; strict--) {
+		fetcher_free(w.net);
+		w.net = NULL;
+		if (strict)
+			setenv("OPENSSL_CONF", path, 1);
+		OK(fetcher_start(w.cfg, false, &w.net, &e));
+		unsetenv("OPENSSL_CONF");
+		assert_true((tls(&w, "client", "ca", &a) == FETCH_OK) == !strict);
+	}
+	fetch_answer_release(&a);
+	world_auto(&w);
+}
+
 int
 main(void)
 {
@@ -570,8 +598,10 @@ main(void)
 	    cmocka_unit_test(test_retry_after),
 	    cmocka_unit_test(test_slow),
 	    cmocka_unit_test(test_client_certificate),
+	    cmocka_unit_test(test_openssl_configuration),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
+	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -120,8 +120,11 @@ main(int argc, char **argv)
 	int at, code, i;
 
 	signal(SIGPIPE, SIG_IGN);
-	/* What OpenSSL would free at the end goes with the process. */
-	OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
+	/*
+	 * A verdict does not depend on the machine's openssl.cnf, which can take algorithms away; the net process reads it
+	 * for TLS. What OpenSSL would free at the end goes with the process.
+	 */
+	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, NULL);
 	t.config_path = getenv("EVERSEAL_CONFIG");
 	at = global_options(&t, argc, argv);
 	if (at == -1)
