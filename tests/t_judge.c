@@ -95,12 +95,15 @@ matrix(void **state)
 	for (size_t i = 0; i < sizeof(ROWS) / sizeof(ROWS[0]); i++) {
 		AUTO(report) struct report *r = judge(*state, &ROWS[i]);
 		struct verdict v = r->sigs[0].verdict;
+		AUTO(json) json_t *header = NULL, *document = NULL;
 		AUTO(buf) struct buf text = {0};
 		struct err e = {0};
 
 		if (v.ind == ROWS[i].ind && v.sub == ROWS[i].sub)
 			continue;
-		OK(report_text(r, &text, &e));
+		OK(report_header_json(r, &header, &e));
+		OK(report_json(r, &document, &e));
+		OK(report_text(header, document, NULL, &text, &e));
 		print_error("%s: %s %s, wanted %s %s\n%s\n", ROWS[i].name, indication_name(v.ind), subindication_name(v.sub),
 		    indication_name(ROWS[i].ind), subindication_name(ROWS[i].sub), buf_str(&text));
 		wrong++;
