@@ -34,12 +34,6 @@ export_auto(struct export *x)
 	buf_release(&x->stamps);
 }
 
-static enum err_code
-fd_write(void *ctx, struct slice s, struct err *e)
-{
-	return sys_append(*(int *)ctx, s, e);
-}
-
 /* ---- files ---- */
 
 static enum err_code
@@ -48,7 +42,7 @@ put_version(struct export *x, const char *folder, size_t file, int version, stru
 	const json_t *o = json_array_get(json_object_get(x->m, "originals"), file);
 	AUTO(mem) char *name = mem_printf("%s/%s", folder, sig_str(o, "name"));
 	AUTO(fd) int fd = -1;
-	struct sink to = {fd_write, &fd};
+	struct sink to = sink_fd(&fd);
 
 	if (name == NULL)
 		return err_nomem(e);

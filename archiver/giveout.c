@@ -8,12 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static enum err_code
-fd_write(void *ctx, struct slice s, struct err *e)
-{
-	return sys_append(*(int *)ctx, s, e);
-}
-
 /* A deposited folder's files keep their paths; each component was checked when it came in, and is again here. */
 static enum err_code
 open_new(int dir, const char *name, int *fd, struct err *e)
@@ -54,7 +48,7 @@ archive_get(struct archive *a, const char *record, int version, const char *dir,
 		return err_wrap(e, "get");
 	json_array_foreach (json_object_get(m, "originals"), i, o) {
 		AUTO(fd) int fd = -1;
-		struct sink to = {fd_write, &fd};
+		struct sink to = sink_fd(&fd);
 		int n = version < 0 ? version_newest(m, i) : version;
 
 		if (open_new(folder, sig_str(o, "name"), &fd, e) != ERR_OK)

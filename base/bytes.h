@@ -114,7 +114,10 @@ struct source {
 };
 /* s must stay where it is while the source is used. */
 struct source source_slice(const struct slice *s);
-/* fd: address of a descriptor that stays open; size by fstat. pread is used, the offset does not move. */
+/*
+ * fd: address of a descriptor that stays open; size by fstat. pread is used, the offset does not move. ERR_DAMAGED while
+ * reading: the file has been cut since.
+ */
 MUST_USE enum err_code source_fd(const int *fd, struct source *out, struct err *e);
 /* Whole content; ERR_LIMIT above max_bytes before anything is read. */
 MUST_USE enum err_code source_read_all(const struct source *s, size_t max_bytes, struct buf *out, struct err *e);
@@ -124,6 +127,7 @@ struct sink {
 	void *ctx;
 };
 struct sink sink_buf(struct buf *b);
+struct sink sink_fd(const int *fd); /* written at the descriptor's own position; fd borrowed */
 MUST_USE enum err_code sink_write(const struct sink *s, struct slice data, struct err *e);
 /* Copy [off, off+n) in pieces of at most 256 KiB. */
 MUST_USE enum err_code source_copy(const struct source *from, uint64_t off, uint64_t n, const struct sink *to, struct err *e);

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Sources and sinks: octets read at an offset, octets taken as a stream. */
-#include "base/bytes.h"
+#include "base/sys.h"
 
-#include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define COPY_BYTES ((size_t)256 << 10)
 
@@ -30,33 +27,17 @@ source_slice(const struct slice *s)
 static enum err_code
 fd_read_at(void *ctx, uint64_t off, void *to, size_t n, struct err *e)
 {
-	const int *fd = ctx;
-	uint8_t *at = to;
-	ssize_t r;
-
-	while (n != 0) {
-		r = pread(*fd, at, n, (off_t)off);
-		if (r < 0 && errno == EINTR)
-			continue;
-		if (r < 0)
-			return err_errno(e, ERR_IO, errno, "read");
-		if (r == 0)
-			return err_set(e, ERR_IO, "file ends at octet %llu, shorter than before", (unsigned long long)off);
-		at += r;
-		off += (uint64_t)r;
-		n -= (size_t)r;
-	}
-	return ERR_OK;
+	return sys_pread(*(const int *)ctx, to, n, off, e);
 }
 
 enum err_code
 source_fd(const int *fd, struct source *out, struct err *e)
 {
-	struct stat st;
+	uint64_t size = 0;
 
-	if (fstat(*fd, &st) != 0)
-		return err_errno(e, ERR_IO, errno, "stat");
-	*out = (struct source){fd_read_at, (void *)(uintptr_t)fd, (uint64_t)st.st_size};
+	if (sys_size(*fd, &size, e) != ERR_OK)
+		return err_wrap(e, "source");
+	*out = (struct source){fd_read_at, (void *)(uintptr_t)fd, size};
 	return ERR_OK;
 }
 
@@ -86,6 +67,18 @@ struct sink
 sink_buf(struct buf *b)
 {
 	return (struct sink){buf_write, b};
+}
+
+static enum err_code
+fd_write(void *ctx, struct slice s, struct err *e)
+{
+	return sys_append(*(const int *)ctx, s, e);
+}
+
+struct sink
+sink_fd(const int *fd)
+{
+	return (struct sink){fd_write, (void *)(uintptr_t)fd};
 }
 
 enum err_code

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/falloc.h>
 #include <openssl/rand.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -293,41 +292,6 @@ sys_fdatasync(int fd, struct err *e)
 	return ERR_OK;
 }
 
-static enum err_code
-write_zeros(int fd, uint64_t off, uint64_t n, struct err *e)
-{
-	static const uint8_t zeros[64 << 10];
-
-	while (n > 0) {
-		size_t part = n < sizeof(zeros) ? (size_t)n : sizeof(zeros);
-
-		if (sys_pwrite(fd, slice_of(zeros, part), off, e) != ERR_OK)
-			return err_wrap(e, "zeros");
-		off += part;
-		n -= part;
-	}
-	return ERR_OK;
-}
-
-enum err_code
-sys_punch(int fd, uint64_t off, uint64_t n, struct err *e)
-{
-	uint64_t size = 0;
-
-	if (sys_size(fd, &size, e) != ERR_OK)
-		return err_wrap(e, "punch");
-	if (off > size || n > size - off)
-		return err_set(e, ERR_BUG, "punch %llu octets at %llu of %llu", (unsigned long long)n,
-		    (unsigned long long)off, (unsigned long long)size);
-	if (n == 0)
-		return ERR_OK;
-	if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)off, (off_t)n) == 0)
-		return ERR_OK;
-	if (errno != EOPNOTSUPP && errno != ENOSYS)
-		return err_errno(e, ERR_IO, errno, "punch");
-	return write_zeros(fd, off, n, e);
-}
-
 enum err_code
 sys_rename(int from_dir, const char *from, int to_dir, const char *to, struct err *e)
 {
@@ -341,14 +305,6 @@ sys_rename_new(int from_dir, const char *from, int to_dir, const char *to, struc
 {
 	if (renameat2(from_dir, from, to_dir, to, RENAME_NOREPLACE) != 0)
 		return name_err(e, errno, "rename to", to);
-	return ERR_OK;
-}
-
-enum err_code
-sys_link(int from_dir, const char *from, int to_dir, const char *to, struct err *e)
-{
-	if (linkat(from_dir, from, to_dir, to, 0) != 0)
-		return name_err(e, errno, "link to", to);
 	return ERR_OK;
 }
 

@@ -76,14 +76,11 @@ MUST_USE enum err_code sys_append(int fd, struct slice s, struct err *e);
 MUST_USE enum err_code sys_pread(int fd, void *to, size_t n, uint64_t off, struct err *e);
 MUST_USE enum err_code sys_truncate(int fd, uint64_t bytes, struct err *e);
 MUST_USE enum err_code sys_fdatasync(int fd, struct err *e);
-/* Zeros in the file's middle: the blocks are given back where the file system can, else zeros are written. Size stays. */
-MUST_USE enum err_code sys_punch(int fd, uint64_t off, uint64_t n, struct err *e);
 
 /* Names. ERR_NOTFOUND when from or name is missing, ERR_EXISTS where it says so. None of these syncs. */
 MUST_USE enum err_code sys_rename(int from_dir, const char *from, int to_dir, const char *to, struct err *e);
 /* As sys_rename, but ERR_EXISTS when to is taken. */
 MUST_USE enum err_code sys_rename_new(int from_dir, const char *from, int to_dir, const char *to, struct err *e);
-MUST_USE enum err_code sys_link(int from_dir, const char *from, int to_dir, const char *to, struct err *e);
 MUST_USE enum err_code sys_unlink(int dir, const char *name, struct err *e);
 /* mkdir -p. ERR_OK when it is there; every folder made is synced into its parent. */
 MUST_USE enum err_code sys_mkdirs(int dir, const char *path, mode_t mode, struct err *e);

@@ -73,15 +73,9 @@ folder_of(const char *name, char out[PLACE_NAME_MAX + 1])
 }
 
 static enum err_code
-fd_write(void *ctx, struct slice s, struct err *e)
-{
-	return sys_append(*(const int *)ctx, s, e);
-}
-
-static enum err_code
 write_file(int *fd, const struct source *from, struct err *e)
 {
-	const struct sink to = {fd_write, fd};
+	const struct sink to = sink_fd(fd);
 	enum err_code r = source_copy(from, 0, from->size_bytes, &to, e);
 
 	if (r == ERR_OK)

@@ -3,11 +3,9 @@
 #include "store/store_int.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 struct store_object {
@@ -94,12 +92,6 @@ const struct source *
 store_object_source(const struct store_object *o)
 {
 	return &o->source;
-}
-
-const struct store_ref *
-store_object_ref(const struct store_object *o)
-{
-	return &o->ref;
 }
 
 void
@@ -190,37 +182,6 @@ store_get_bytes(struct store *s, const uint8_t sha256[32], size_t max_bytes, str
 		return r;
 	buf_addslice(out, buf_slice(&got));
 	return buf_ok(out, e);
-}
-
-static enum err_code
-fd_write(void *ctx, struct slice s, struct err *e)
-{
-	return sys_append(*(const int *)ctx, s, e);
-}
-
-enum err_code
-store_object_copy_fd(struct store *s, const uint8_t sha256[32], uint64_t max_bytes, int *out, struct err *e)
-{
-	AUTO(store_object) struct store_object *o = NULL;
-	AUTO(fd) int fd = -1;
-	const struct sink to = {fd_write, &fd};
-	enum err_code r = store_open_object(s, sha256, &o, e);
-
-	if (r == ERR_OK)
-		r = over(o, max_bytes, e);
-	if (r != ERR_OK)
-		return r;
-	fd = memfd_create("object", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (fd < 0)
-		return err_errno(e, ERR_NOMEM, errno, "memfd");
-	r = copy_checked(o, &to, e);
-	if (r != ERR_OK)
-		return r;
-	if (lseek(fd, 0, SEEK_SET) != 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) != 0)
-		return err_errno(e, ERR_IO, errno, "memfd seal");
-	*out = fd;
-	fd = -1;
-	return ERR_OK;
 }
 
 enum err_code

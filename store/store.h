@@ -177,7 +177,6 @@ MUST_USE enum err_code store_stat(struct store *s, const uint8_t sha256[32], str
  */
 MUST_USE enum err_code store_open_object(struct store *s, const uint8_t sha256[32], struct store_object **out, struct err *e);
 const struct source *store_object_source(const struct store_object *o);
-const struct store_ref *store_object_ref(const struct store_object *o);
 void store_object_free(struct store_object *o);
 void store_object_auto(struct store_object **o);
 /*
@@ -188,13 +187,8 @@ MUST_USE enum err_code store_get(struct store *s, const uint8_t sha256[32], cons
 /* store_get into a buffer; ERR_LIMIT above max_bytes. Nothing is appended unless it is right. */
 MUST_USE enum err_code store_get_bytes(struct store *s, const uint8_t sha256[32], size_t max_bytes, struct buf *out, struct err *e);
 /*
- * For a worker that must not open files: a memfd with a rehashed copy, sealed against change, offset 0. ERR_LIMIT above
- * max_bytes. The caller closes it.
- */
-MUST_USE enum err_code store_object_copy_fd(struct store *s, const uint8_t sha256[32], uint64_t max_bytes, int *fd, struct err *e);
-/*
- * For what is too large for that: a read-only descriptor of the segment that holds this object alone, and where in it
- * the object starts. ERR_REFUSED for an object in a shared segment. Not rehashed. The caller closes it.
+ * For a worker that must not open files: a read-only descriptor of the segment that holds this object alone, and where in
+ * it the object starts. ERR_REFUSED for an object in a shared segment. Not rehashed. The caller closes it.
  */
 MUST_USE enum err_code store_object_fd(struct store *s, const uint8_t sha256[32], int *fd, uint64_t *offset_bytes, struct err *e);
 

@@ -73,11 +73,9 @@ test_sizes(void **state)
 	box_again(&x, STORE_WRITE);
 	for (i = 0; i < 10; i++) {
 		AUTO(buf) struct buf got = {0};
-		AUTO(fd) int fd = -1;
 
 		OK(store_get_bytes(x.s, refs[i].sha256, sizes[9], &got, &e));
 		SAME(buf_slice(&got), slice_of(octets.p, sizes[i]));
-		OK(store_object_copy_fd(x.s, refs[i].sha256, sizes[i], &fd, &e));
 		OK(store_stat(x.s, refs[i].sha256, &info, &e));
 		assert_int_equal(info.alone, i == 9);
 		assert_int_equal(info.ref.size_bytes, sizes[i]);
@@ -328,11 +326,6 @@ test_alone(void **state)
 	assert_int_equal(pread(direct, octet, sizeof(octet), (off_t)off), sizeof(octet));
 	SAME(slice_of(octet, sizeof(octet)), buf_slice(&big));
 	FAILS(ERR_REFUSED, store_object_fd(x.s, small.sha256, &fd, &off, &e));
-	FAILS(ERR_LIMIT, store_object_copy_fd(x.s, ref.sha256, 4999, &fd, &e));
-	OK(store_object_copy_fd(x.s, ref.sha256, 5000, &fd, &e));
-	assert_int_equal(read(fd, octet, sizeof(octet)), sizeof(octet));
-	SAME(slice_of(octet, sizeof(octet)), buf_slice(&big));
-	assert_int_equal(pwrite(fd, "x", 1, 0), -1);
 	OK(store_open_object(x.s, ref.sha256, &obj, &e));
 	OK(source_read_all(store_object_source(obj), 5000, &out, &e));
 	SAME(buf_slice(&out), buf_slice(&big));
