@@ -205,6 +205,8 @@ doc_pass(const struct caged_doc *doc, size_t taken, struct passed *p, json_t *he
 	for (size_t i = 0; i < doc->n_side; i++)
 		if (side_pass(p, &doc->side[i], own_descriptor(doc, sizes, i, room), rows, e) != ERR_OK)
 			return e != NULL ? e->code : ERR_BUG;
+	if (p->bundle >= 0 && worker_memfd_seal(p->bundle, e) != ERR_OK)
+		return err_wrap(e, "bundle");
 	if (p->bundle >= 0)
 		p->fds[p->n++] = p->bundle;
 	return ERR_OK;

@@ -162,19 +162,14 @@ version_write(struct archive *a, const json_t *m, size_t file, int version, cons
 	return ERR_OK;
 }
 
-static enum err_code
-fd_write(void *ctx, struct slice s, struct err *e)
-{
-	return sys_append(*(int *)ctx, s, e);
-}
-
 enum err_code
 version_fd(struct archive *a, const json_t *m, size_t file, int version, int *out, struct err *e)
 {
 	AUTO(fd) int fd = -1;
-	struct sink to = {fd_write, &fd};
+	struct sink to = sink_fd(&fd);
 
-	if (worker_memfd_empty(&fd, e) != ERR_OK || version_write(a, m, file, version, &to, e) != ERR_OK)
+	if (worker_memfd_empty(&fd, e) != ERR_OK || version_write(a, m, file, version, &to, e) != ERR_OK ||
+	    worker_memfd_seal(fd, e) != ERR_OK)
 		return err_wrap(e, "version");
 	*out = fd;
 	fd = -1;

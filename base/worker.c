@@ -558,15 +558,20 @@ worker_memfd_empty(int *fd, struct err *e)
 }
 
 enum err_code
+worker_memfd_seal(int fd, struct err *e)
+{
+	if (lseek(fd, 0, SEEK_SET) != 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) != 0)
+		return err_errno(e, ERR_IO, errno, "seal a memfd");
+	return ERR_OK;
+}
+
+enum err_code
 worker_memfd(struct slice content, int *fd, struct err *e)
 {
-	const int seals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
 	AUTO(fd) int f = -1;
 
-	if (worker_memfd_empty(&f, e) != ERR_OK || sys_append(f, content, e) != ERR_OK)
+	if (worker_memfd_empty(&f, e) != ERR_OK || sys_append(f, content, e) != ERR_OK || worker_memfd_seal(f, e) != ERR_OK)
 		return err_wrap(e, "memfd of %zu octets", content.n);
-	if (lseek(f, 0, SEEK_SET) != 0 || fcntl(f, F_ADD_SEALS, seals) != 0)
-		return err_errno(e, ERR_IO, errno, "seal a memfd");
 	*fd = f;
 	f = -1;
 	return ERR_OK;

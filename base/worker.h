@@ -98,6 +98,8 @@ MUST_USE enum err_code worker_warm_up_base(struct err *e);
 /* A new memfd: with content, sealed against every change; or empty, for a child to write to. *fd belongs to the caller. */
 MUST_USE enum err_code worker_memfd(struct slice content, int *fd, struct err *e);
 MUST_USE enum err_code worker_memfd_empty(int *fd, struct err *e);
+/* An empty one that the caller has filled, before it is passed: no change from now on, the offset at its start. */
+MUST_USE enum err_code worker_memfd_seal(int fd, struct err *e);
 
 /* Which parts of a cage hold. */
 struct cage_status {
