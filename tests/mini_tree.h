@@ -246,6 +246,17 @@ listed_by_twin(struct tree *w)
 	return listed_by(w, &w->twin);
 }
 
+/* Without data, and the twin's certificate in the file. */
+static inline struct doc
+twin_beside(struct tree *w)
+{
+	struct doc d = under(&w->leaf, &w->sub);
+
+	doc_cert(&d, &w->twin);
+	doc_stamp(&d, STAMP_SIGNATURE, &w->tsa, T0 + DAY, false);
+	return d;
+}
+
 static inline struct doc
 listed_by_new_key(struct tree *w)
 {

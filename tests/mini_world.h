@@ -118,6 +118,25 @@ world_down(void **state)
 	return 0;
 }
 
+/* True if the first signature's verdict is that one; else the report is shown. */
+static inline bool
+verdict_is_so(const char *name, const struct report *r, enum indication ind, enum subindication sub)
+{
+	AUTO(json) json_t *header = NULL, *document = NULL;
+	AUTO(buf) struct buf text = {0};
+	struct verdict v = r->sigs[0].verdict;
+	struct err e = {0};
+
+	if (v.ind == ind && v.sub == sub)
+		return true;
+	OK(report_header_json(r, &header, &e));
+	OK(report_json(r, &document, &e));
+	OK(report_text(header, document, NULL, &text, &e));
+	print_error("%s: %s %s, wanted %s %s\n%s\n", name, indication_name(v.ind), subindication_name(v.sub), indication_name(ind),
+	    subindication_name(sub), buf_str(&text));
+	return false;
+}
+
 /* ---- the situations ---- */
 
 static inline struct doc

@@ -228,7 +228,7 @@ answer_embedded(const struct judge *j, const struct rev_answer *a)
 
 /* New and in the file already, else the newest. */
 static const struct rev_answer *
-choose(struct builder *b, const struct answers *a, const struct need *n)
+choose(struct builder *b, struct answers *a, const struct need *n)
 {
 	const struct rev_answer *best = NULL;
 	int best_rank = -1;
@@ -237,7 +237,7 @@ choose(struct builder *b, const struct answers *a, const struct need *n)
 		const struct rev_answer *r = &a->v[i];
 		int rank;
 
-		if (answer_fault(b->j, r, a->cert) != NULL || r->this_update > b->j->now)
+		if (answer_fault(b->j, a, i, b->line) != NULL || r->this_update > b->j->now)
 			continue;
 		/* Nothing covers a token's own material for years: what the CA signed itself outlives its responder. */
 		rank = (new_enough(b, r, n) ? 4 : 0) + (b->g == NULL && r->signer_is_issuer ? 2 : 0) + (answer_embedded(b->j, r) ? 1 : 0);

@@ -64,7 +64,6 @@ struct issuer_trust {
 	enum line line;
 	enum acc_state state;
 	const char *why;
-	const struct anchor *anchor; /* where its chain ends */
 	int64_t revoked_at; /* it or one above it was revoked then; TIME_MAX = not. What it signed before still counts, unless */
 	bool compromised;   /* its key was stolen */
 	struct issuer_trust *next;
@@ -204,7 +203,7 @@ bool answer_accepted(struct judge *j, struct answers *a, size_t i, enum line lin
 /* Newest acceptable answer; NULL if none. any: whether the pool had anything about it at all. */
 const struct rev_answer *select_answer(struct judge *j, struct answers *a, enum line line, bool *any, const char **why);
 /* NULL, or why this answer can't be used by itself; whether its issuer is trusted is not asked. Static text. */
-const char *answer_fault(const struct judge *j, const struct rev_answer *a, const struct cert *c);
+const char *answer_fault(struct judge *j, const struct answers *a, size_t i, enum line line);
 /* 5.2.5: not older at t than the time to its next update. Without nextUpdate nothing is fresh. */
 bool answer_fresh(const struct rev_answer *r, int64_t t);
 unsigned line_roles(enum line line, bool revocation);

@@ -89,9 +89,43 @@ authorised(const struct judge *j, const struct rev_answer *a)
 	return level_of(j, CHECK_OCSP_DELEGATE_EKU, CTX_REVOCATION, POS_SIGNING) != LEVEL_FAIL;
 }
 
-const char *
-answer_fault(const struct judge *j, const struct rev_answer *a, const struct cert *c)
+static bool
+share_an_anchor(struct judge *j, const struct cert *a, const struct cert *b, enum line line)
 {
+	struct chain *of_a = NULL, *of_b = NULL;
+	size_t n = 0, m = 0;
+	struct err e = {0};
+	bool shared = false;
+
+	if (pool_chains(&j->pool, a, j->in->anchors, line_roles(line, true), &of_a, &n, NULL, &e) != ERR_OK ||
+	    pool_chains(&j->pool, b, j->in->anchors, line_roles(line, false), &of_b, &m, NULL, &e) != ERR_OK)
+		judge_broke(j, &e);
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < m; k++)
+			shared = shared || of_a[i].anchor == of_b[k].anchor;
+	free(of_a);
+	free(of_b);
+	return shared;
+}
+
+/*
+ * RFC 5280 6.3.3 (f): the CRL issuer's chain ends at the certificate's own anchor. A CA may have a new key; a stranger may
+ * have its name. The peer takes the issuer's own key only.
+ */
+static bool
+listed_by_its_ca(struct judge *j, const struct rev_answer *a, const struct cert *issuer, enum line line)
+{
+	if (a->object->kind != REV_CRL || a->signer_is_issuer)
+		return true;
+	return !j->peer && share_an_anchor(j, a->signer, issuer, line);
+}
+
+const char *
+answer_fault(struct judge *j, const struct answers *of, size_t i, enum line line)
+{
+	const struct rev_answer *a = &of->v[i];
+	const struct cert *c = of->cert;
+
 	if (a->problem != NULL)
 		return a->problem;
 	if (a->status == REV_NONE || a->status == REV_UNKNOWN)
@@ -118,37 +152,15 @@ answer_fault(const struct judge *j, const struct rev_answer *a, const struct cer
 		return "the CRL issuer's certificate has no key usage"; /* RFC 5280 asks only where there is one */
 	if (!authorised(j, a))
 		return "responder not authorised (RFC 6960 4.2.2.2)";
+	if (!listed_by_its_ca(j, a, of->issuer, line))
+		return "signed by another CA of this name (RFC 5280 6.3.3 (f))";
 	return NULL;
 }
 
 static struct issuer_trust *trust_of(struct judge *j, const struct cert *c, enum line line);
 
-/*
- * RFC 5280 6.3.3 (f): the CRL issuer's chain ends at the certificate's own anchor. A CA may have a new key; a stranger may
- * have its name. The peer takes the issuer's own key only.
- */
-static bool
-of_this_ca(struct judge *j, const struct rev_answer *a, const struct cert *issuer, const struct issuer_trust *t)
-{
-	struct chain *chains = NULL;
-	size_t n = 0;
-	struct err e = {0};
-	bool same = false;
-
-	if (a->object->kind != REV_CRL || a->signer_is_issuer)
-		return true;
-	if (j->peer)
-		return false;
-	if (pool_chains(&j->pool, issuer, j->in->anchors, line_roles(t->line, false), &chains, &n, NULL, &e) != ERR_OK)
-		judge_broke(j, &e);
-	for (size_t i = 0; i < n; i++)
-		same = same || chains[i].anchor == t->anchor;
-	free(chains);
-	return same;
-}
-
 static const char *
-trust_fault(struct judge *j, const struct rev_answer *a, const struct cert *issuer, enum line line)
+trust_fault(struct judge *j, const struct rev_answer *a, enum line line)
 {
 	const struct issuer_trust *t = trust_of(j, a->signer, line);
 
@@ -156,8 +168,6 @@ trust_fault(struct judge *j, const struct rev_answer *a, const struct cert *issu
 		return "its issuer's trust rests on itself";
 	if (t->state != ACC_YES)
 		return t->why;
-	if (!of_this_ca(j, a, issuer, t))
-		return "signed by another CA of this name (RFC 5280 6.3.3 (f))";
 	if (j->peer)
 		return NULL; /* it does not ask whether the issuer is revoked */
 	/* a stolen key signs with any date; of the certificate's own CA the chain says so itself */
@@ -175,9 +185,9 @@ answer_accepted(struct judge *j, struct answers *a, size_t i, enum line line, co
 
 	if (acc->state == ACC_NEW) {
 		acc->state = ACC_BUSY;
-		acc->why = answer_fault(j, &a->v[i], a->cert);
+		acc->why = answer_fault(j, a, i, line);
 		if (acc->why == NULL)
-			acc->why = trust_fault(j, &a->v[i], a->issuer, line);
+			acc->why = trust_fault(j, &a->v[i], line);
 		acc->state = acc->why == NULL ? ACC_YES : ACC_NO;
 	}
 	if (acc->state == ACC_BUSY)
@@ -236,7 +246,6 @@ issuer_link_fault(struct judge *j, struct issuer_trust *t, const struct chain *c
 static const char *
 issuer_chain_fault(struct judge *j, struct issuer_trust *t, const struct chain *ch)
 {
-	t->anchor = ch->anchor;
 	t->compromised = false;
 	/* what was produced before the sunset is past validation's to judge */
 	t->revoked_at = ch->anchor->sunset_utc <= j->now ? ch->anchor->sunset_utc : TIME_MAX;
