@@ -112,6 +112,7 @@ mkdir -p nobody
 ok "the anchors in the bundle suffice, and that is said" sh -c "'$everseal' verify bundle/enveloped --at $now | grep 'anchors of the bundle'"
 ok "no anchors: indeterminate" code 3 "$everseal" verify bundle/enveloped --trust nobody --at $now
 ok "no anchors: openssl refuses too" code 1 sh bundle/enveloped/check.sh nobody
+ok "a folder that is not there is no failed check" code 64 sh bundle/enveloped/check.sh nowhere
 openssl genpkey -algorithm ed25519 2>/dev/null | openssl pkey -pubout >other.pub
 ok "another log key: indeterminate" code 3 "$everseal" verify bundle/enveloped --at $now --log-key other.pub
 ok "DER anchors of the auditor's" sh -c 'mkdir der && for f in pki/trust/*; do openssl x509 -in $f -outform DER -out der/$(basename $f).der; done && sh bundle/enveloped/check.sh der'

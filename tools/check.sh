@@ -11,6 +11,10 @@ export LC_ALL
 stop=
 [ "${1:-}" != -1 ] || { stop=1 && shift; }
 anchors=${1:-}
+[ -z "$anchors" ] || [ -d "$anchors" ] || { # a slip is no failed check
+	printf '%s is no folder\nusage: sh check.sh [-1] [ANCHORS]   ANCHORS: a folder of certificates, PEM or DER\n' "$anchors" >&2
+	exit 64
+}
 case $anchors in '' | /*) ;; *) anchors=$(pwd)/$anchors ;; esac
 cd "$(dirname "$0")" || exit 1
 anchors=${anchors:-$(pwd)/trust}

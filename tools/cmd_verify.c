@@ -454,6 +454,14 @@ ends_with(const char *s, const char *suffix)
 	return n >= k && strcmp(s + n - k, suffix) == 0;
 }
 
+static bool
+is_folder(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 /* A record of the archive: with -c, and a name that is no file. */
 static int
 verify_record(struct tool *t, const char *record, const char *at)
@@ -524,6 +532,8 @@ verb_verify(struct tool *t, int argc, char **argv)
 	if (argc == 2 && is_bundle(argv[1]))
 		return beside ? tool_usage(tool_verb("verify"), "a bundle has with it what it needs: no --with, no --signature-policy")
 			      : verify_bundle(t, argv[1], trust, at, policy, log_key);
+	if (trust == NULL && is_folder(argv[1]))
+		return tool_usage(tool_verb("verify"), "a folder without SHA256SUMS is no bundle, or an export that did not end");
 	if (trust == NULL)
 		return tool_usage(tool_verb("verify"), "--trust DIR is missing (an empty folder trusts nobody)");
 	if (log_key != NULL)
