@@ -377,6 +377,14 @@ done
 is "deposit through the service" $? 0
 "$es" list >/dev/null
 is "readers beside the service" $? 0
+is "run --once through the service" "$("$es" --json run --once | json 'd["schema"], "taken" in d')" "1 True"
+"$es" rebuild >/dev/null 2>"$w/o"
+is "rebuild beside the service" $? 75
+has "and says what to do" "$(cat "$w/o")" "stop the service first"
+"$es" --json hold "$rec" --reason "case 8" >"$w/o"
+is "hold through the service" "$(json 'd["held"]' <"$w/o")" True
+"$es" hold "$rec" --reason "case 8 is over" --release >/dev/null
+is "and its end" $? 0
 kill -TERM $service
 wait $service
 is "the service stops when asked" $? 0

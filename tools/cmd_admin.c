@@ -507,8 +507,11 @@ verb_rebuild(struct tool *t, int argc, char **argv)
 		return tool_fail(t, &e);
 	s = tool_seams(t);
 	ss = (struct store_seams){.clock = s.clock, .entropy = s.entropy};
-	if (store_rebuild(t->cfg->archive.dir, &ss, &e) != ERR_OK)
+	if (store_rebuild(t->cfg->archive.dir, &ss, &e) != ERR_OK) {
+		if (e.code == ERR_BUSY)
+			err_wrap(&e, "stop the service first");
 		return tool_fail(t, &e);
+	}
 	return tool_done(t, json_pack("{s:s}", "verb", "rebuild"), "the index is made again from the segments");
 }
 

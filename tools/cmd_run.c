@@ -23,6 +23,21 @@ int_of(const json_t *j, const char *key)
 
 /* ---- run ---- */
 
+/* One round by our own hand, or by the service that holds the lock. */
+static enum err_code
+run_once(struct tool *t, json_t **summary, struct err *e)
+{
+	AUTO(json) json_t *request = NULL;
+	enum err_code r = tool_open(t, ARCHIVE_WRITE, e);
+
+	if (r == ERR_OK)
+		return archive_run_once(t->archive, summary, e);
+	if (r != ERR_BUSY)
+		return r;
+	request = json_pack("{s:s}", "verb", "run");
+	return archive_ask(t->cfg, request, NULL, 0, summary, e);
+}
+
 static int
 verb_run(struct tool *t, int argc, char **argv)
 {
@@ -33,11 +48,9 @@ verb_run(struct tool *t, int argc, char **argv)
 
 	if (tool_options(rows, 1, &argc, argv, &e) != ERR_OK || argc != 1)
 		return tool_usage(tool_verb("run"), e.code != ERR_OK ? e.text : NULL);
-	if (tool_open(t, ARCHIVE_WRITE, &e) != ERR_OK)
-		return tool_fail(t, &e);
 	if (!once)
-		return archive_service(t->archive, &e) == ERR_OK ? EXIT_POSITIVE : tool_fail(t, &e);
-	if (archive_run_once(t->archive, &summary, &e) != ERR_OK)
+		return tool_open(t, ARCHIVE_WRITE, &e) == ERR_OK && archive_service(t->archive, &e) == ERR_OK ? EXIT_POSITIVE : tool_fail(t, &e);
+	if (run_once(t, &summary, &e) != ERR_OK)
 		return tool_fail(t, &e);
 	if (t->json)
 		return tool_print(t, summary);
