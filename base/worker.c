@@ -83,13 +83,15 @@ no_shared_maps(struct err *e)
 {
 	FILE *f = fopen("/proc/self/maps", "re");
 	unsigned long from, to;
-	char kind, *line = NULL;
+	char *line = NULL, *rights;
 	size_t room = 0;
 
 	if (f == NULL)
 		return err_errno(e, ERR_UNSUPPORTED, errno, "/proc/self/maps");
+	/* "from-to rw-s ...". There are hundreds of lines and scanning one takes longer than the kernel to write it. */
 	while (getline(&line, &room, f) > 0)
-		if (sscanf(line, "%lx-%lx %*3s%c", &from, &to, &kind) == 3 && kind == 's')
+		if ((rights = strchr(line, ' ')) != NULL && strnlen(rights, 5) == 5 && rights[4] == 's' &&
+		    sscanf(line, "%lx-%lx", &from, &to) == 2)
 			munmap((void *)from, to - from);
 	free(line);
 	fclose(f);

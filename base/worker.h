@@ -89,8 +89,8 @@ int worker_fd(const struct worker *w);		    /* -1 when no child lives */
 int64_t worker_deadline_ms(const struct worker *w); /* sys_monotonic_ms scale; INT64_MAX = none */
 
 /*
- * What libraries would read from files at their first use: time zone, OpenSSL's configuration and providers, the seed of
- * JSON objects; libxml2 made ready. Runs in each child; calling it in main before the first worker_start makes new
+ * What libraries would read from files at their first use: OpenSSL's configuration and providers, the seed of JSON
+ * objects; libxml2 made ready. Runs in each child; calling it in main before the first worker_start makes new
  * children cheaper.
  */
 MUST_USE enum err_code worker_warm_up_base(struct err *e);

@@ -21,7 +21,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 /* --- in the child ------------------------------------------------------------- */
@@ -159,16 +158,6 @@ try_errors(void)
 }
 
 static bool
-try_time(void)
-{
-	time_t now = 0;
-	struct tm tm;
-	char text[64];
-
-	return localtime_r(&now, &tm) != NULL && strftime(text, sizeof(text), "%Y %B %Z", &tm) > 0;
-}
-
-static bool
 reads(struct slice raw, const char *want)
 {
 	AUTO(xml_doc) xmlDocPtr doc = NULL;
@@ -243,7 +232,6 @@ static const struct try {
     {"a certificate", try_certificate},
     {"randomness", try_randomness},
     {"error texts", try_errors},
-    {"time", try_time},
     {"encodings", try_encodings},
     {"XPath", try_xpath},
     {"JSON", try_json},
