@@ -5,6 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+/* What four digits of a year can say. */
+#define YEAR_0 INT64_C(-62167219200)
+#define YEAR_10000 INT64_C(253402300800)
+
 /* Days since 1970-01-01 of a proleptic Gregorian date; month may run outside 1..12. */
 static int64_t
 days_of(int64_t year, int64_t month, int64_t day)
@@ -73,17 +77,13 @@ time_text(int64_t utc, char out[TIME_TEXT])
 	int64_t days, s;
 	int year, month, day;
 
-	if (utc == TIME_NONE || utc == TIME_MAX) {
-		snprintf(out, TIME_TEXT, "%s", utc == TIME_NONE ? "-" : "open");
+	if (utc == TIME_MAX || utc < YEAR_0 || utc >= YEAR_10000) {
+		snprintf(out, TIME_TEXT, "%s", utc == TIME_MAX ? "open" : "-");
 		return;
 	}
 	days = floor_div(utc, 86400);
 	s = utc - days * 86400;
 	date_of(days, &year, &month, &day);
-	if (year < 0 || year > 9999) {
-		snprintf(out, TIME_TEXT, "-");
-		return;
-	}
 	snprintf(out, TIME_TEXT, "%04u-%02u-%02uT%02u:%02u:%02uZ", (unsigned)year % 10000u, (unsigned)month % 100u,
 	    (unsigned)day % 100u, (unsigned)(s / 3600) % 100u, (unsigned)(s / 60 % 60), (unsigned)(s % 60));
 }

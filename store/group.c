@@ -366,12 +366,16 @@ read_row(const json_t *a, struct group *g, struct err *e)
 	const char *key = json_string_value(json_array_get(a, 1));
 	const json_t *v = json_array_get(a, 2);
 	struct row r = {.at = g->arena.n, .del = json_is_null(v)};
+	AUTO(buf) struct buf octets = {0};
 	enum err_code k;
 
 	if (json_array_size(a) != 3 || table == NULL || key == NULL || (!r.del && !json_is_string(v)))
 		return err_set(e, ERR_FORMAT, "row is not [table, key, value]");
-	buf_add(&g->arena, table, strlen(table) + 1);
-	k = read_octets(key, &g->arena, e);
+	k = read_octets(key, &octets, e);
+	if (k == ERR_OK)
+		k = kv_row_key(table, buf_slice(&octets), false, &g->arena, e);
+	if (k == ERR_USAGE)
+		return err_set(e, ERR_FORMAT, "row with a key that none can have");
 	r.key_n = (uint32_t)(g->arena.n - r.at);
 	if (k == ERR_OK && !r.del)
 		k = read_octets(json_string_value(v), &g->arena, e);

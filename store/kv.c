@@ -210,7 +210,9 @@ give(struct slice rows, size_t strip, const struct store_each *each, struct buf 
 
 		buf_clear(last);
 		buf_addslice(last, key);
-		r = each->row(each->ctx, slice_of(key.p + strip, key.n - strip), value, stop, e);
+		r = buf_ok(last, e); /* without it the walk would begin again */
+		if (r == ERR_OK)
+			r = each->row(each->ctx, slice_of(key.p + strip, key.n - strip), value, stop, e);
 	}
 	return r;
 }

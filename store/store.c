@@ -61,6 +61,13 @@ store_segment_fd(struct store *s, const struct seg_id *id, int *fd, struct err *
 
 /* --- create --- */
 
+/* It stands in JSON, in checkpoints and in FORMAT as it is. */
+static bool
+is_origin(const char *name)
+{
+	return name[0] != 0 && strlen(name) <= 120 && strpbrk(name, " \t\r\n+\"\\") == NULL;
+}
+
 static enum err_code
 format_text(const struct store_options *o, const struct entropy *random, struct buf *out, struct err *e)
 {
@@ -68,7 +75,7 @@ format_text(const struct store_options *o, const struct entropy *random, struct 
 	char hex[17];
 	enum err_code r = ERR_OK;
 
-	if (o->origin != NULL && (o->origin[0] == 0 || strlen(o->origin) > 120 || strpbrk(o->origin, " \t\r\n+\"\\") != NULL))
+	if (o->origin != NULL && !is_origin(o->origin))
 		return err_set(e, ERR_USAGE, "log origin \"%.130s\"", o->origin);
 	if (o->origin == NULL)
 		r = entropy_fill(random, id, sizeof(id), e);
@@ -152,7 +159,7 @@ read_format(struct store *s, struct err *e)
 	if (version != STORE_FORMAT_VERSION)
 		return err_set(e, ERR_UNSUPPORTED, "store of format %d, this program knows %d", version, STORE_FORMAT_VERSION);
 	if (sscanf(buf_str(&text), "everseal-store %*d\norigin %127s\nsegment_bytes %20" SCNu64 "\nlarge_bytes %20" SCNu64
-		"\nsegment_age_s %20" SCNd64 "\n", origin, &s->o.segment_bytes, &s->o.large_bytes, &s->o.segment_age_s) != 4)
+		"\nsegment_age_s %20" SCNd64 "\n", origin, &s->o.segment_bytes, &s->o.large_bytes, &s->o.segment_age_s) != 4 || !is_origin(origin))
 		return err_set(e, ERR_FORMAT, "FORMAT is not whole");
 	s->o.origin = mem_dupstr(origin);
 	s->found.format = version;

@@ -495,6 +495,16 @@ times_that_are_none(void **state)
 	assert_string_equal(text, "open");
 	time_text(time_make(10000, 1, 1, 0, 0, 0), text);
 	assert_string_equal(text, "-");
+	time_text(INT64_C(135536076801417600), text); /* 2^32 years and 1970 */
+	assert_string_equal(text, "-");
+	for (int shift = 40; shift < 63; shift++) {
+		time_text(INT64_C(1) << shift, text);
+		assert_string_equal(text, "-");
+		time_text(-(INT64_C(1) << shift), text);
+		assert_string_equal(text, "-");
+	}
+	time_text(time_make(0, 1, 1, 0, 0, 0) - 1, text);
+	assert_string_equal(text, "-");
 	time_text(time_make(9999, 12, 31, 23, 59, 59), text);
 	assert_string_equal(text, "9999-12-31T23:59:59Z");
 	time_text(time_make(0, 1, 1, 0, 0, 0), text);

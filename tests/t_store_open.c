@@ -29,6 +29,8 @@ test_open_refusals(void **state)
 	FAILS(ERR_NOTFOUND, store_open(x.dir.path, STORE_READ, &x.seams, &other, &e));
 	write_file(x.path, "FORMAT", "everseal-store 2\norigin x\n");
 	FAILS(ERR_UNSUPPORTED, store_open(x.path, STORE_READ, &x.seams, &other, &e));
+	write_file(x.path, "FORMAT", "everseal-store 1\norigin a\"b\nsegment_bytes 1\nlarge_bytes 1\nsegment_age_s 1\n");
+	FAILS(ERR_FORMAT, store_open(x.path, STORE_READ, &x.seams, &other, &e));
 	write_file(x.path, "FORMAT", "something else\n");
 	FAILS(ERR_FORMAT, store_open(x.path, STORE_READ, &x.seams, &other, &e));
 }
