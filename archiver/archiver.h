@@ -129,7 +129,7 @@ MUST_USE enum err_code archive_hold(struct archive *a, const char *record, bool 
  */
 MUST_USE enum err_code archive_trust(struct archive *a, json_t **out, struct err *e);
 /*
- * Release an issuer hold; release a quarantined record for another try now; "clock": our clock is right, though the log's
+ * Release an issuer hold; release a quarantined record, or one whose step failed, for another try now; "clock": our clock is right, though the log's
  * newest entry is of a later time.
  */
 MUST_USE enum err_code archive_release(struct archive *a, const char *record_or_issuer, struct err *e);

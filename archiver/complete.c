@@ -162,13 +162,18 @@ not_yet(struct walk *w, const struct gathered *g, const char *gap, struct err *e
 	char why[400];
 
 	snprintf(why, sizeof(why), "%.180s%s%.180s", g->why[0] != '\0' ? g->why : "", g->why[0] != '\0' && gap[0] != '\0' ? "; " : "", gap);
+	/* A responder that only fails now denies nothing. */
+	if (!g->unknown && sig_is(w->s, "state", "quarantined") && json_set(w->s, "state", json_text("waiting"), e) != ERR_OK)
+		return err_wrap(e, "quarantine");
 	if (!g->unknown)
 		return walk_later(w, g->retry_utc, why[0] != '\0' ? why : "material is not complete", e);
 	if (issuer_hold(w, g, e) != ERR_OK)
 		return err_wrap(e, "quarantine");
 	if (!sig_is(w->s, "state", "quarantined"))
 		archive_alarm(w->a, "record %s is in quarantine: %s", manifest_record(w->m), why);
-	return sig_go(w->s, "quarantined", archive_now(w->a) + DAY, why, e);
+	if (walk_later(w, archive_now(w->a) + DAY, why, e) != ERR_OK)
+		return err_wrap(e, "quarantine");
+	return json_set(w->s, "state", json_text("quarantined"), e);
 }
 
 /*
@@ -345,8 +350,11 @@ arrow_complete(struct walk *w, struct err *e)
 		return not_yet(w, &g, gap, e);
 	if (on_hold(w, g.judge, &held, e) != ERR_OK)
 		return err_wrap(e, "complete");
-	if (held)
-		return sig_go(w->s, "quarantined", archive_now(w->a) + DAY, "its issuer is on hold: release it", e);
+	if (held) {
+		if (walk_later(w, archive_now(w->a) + DAY, "its issuer is on hold: release it", e) != ERR_OK)
+			return err_wrap(e, "complete");
+		return json_set(w->s, "state", json_text("quarantined"), e);
+	}
 	if (!sig_is(w->s, "indication", "TOTAL-PASSED"))
 		return walk_later(w, TIME_NONE, sig_str(w->s, "subindication"), e);
 	if (start_draft(w, g.judge, &draft, e) != ERR_OK || pile_add_named(pile, g.judge, json_object_get(draft, "own"), e) != ERR_OK ||

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define NONCE_OCTETS 16
+#define ISSUERS_MAX 64
 
 void
 stamp_got_auto(struct stamp_got *s)
@@ -63,6 +64,12 @@ check_token(struct archive *a, struct slice response, const struct token_expect 
 	bool added = true;
 	int round;
 
+	/* They are few; a server that sends another one each time must not fill our memory. */
+	if (pile_count(a->tsa_issuers) > ISSUERS_MAX) {
+		pile_auto(&a->tsa_issuers);
+		if (pile_new(&a->tsa_issuers, e) != ERR_OK)
+			return err_wrap(e, "token");
+	}
 	for (round = 0; round < 4 && added; round++) {
 		json_decref(*out);
 		*out = NULL;

@@ -102,15 +102,18 @@ archive_release(struct archive *a, const char *what, struct err *e)
 		return err_wrap(e, "release");
 	for (i = 0; i < manifest_signatures(m); i++) {
 		json_t *s = manifest_signature(m, i);
+		bool quarantined = sig_is(s, "state", "quarantined");
 
-		if (!sig_is(s, "state", "quarantined"))
+		if (!quarantined && !json_is_integer(json_object_get(s, "tries")))
 			continue;
 		any = true;
-		if (sig_go(s, "waiting", archive_now(a), "released by the operator", e) != ERR_OK)
+		json_object_del(s, "tries");
+		json_object_del(s, "trying_since");
+		if (sig_go(s, quarantined ? "waiting" : sig_str(s, "state"), archive_now(a), "released by the operator", e) != ERR_OK)
 			return err_wrap(e, "release");
 	}
 	if (!any)
-		return err_set(e, ERR_NOTFOUND, "release: no signature of record %s is in quarantine", manifest_record(m));
+		return err_set(e, ERR_NOTFOUND, "release: no signature of record %s is in quarantine or waits for another try", manifest_record(m));
 	if (walk_put(a, b, m, prev, LEAF_STEP, "released", &again, e) != ERR_OK)
 		return err_wrap(e, "release");
 	return store_commit(&b, NULL, e);

@@ -22,6 +22,7 @@
 
 #define DAY INT64_C(86400)
 #define RETRY_MIN_S 3600
+#define RETRY_MAX_S (7 * DAY)
 #define ALARM_AFTER_S (30 * DAY)
 
 const char *
@@ -70,6 +71,9 @@ try_later(struct archive *a, json_t *s, int64_t retry, const char *why, struct e
 	wait = tries > 5 ? DAY : wait * (1 << (tries - 1));
 	if (wait > DAY)
 		wait = DAY;
+	/* Each try is a manifest: what waits for years is tried once a week. */
+	if (since != TIME_NONE && (now - since) / 30 > wait)
+		wait = (now - since) / 30 < RETRY_MAX_S ? (now - since) / 30 : RETRY_MAX_S;
 	if (retry == TIME_NONE || retry < now + wait)
 		retry = now + wait;
 	if (json_set(s, "tries", json_integer(tries), e) != ERR_OK)

@@ -179,6 +179,18 @@ rm "$desk/done/four.xml.status.json"
 run
 is "what was told is not told again" "$(ls "$desk/done" | grep -c four.xml.status.json)" 0
 
+# ---- an operator's "try again now"
+cp "$w/b/everseal.conf" "$w/b/away.conf" && sed -i 's|^url = .*|url = http://127.0.0.1:9/none|' "$w/b/away.conf"
+rec=$("$es" -c "$w/b/away.conf" deposit "$w/in/two.xml" | json 'd["record"]')
+timeout 60 "$es" -c "$w/b/away.conf" --quiet run --once >/dev/null 2>&1
+is "without a TSA a signature waits" "$(state "$rec")" found
+echo 2026-01-03T00:01:00Z >"$clock"
+run
+is "and is not tried at once" "$(state "$rec")" found
+"$es" release "$rec" >/dev/null
+run
+is "unless the operator says so" "$(state "$rec")" waiting
+
 # ---- a service takes anchors while it runs
 echo 2026-01-01T00:00:00Z >"$clock"
 "$es" init --simulated "$w/t" --clock "$clock" --tsa "$u/tsa1,$u/tsa2" --allow-net "127.0.0.1:$(cat "$w/pki/port")" >/dev/null
