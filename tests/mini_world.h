@@ -154,6 +154,20 @@ plain(struct world *w)
 	return d;
 }
 
+/* KeyInfo says something, but holds no certificate; the signer's stands among the values. */
+static inline struct doc
+certificate_beside_key_info(struct world *w)
+{
+	static const char NAME[] = "ds:X509Certificate>";
+	struct doc d = plain(w);
+	char *p = (char *)d.head.p;
+
+	while ((p = memmem(p, (size_t)((char *)d.head.p + d.head.n - p), NAME, sizeof(NAME) - 1)) != NULL)
+		p[sizeof(NAME) - 3] = 'x';
+	doc_cert(&d, &w->signer);
+	return d;
+}
+
 /* Turn one character behind mark into another of its kind. */
 static inline void
 spoil(struct buf *b, const char *mark)

@@ -19,6 +19,8 @@ struct row {
 };
 static const struct row ROWS[] = {
     {"valid, inside the validity", plain, T0 + 2 * DAY, IND_PASSED, SUB_NONE, PLAIN},
+    {"the certificate among the values", certificate_beside_key_info, T0 + 2 * DAY, IND_PASSED, SUB_NONE, PLAIN},
+    {"the peer looks there too where KeyInfo has none", certificate_beside_key_info, T0 + 2 * DAY, IND_PASSED, SUB_NONE, PEER},
     {"the last second of the validity", plain, T0 + YEAR, IND_PASSED, SUB_NONE, PLAIN},
     {"one second later", plain, T0 + YEAR + 1, IND_INDETERMINATE, SUB_OUT_OF_BOUNDS_NOT_REVOKED, PLAIN},
     {"data changed", data_changed, T0 + 2 * DAY, IND_FAILED, SUB_HASH_FAILURE, PLAIN},

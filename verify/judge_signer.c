@@ -48,11 +48,14 @@ in_key_info(const struct jsig *g, const struct cert *c)
 	return false;
 }
 
-/* Where there is a KeyInfo the peer takes the signer's certificate from nowhere else. */
+/* Where KeyInfo holds certificates the peer takes the signer's from nowhere else. */
 static bool
 beside_key_info(const struct jsig *g, const struct cert *c)
 {
-	return g->s->key_info != NULL && !in_key_info(g, c);
+	for (size_t i = 0; i < g->s->n_embedded; i++)
+		if (g->s->embedded[i].place == IN_KEY_INFO && g->s->embedded[i].kind == EMB_CERT)
+			return !in_key_info(g, c);
+	return false;
 }
 
 /* One that is not the first of the property counts for the peer when its key verifies. */
