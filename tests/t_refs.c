@@ -105,6 +105,7 @@ static const struct {
     {"no URI, one file", REFERENCE("", "") END, "a=abc", TRI_TRUE, TRI_TRUE, REF_FINE, false},
     {"XSLT", REFERENCE(" URI=\"a\"", TRANSFORM("http://www.w3.org/TR/1999/REC-xslt-19991116")) END, "a=abc", TRI_TRUE, TRI_UNKNOWN,
 	REF_UNSUPPORTED_TRANSFORM, false},
+    {"a transform that nobody defined", REFERENCE(" URI=\"a\"", TRANSFORM("urn:x")) END, "a=abc", TRI_TRUE, TRI_UNKNOWN, REF_TRANSFORM_FAILED, false},
     {"base64 of a file", REFERENCE(" URI=\"a\"", TRANSFORM(DS_NS "base64")) END, "a=YWJj", TRI_TRUE, TRI_TRUE, REF_FINE, false},
     {"C14N of a file that is no XML", REFERENCE(" URI=\"a\"", TRANSFORM(EXCLUSIVE)) END, "a=abc", TRI_TRUE, TRI_UNKNOWN, REF_TRANSFORM_FAILED,
 	false},

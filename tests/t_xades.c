@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* XAdES read: imprints of time-stamps, levels, signature policies, e-akta, and what spoiled octets do. */
 #include "tests/signed.h"
+#include "verify/judge.h"
+
+#include <openssl/core_names.h>
+#include <openssl/x509.h>
 
 static void
 vector_is_the_published_file(void **state)
@@ -307,6 +311,67 @@ policy_hash(void **state)
 	assert_int_equal(t, TRI_FALSE);
 }
 
+/* ---- bare keys ---- */
+
+static void
+put_number(struct buf *b, const char *element, EVP_PKEY *key, const char *name)
+{
+	BIGNUM *n = NULL;
+	uint8_t octets[512];
+
+	assert_int_equal(EVP_PKEY_get_bn_param(key, name, &n), 1);
+	buf_addf(b, "<s:%s>", element);
+	buf_addbase64(b, slice_of(octets, (size_t)BN_bn2bin(n, octets)));
+	buf_addf(b, "</s:%s>", element);
+	BN_free(n);
+}
+
+/* The same key comes out of each spelling of it. */
+static void
+bare_keys(void **state)
+{
+	EVP_PKEY *keys[] = {EVP_RSA_gen(2048), EVP_EC_gen("P-256"), EVP_PKEY_Q_keygen(NULL, NULL, "ED25519")};
+	size_t i, spelling;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		for (spelling = 0; spelling < 2; spelling++) {
+			AUTO(buf) struct buf b = {0};
+			AUTO(xml_doc) xmlDocPtr doc = NULL;
+			struct err e = {0};
+			uint8_t *der = NULL, point[100];
+			size_t n;
+			EVP_PKEY *got;
+
+			buf_adds(&b, "<s:KeyInfo xmlns:s=\"" DS_NS "\" xmlns:t=\"http://www.w3.org/2009/xmldsig11#\">");
+			if (spelling == 1) {
+				n = (size_t)i2d_PUBKEY(keys[i], &der);
+				buf_adds(&b, "<t:DEREncodedKeyValue>");
+				buf_addbase64(&b, slice_of(der, n));
+				buf_adds(&b, "</t:DEREncodedKeyValue>");
+				OPENSSL_free(der);
+			} else if (i == 0) {
+				buf_adds(&b, "<s:KeyValue><s:RSAKeyValue>");
+				put_number(&b, "Modulus", keys[i], OSSL_PKEY_PARAM_RSA_N);
+				put_number(&b, "Exponent", keys[i], OSSL_PKEY_PARAM_RSA_E);
+				buf_adds(&b, "</s:RSAKeyValue></s:KeyValue>");
+			} else if (i == 1) {
+				assert_int_equal(EVP_PKEY_get_octet_string_param(keys[i], OSSL_PKEY_PARAM_PUB_KEY, point, sizeof(point), &n), 1);
+				buf_adds(&b, "<s:KeyValue><t:ECKeyValue><t:NamedCurve URI=\"urn:oid:1.2.840.10045.3.1.7\"/><t:PublicKey>");
+				buf_addbase64(&b, slice_of(point, n));
+				buf_adds(&b, "</t:PublicKey></t:ECKeyValue></s:KeyValue>");
+			}
+			buf_adds(&b, "</s:KeyInfo>");
+			OK(xml_load(buf_slice(&b), NULL, &doc, &e));
+			got = key_value(xmlDocGetRootElement(doc));
+			assert_int_equal(got != NULL, spelling == 1 || i < 2);
+			assert_true(got == NULL || EVP_PKEY_eq(got, keys[i]) == 1);
+			EVP_PKEY_free(got);
+		}
+		EVP_PKEY_free(keys[i]);
+	}
+}
+
 /* ---- e-akta ---- */
 
 #define ES "https://www.microsec.hu/ds/e-szigno30#"
@@ -480,6 +545,7 @@ main(void)
 	    cmocka_unit_test(one_container_of_unsigned_properties),
 	    cmocka_unit_test(levels),
 	    cmocka_unit_test(policy_hash),
+	    cmocka_unit_test(bare_keys),
 	    cmocka_unit_test(coverage_in_a_dossier),
 	    cmocka_unit_test(more_formats_than_references_may_be),
 	    cmocka_unit_test(entries_of_a_manifest_once),

@@ -4,6 +4,7 @@
  * on it: it only tells whether a SignatureValue without a certificate is intact.
  */
 #include "verify/judge.h"
+#include "verify/sigalg.h"
 
 #include <openssl/core_names.h>
 #include <openssl/param_build.h>
@@ -107,11 +108,22 @@ ec(const xmlNode *v)
 	return from_params("EC", b);
 }
 
+/* A SubjectPublicKeyInfo (XMLDSig 1.1, 4.5.10). */
+static EVP_PKEY *
+der(const xmlNode *v)
+{
+	AUTO(buf) struct buf spki = {.max_bytes = 16384};
+
+	return xml_base64(v, &spki, NULL) == ERR_OK && spki.n != 0 ? spki_key(buf_slice(&spki)) : NULL;
+}
+
 EVP_PKEY *
 key_value(const xmlNode *key_info)
 {
 	const xmlNode *box = xml_first(key_info, NS_DS, "KeyValue"), *v;
 
+	if ((v = xml_first(key_info, NS_DS11, "DEREncodedKeyValue")) != NULL)
+		return der(v);
 	if ((v = xml_first(box, NS_DS, "RSAKeyValue")) != NULL)
 		return rsa(v);
 	if ((v = xml_first(box, NS_DS, "DSAKeyValue")) != NULL)

@@ -170,6 +170,19 @@ from_base64(struct run *r, struct data *io, struct err *e)
 	return rc == ERR_OK ? ERR_OK : as_fault(r, rc, &why, "base64 transform", e);
 }
 
+/* Somebody's transform that others do and we don't; what is none of these nobody can do. */
+static bool
+is_defined(const char *uri)
+{
+	static const char *const uris[] = {"http://www.w3.org/TR/1999/REC-xslt-19991116", "http://www.w3.org/TR/2001/WD-xptr-20010108",
+	    "http://schemas.openxmlformats.org/package/2006/RelationshipTransform"};
+
+	for (size_t i = 0; i < sizeof(uris) / sizeof(uris[0]); i++)
+		if (strcmp(uri, uris[i]) == 0)
+			return true;
+	return false;
+}
+
 static enum err_code
 one_transform(struct run *r, const xmlNode *t, const char *uri, struct data *io, struct err *e)
 {
@@ -184,7 +197,7 @@ one_transform(struct run *r, const xmlNode *t, const char *uri, struct data *io,
 			return ERR_OK;
 		return strcmp(uri, XPATH_URI) == 0 ? xpath_filter(r, t, io, e) : xpath_filter2(r, t, io, e);
 	}
-	return run_fault(r, REF_UNSUPPORTED_TRANSFORM, "transform %.150s is not supported", uri);
+	return run_fault(r, is_defined(uri) ? REF_UNSUPPORTED_TRANSFORM : REF_TRANSFORM_FAILED, "transform %.150s is not supported", uri);
 }
 
 static enum err_code
@@ -211,7 +224,7 @@ transforms_write(struct run *r, const xmlNode *transforms, struct data *io, cons
 		const char *uri = xml_attr(t, "Algorithm");
 
 		if (uri == NULL || *uri == '\0')
-			return run_fault(r, REF_UNSUPPORTED_TRANSFORM, "transform without Algorithm");
+			return run_fault(r, REF_TRANSFORM_FAILED, "transform without Algorithm");
 		if (!c14n_of(t, &how)) {
 			rc = one_transform(r, t, uri, io, e);
 		} else {
