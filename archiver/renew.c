@@ -17,7 +17,7 @@ named(const json_t *names, const char *sha256)
 	size_t i;
 
 	json_array_foreach (names, i, n)
-		if (strcmp(json_string_value(n), sha256) == 0)
+		if (json_is_string(n) && strcmp(json_string_value(n), sha256) == 0)
 			return true;
 	return false;
 }
