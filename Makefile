@@ -107,21 +107,28 @@ $(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(LIBS)
 
 # Every parser under octets of any kind (tests/fuzz/fuzz.h). `make check` replays seeds and a few mutations of them; `make fuzz` runs
 # libFuzzer with sanitizers, and alone needs clang and its run-time libraries. FUZZ_SECONDS for each entry, ENTRY="names" for some.
-FUZZ_OBJS = $(filter-out %/replay.o %/libfuzzer.o,$(call objs,tests/fuzz)) \
+FUZZ_OBJS = $(filter-out %/replay.o %/libfuzzer.o %/record.o,$(call objs,tests/fuzz)) \
 	$(filter-out %/everseal.o,$(TOOL_OBJS)) $(BUILD)/fuzz/everseal.o
+# f_lies.c and record.c stand between main and its children.
+FUZZ_WRAP = -Wl,--wrap=worker_call
 $(BUILD)/fuzz/everseal.o: $(BUILD)/tools/everseal.o
 	@mkdir -p $(@D)
 	objcopy --redefine-sym main=everseal_main $< $@
 
 $(BUILD)/fuzz/replay: $(BUILD)/tests/fuzz/replay.o $(FUZZ_OBJS) $(LIBS)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(LIBS) $(PKG_LIBS)
+	$(CC) $(LDFLAGS_ALL) $(FUZZ_WRAP) -o $@ $(filter %.o,$^) $(LIBS) $(PKG_LIBS)
+
+# An everseal that writes down what its children answer.
+$(BUILD)/fuzz/recorder: $(BUILD)/tests/fuzz/record.o $(TOOL_OBJS) $(LIBS)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) $(FUZZ_WRAP) -o $@ $(filter %.o,$^) $(LIBS) $(PKG_LIBS)
 
 $(BUILD)/fuzz/fuzzer: $(BUILD)/tests/fuzz/libfuzzer.o $(FUZZ_OBJS) $(LIBS)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(LIBS) $(PKG_LIBS)
+	$(CC) $(LDFLAGS_ALL) $(FUZZ_WRAP) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(LIBS) $(PKG_LIBS)
 
-$(BUILD)/fuzz/seeds/made: tests/fuzz/seeds.sh tests/fuzz/seeds.py $(BUILD)/everseal $(BUILD)/testpki
+$(BUILD)/fuzz/seeds/made: tests/fuzz/seeds.sh tests/fuzz/seeds.py $(BUILD)/everseal $(BUILD)/fuzz/recorder $(BUILD)/testpki
 	sh tests/fuzz/seeds.sh $(BUILD) $(@D)
 	@touch $@
 

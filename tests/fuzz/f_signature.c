@@ -207,7 +207,9 @@ one_insertion(struct slice in)
 	check_insertion(d, at, &sp);
 }
 
-/* ---- verify: the whole judgement, with the anchors or with none, with wants or without ---- */
+/* ---- verify: the whole judgement, with the anchors or with none, with wants or without, now or when all has ended ---- */
+
+#define YEARS (INT64_C(12) * 365 * 86400)
 
 static const struct anchors *
 none(void)
@@ -233,7 +235,7 @@ judge(struct slice in, unsigned how, struct buf *told)
 	struct upgrade up;
 	size_t i;
 	struct verify_input vi = {.name = "fuzz", .doc = in, .files = files, .n_files = beside(files), .policy = fuzz_policy(),
-	    .anchors = (how & 1) != 0 ? none() : fuzz_anchors(), .time_utc = FUZZ_TIME, .want_material = (how & 2) == 0, .grace_seconds = 86400};
+	    .anchors = (how & 1) != 0 ? none() : fuzz_anchors(), .time_utc = FUZZ_TIME + ((how & 4) != 0 ? YEARS : 0), .want_material = (how & 2) == 0, .grace_seconds = 86400};
 
 	fuzz_must(verifier_new(&v, &e) == ERR_OK && verify_document(v, &vi, &r, &e) == ERR_OK);
 	fuzz_must(report_json(r, &j, &e) == ERR_OK && json_canonical(j, told, &e) == ERR_OK);
@@ -260,7 +262,7 @@ static void
 one_verify(struct slice in)
 {
 	AUTO(buf) struct buf told = {0}, again = {0};
-	unsigned how = fuzz_choice(in) & 3;
+	unsigned how = fuzz_choice(in) & 7;
 
 	judge(in, how, &told);
 	if (fuzz_choice(in) % 16 != 0)

@@ -15,26 +15,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* A folder of this process's own; gone when the program ends in order. */
-static char scratch[64];
-
-static void
-scratch_remove(void)
-{
-	AUTO(mem) char *command = mem_printf("rm -rf '%s'", scratch);
-
-	(void)!system(command);
-}
-
-static bool
-scratch_make(void)
-{
-	if (scratch[0] != '\0')
-		return true;
-	snprintf(scratch, sizeof(scratch), "%s", "/tmp/everseal-fuzz-XXXXXX");
-	return mkdtemp(scratch) != NULL && atexit(scratch_remove) == 0;
-}
-
 /* ---- an archive of nothing but such deposits ---- */
 
 static struct archive *archive;
@@ -53,7 +33,7 @@ open_archive(void)
 
 	if (archive != NULL)
 		return true;
-	if (!scratch_make() || (file = mem_printf("%s/everseal.conf", scratch)) == NULL)
+	if (fuzz_scratch() == NULL || (file = mem_printf("%s/everseal.conf", fuzz_scratch())) == NULL)
 		return false;
 	buf_adds(&text, "[archive]\ndir = a\n[trust]\ndir = t\n[spool s]\ndir = s\n[tsa t]\nurl = http://127.0.0.1:9/\n[profile default]\nversion = 1\ntsa = t\n"
 	    "[profile other]\nversion = 2\nretention = 10\ntsa = t\n[service]\nmin_free = 1MiB\n");
@@ -110,7 +90,7 @@ open_quiet(void)
 {
 	if (nowhere == NULL)
 		nowhere = fopen("/dev/null", "we");
-	return nowhere != NULL && scratch_make();
+	return nowhere != NULL && fuzz_scratch() != NULL;
 }
 
 static void
@@ -128,7 +108,7 @@ one_receipt(struct slice in)
 	struct tool t = {.log = {.fd = -1}, .json = true, .quiet = true};
 	AUTO(json) json_t *given = NULL;
 	AUTO(json) json_t *ours = NULL;
-	AUTO(mem) char *path = mem_printf("%s/receipt.json", scratch);
+	AUTO(mem) char *path = mem_printf("%s/receipt.json", fuzz_scratch());
 	FILE *out = stdout, *err = stderr;
 	int code;
 
@@ -155,7 +135,7 @@ open_bundle(void)
 
 	if (!open_quiet())
 		return false;
-	command = mem_printf("cp -r '%s' '%s/bundle'", fuzz_path("bundle"), scratch);
+	command = mem_printf("cp -r '%s' '%s/bundle'", fuzz_path("bundle"), fuzz_scratch());
 	return command != NULL && system(command) == 0;
 }
 
@@ -165,7 +145,7 @@ one_bundle(struct slice in)
 {
 	unsigned which = fuzz_first(&in) % MEMBERS;
 	struct slice newest = fuzz_kit("newest-manifest");
-	AUTO(mem) char *dir = mem_printf("%s/bundle", scratch);
+	AUTO(mem) char *dir = mem_printf("%s/bundle", fuzz_scratch());
 	AUTO(mem) char *name = which + 1 < MEMBERS ? mem_dupstr(members[which]) : mem_dup(newest.p, newest.n);
 	AUTO(mem) char *kit = mem_printf("bundle/%s", name);
 	AUTO(mem) char *path = mem_printf("%s/%s", dir, name);

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct fuzz_entry *const tables[] = {fuzz_xml, fuzz_signature, fuzz_pki, fuzz_text, fuzz_store, fuzz_process, fuzz_verb};
+static const struct fuzz_entry *const tables[] = {fuzz_xml, fuzz_signature, fuzz_pki, fuzz_text, fuzz_store, fuzz_process, fuzz_verb, fuzz_lies};
 
 const struct fuzz_entry *
 fuzz_at(size_t i)
@@ -83,6 +83,27 @@ fuzz_kit(const char *name)
 	}
 	memcpy(held[i].name, name, strlen(name) + 1);
 	return buf_slice(&held[i].octets);
+}
+
+static char scratch[64];
+
+static void
+scratch_remove(void)
+{
+	AUTO(mem) char *command = mem_printf("rm -rf '%s'", scratch);
+
+	(void)!system(command);
+}
+
+const char *
+fuzz_scratch(void)
+{
+	if (scratch[0] == '\0') {
+		snprintf(scratch, sizeof(scratch), "%s", "/tmp/everseal-fuzz-XXXXXX");
+		if (mkdtemp(scratch) == NULL || atexit(scratch_remove) != 0)
+			return NULL;
+	}
+	return scratch;
 }
 
 const struct anchors *

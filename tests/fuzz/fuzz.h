@@ -22,7 +22,7 @@ struct fuzz_entry {
 	bool (*open)(void); /* may be NULL */
 	void (*one)(struct slice in);
 };
-extern const struct fuzz_entry fuzz_xml[], fuzz_signature[], fuzz_pki[], fuzz_text[], fuzz_store[], fuzz_process[], fuzz_verb[];
+extern const struct fuzz_entry fuzz_xml[], fuzz_signature[], fuzz_pki[], fuzz_text[], fuzz_store[], fuzz_process[], fuzz_verb[], fuzz_lies[];
 /* Walking all of them; NULL behind the last. */
 const struct fuzz_entry *fuzz_at(size_t i);
 const struct fuzz_entry *fuzz_find(const char *name);
@@ -35,6 +35,7 @@ void __attribute__((noreturn)) fuzz_broken(const char *what, const char *file, i
 /* A file of kit/. The program ends when it is not there: seeds.sh did not do its work. */
 struct slice fuzz_kit(const char *name);
 const char *fuzz_path(const char *name); /* of it; static until the next call */
+const char *fuzz_scratch(void); /* a folder of this process's own, removed at its end; NULL if it can't be made */
 const struct anchors *fuzz_anchors(void);
 const struct vpolicy *fuzz_policy(void);
 #define FUZZ_TIME INT64_C(1780000000) /* 2026-05-28: the seeds' documents are archived by then */

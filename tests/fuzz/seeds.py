@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Seeds whose octets have to be counted: frames, requests, material, group bodies, proofs, deposits, HTTP. From what seeds.sh left in DIR."""
+import hashlib
 import json
 import os
 import struct
@@ -65,6 +66,12 @@ put('request/octets', request(7, dict(document, signature=0, stamp=0), b''))
 for what in ({'imprint': 'A', 'add': []}, {'imprint': None, 'add': [{'do': 'tsvd', 'objects': []}]}, {'imprint': 'X', 'add': [{'do': 'refs', 'objects': []}]}):
     put('request/extend-%s' % what['imprint'], request(5, dict(document, request=dict(what, signature=0, digest='SHA512')), some))
 
+ours = [hashlib.sha256(kit(n)).hexdigest() for n in ('ca.der', 'tsa.der')]
+for what in ('refs', 'values', 'tsvd', 'anyvd'):
+    add = [{'do': what, 'objects': ours}]
+    put('request/extend-%s' % what, request(5, dict(document, request={'signature': 0, 'digest': 'SHA256', 'add': add, 'imprint': 'A'}), some))
+    put('request/extended-%s' % what, request(5, dict(document, request={'signature': 0, 'digest': 'SHA256', 'add': add}), some))
+
 # what a service answers: 0 OCSP, 1 list, 2 issuer
 for kind, folder in ((0, 'ocsp'), (1, 'crl'), (2, 'cert')):
     for name, octets in list(files(folder))[:4]:
@@ -76,6 +83,19 @@ for name, octets in files('anchors'):
 for name, octets in list(files('group')):
     if name.startswith('whole-'):
         put('group/body-%s' % name[6:], octets[len('{"body":'):-len(',"sha256":""}\n') - 64])
+
+# a member of 8 GiB: the size in a pax header before it
+def tar_head(name, size, kind):
+    h = bytearray(512)
+    for at, text in ((0, name), (100, b'0000444\0'), (108, b'0000000\0'), (116, b'0000000\0'), (124, b'%011o\0' % size), (136, b'00000000000\0'),
+                     (148, b' ' * 8), (156, kind), (257, b'ustar\00000'), (329, b'0000000\0'), (337, b'0000000\0')):
+        h[at:at + len(text)] = text
+    h[148:156] = b'%06o\0 ' % sum(h)
+    return bytes(h)
+
+
+record = b'19 size=8589934592\n'
+put('tar/pax', tar_head(b'pax_header', len(record), b'x') + record.ljust(512, b'\0') + tar_head(b'objects/sha256/' + b'0' * 64, 0, b'0'))
 
 # the log
 receipt = json.loads(kit('receipt.json'))
@@ -121,6 +141,36 @@ for n, name in enumerate(('SHA256SUMS', 'proofs.json', 'receipt.json', 'checkpoi
         put('bundle/%d' % n, bytes([n]) + f.read())
 
 put('bundle/not-utf8', b'\0' + b'0' * 64 + b'  files/\xff\n')
+
+# what children say: which record and step, their answers in a row
+said = [kit('answers-%d' % n) for n in range(6)]
+for n in range(4):
+    put('lies/%d' % n, bytes([n]) + said[n + 1])
+renewal = said[5] + said[4] + said[3]
+put('lies/renew', b'\x83' + renewal)
+
+
+def with_judge(answers, change):
+    """The judge's answers (kind 1) changed."""
+    out = b''
+    while answers:
+        n, = struct.unpack('>I', answers[1:5])
+        octets = answers[5:5 + n]
+        if answers[0] == 1:
+            judged = json.loads(octets)
+            change(judged)
+            octets = json.dumps(judged).encode()
+        out += answers[:1] + vec(octets)
+        answers = answers[5 + n:]
+    return out
+
+
+def no_digests(judged):
+    for s in judged['signatures']:
+        s['embedded'] = [7, None]
+
+
+put('lies/no-digests', b'\x83' + with_judge(renewal, no_digests))
 
 # HTTP: the address, then what comes back
 URL = b'http://host.example/path?q\n'

@@ -50,6 +50,23 @@ for r in $(e --json list | tr '{' '\n' | sed -n 's/.*"record":"\([0-9a-f-]*\)".*
 done
 one=$(ls bundle | head -n 1)
 
+# ---- one record's way once more, with what the children say ----
+echo 2026-01-01T00:00:00Z >clock.new && mv clock.new clock
+e2() { "$build/fuzz/recorder" --quiet -c single/everseal.conf "$@" >/dev/null; }
+"$everseal" init --simulated single --clock "$w/clock" --tsa "$url/tsa1,$url/tsa2" --allow-net "127.0.0.1:$(cat pki/port)" >/dev/null
+cp pki/trust/* single/trust/
+export EVERSEAL_RECORD="$w/answers-0"
+e2 deposit in/enveloped.xml
+n=0
+for t in 2026-01-01T01:00:00Z 2026-01-02T02:00:00Z 2026-01-05T04:00:00Z 2026-02-10T00:00:00Z; do
+	echo $t >clock.new && mv clock.new clock
+	n=$((n + 1))
+	EVERSEAL_RECORD=$w/answers-$n e2 run --once
+done
+echo 2030-05-01T00:00:00Z >clock.new && mv clock.new clock
+EVERSEAL_RECORD=$w/answers-5 e2 sweep
+unset EVERSEAL_RECORD
+
 # ---- kit ----
 folder kit
 rm -rf "$dir/kit/trust" "$dir/kit/bundle"
@@ -61,6 +78,8 @@ tsa=$(find pki -name 'tsa1-1.crt' | head -n 1)
 openssl x509 -in "$tsa" -outform DER -out "$dir/kit/tsa.der"
 cp "bundle/$one/log.pub" "bundle/$one/checkpoint" "bundle/$one/receipt.json" "$dir/kit/"
 cp in/lta.xml "$dir/kit/document.xml"
+cp in/enveloped.xml "$dir/kit/signed.xml"
+cp answers-* "$dir/kit/"
 cp "$(ls "bundle/$one"/tokens/*.tst | head -n 1)" "$dir/kit/token.der"
 (cd "bundle/$one" && ls manifests/* | tail -n 1 | tr -d '\n') >"$dir/kit/newest-manifest"
 
@@ -90,7 +109,11 @@ n=0
 for f in bundle/*/tokens/*.tst; do n=$((n + 1)) && cp "$f" "$dir/token/$n"; done
 for f in pki/ca/*.crt pki/ee/*.crt; do openssl x509 -in "$f" -outform DER -out "$dir/cert/$(basename "$f" .crt)"; done
 cp pki/trust/*.pem pki/ca/ca1-1.crt "$dir/anchors/"
-openssl ts -query -digest 0101010101010101010101010101010101010101010101010101010101010101 -sha256 -cert -out query 2>/dev/null
+echo 2026-05-28T20:26:40Z >clock.new && mv clock.new clock # FUZZ_TIME
+# SHA-256 of 32 octets 01, nonce "12345678", certReq: what the entry says that it asked for
+printf '\060\103\002\001\001\060\061\060\015\006\011\140\206\110\001\145\003\004\002\001\005\000\004\040' >query
+printf '%032d' 0 | tr 0 '\001' >>query
+printf '\002\01012345678\001\001\377' >>query
 for t in tsa1 tsa2 tsa3; do
 	curl -sf -H 'Content-Type: application/timestamp-query' --data-binary @query "$url/$t" -o "$dir/response/$t"
 done
