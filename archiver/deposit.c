@@ -5,10 +5,11 @@
  */
 #include "archiver/intake.h"
 
+#include <pthread.h>
 #include <string.h>
 
-#define CHUNK ((size_t)64)		    /* deposits that are read before the first of them is kept */
-#define CHUNK_BYTES ((size_t)8 << 20)	    /* of small files, in memory meanwhile */
+#define CHUNK ((size_t)32)	      /* deposits that are read while the ones before them are kept */
+#define CHUNK_BYTES ((size_t)8 << 20) /* of small files, in memory meanwhile */
 
 /* ---- the manifest ---- */
 
@@ -301,14 +302,52 @@ keep_or_refuse(struct archive *a, struct batch *b, struct intake *in, struct err
 	return ERR_OK;
 }
 
-static enum err_code
-take_chunk(struct archive *a, struct batch *b, struct intake *all, size_t n, struct err *e)
-{
-	size_t room = CHUNK_BYTES, i;
-	enum err_code r = ERR_OK;
+/* A chunk that is read ahead by a thread: it sees the configuration and its own deposits, nothing else. */
+struct ahead {
+	struct archive *a;
+	struct intake *all;
+	size_t n;
+	bool started;
+	pthread_t thread;
+};
 
-	for (i = 0; i < n; i++)
-		(void)!intake_read(a, &all[i], &room, &all[i].why);
+static void *
+read_chunk(void *ctx)
+{
+	struct ahead *r = ctx;
+	size_t room = CHUNK_BYTES, i;
+
+	for (i = 0; i < r->n; i++)
+		(void)!intake_read(r->a, &r->all[i], &room, &r->all[i].why);
+	return NULL;
+}
+
+static void
+ahead_start(struct ahead *r, struct intake *all, size_t n)
+{
+	r->all = all;
+	r->n = n < CHUNK ? n : CHUNK;
+	if (r->n == 0)
+		return;
+	r->started = pthread_create(&r->thread, NULL, read_chunk, r) == 0;
+	if (!r->started)
+		read_chunk(r);
+}
+
+static void
+ahead_wait(struct ahead *r)
+{
+	if (r->started)
+		pthread_join(r->thread, NULL);
+	r->started = false;
+}
+
+static enum err_code
+keep_chunk(struct archive *a, struct batch *b, struct intake *all, size_t n, struct err *e)
+{
+	enum err_code r = ERR_OK;
+	size_t i;
+
 	intake_sniff(a, all, n);
 	for (i = 0; i < n && r == ERR_OK; i++)
 		r = keep_or_refuse(a, b, &all[i], e);
@@ -318,16 +357,32 @@ take_chunk(struct archive *a, struct batch *b, struct intake *all, size_t n, str
 }
 
 static enum err_code
+keep_all(struct archive *a, struct batch *b, struct intake *all, size_t n, struct err *e)
+{
+	struct ahead next = {.a = a, .all = all, .n = n < CHUNK ? n : CHUNK};
+	enum err_code r = ERR_OK;
+	size_t i, k;
+
+	read_chunk(&next);
+	for (i = 0; i < n && r == ERR_OK; i += k) {
+		ahead_wait(&next);
+		k = next.n;
+		ahead_start(&next, all + i + k, n - i - k);
+		r = keep_chunk(a, b, all + i, k, e);
+	}
+	ahead_wait(&next);
+	return r;
+}
+
+static enum err_code
 deposit_all(struct archive *a, struct intake *all, size_t n, bool (*ready)(void *ctx), void *ctx, struct err *e)
 {
 	AUTO(batch) struct batch *b = NULL;
-	size_t i;
 
 	if (gate_open(a, e) != ERR_OK || store_batch_begin(a->store, &b, e) != ERR_OK)
 		return err_wrap(e, "deposit");
-	for (i = 0; i < n; i += CHUNK)
-		if (take_chunk(a, b, all + i, n - i < CHUNK ? n - i : CHUNK, e) != ERR_OK)
-			return e->code;
+	if (keep_all(a, b, all, n, e) != ERR_OK)
+		return e->code;
 	if (ready != NULL && !ready(ctx))
 		return err_set(e, ERR_BUSY, "deposit: not yet");
 	if (store_commit(&b, NULL, e) != ERR_OK)

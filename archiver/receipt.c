@@ -101,7 +101,7 @@ receipt_make(struct archive *a, const json_t *m, const struct store_ref *manifes
 	size_t i;
 
 	for (i = 0; i < sizeof(copied) / sizeof(copied[0]); i++)
-		if (json_set(r, copied[i], json_deep_copy(json_object_get(m, copied[i])), e) != ERR_OK)
+		if (json_set(r, copied[i], json_incref(json_object_get(m, copied[i])), e) != ERR_OK)
 			return err_wrap(e, "receipt");
 	if (json_set(ref, "sha256", json_hex(slice_of(manifest->sha256, 32)), e) != ERR_OK ||
 	    json_set(ref, "sha512", json_hex(slice_of(manifest->sha512, 64)), e) != ERR_OK || json_canonical(m, &text, e) != ERR_OK ||

@@ -62,19 +62,31 @@ choose(int dir, const char *name, const char *record, const char *suffix, bool w
 	return buf_ok(stem, e);
 }
 
+/* What a crash left of it goes. */
+static enum err_code
+create_anew(int dir, const char *name, int *fd, struct err *e)
+{
+	if (sys_create(dir, name, 0644, fd, NULL) == ERR_OK)
+		return ERR_OK;
+	(void)unlinkat(dir, name, 0);
+	return sys_create(dir, name, 0644, fd, e);
+}
+
 static enum err_code
 write_answer(int dir, const char *stem, const char *suffix, const json_t *j, struct err *e)
 {
-	AUTO(mem) char *text = json_dumps(j, JSON_INDENT(1) | JSON_SORT_KEYS);
+	AUTO(buf) struct buf text = {0};
 	AUTO(mem) char *final = mem_printf("%s%s", stem, suffix);
 	AUTO(mem) char *tmp = mem_printf(".%s%s", stem, suffix);
 	AUTO(fd) int fd = -1;
 
-	if (text == NULL || final == NULL || tmp == NULL)
+	if (final == NULL || tmp == NULL)
 		return err_nomem(e);
-	(void)unlinkat(dir, tmp, 0);
-	if (sys_create(dir, tmp, 0644, &fd, e) != ERR_OK || sys_append(fd, slice_str(text), e) != ERR_OK ||
-	    sys_append(fd, slice_str("\n"), e) != ERR_OK || sys_close(&fd, e) != ERR_OK || sys_rename(dir, tmp, dir, final, e) != ERR_OK)
+	if (json_lines(j, &text, e) != ERR_OK)
+		return err_wrap(e, "answer %s", final);
+	buf_add8(&text, '\n');
+	if (buf_ok(&text, e) != ERR_OK || create_anew(dir, tmp, &fd, e) != ERR_OK || sys_append(fd, buf_slice(&text), e) != ERR_OK ||
+	    sys_close(&fd, e) != ERR_OK || sys_rename(dir, tmp, dir, final, e) != ERR_OK)
 		return err_wrap(e, "answer %s", final);
 	return ERR_OK;
 }
@@ -170,8 +182,8 @@ remove_tree(int dir, const char *name)
 }
 
 /*
- * The main file leaves its claimed name by one rename, and after the meta file it would be another deposit: so it goes
- * first. A folder that dies half removed is no claim any more.
+ * The main file leaves its claimed name by one step, and after the meta file it would be another deposit: so it goes
+ * first. A folder is renamed before its content goes: one that dies half removed is no claim any more.
  */
 bool
 spool_forget(const struct spool *s, const struct entry *en)
@@ -179,13 +191,18 @@ spool_forget(const struct spool *s, const struct entry *en)
 	AUTO(mem) char *in_cur = mem_printf("%s.%s", en->record, en->name);
 	AUTO(mem) char *meta = mem_printf("%s.%s%s", en->record, en->name, META_SUFFIX);
 	AUTO(mem) char *gone = mem_printf(".gone.%s", en->record);
+	bool folder;
 
 	if (in_cur == NULL || meta == NULL || gone == NULL)
 		return false;
-	remove_tree(s->cur, gone);
-	if (renameat(s->cur, in_cur, s->cur, gone) != 0 && errno != ENOENT)
-		return false;
+	folder = unlinkat(s->cur, in_cur, 0) != 0 && errno != ENOENT;
+	if (folder) {
+		remove_tree(s->cur, gone);
+		if (renameat(s->cur, in_cur, s->cur, gone) != 0 && errno != ENOENT)
+			return false;
+	}
 	(void)unlinkat(s->cur, meta, 0);
-	remove_tree(s->cur, gone);
+	if (folder)
+		remove_tree(s->cur, gone);
 	return true;
 }

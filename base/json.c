@@ -153,40 +153,67 @@ sorted(const json_t *j, struct entry **out, struct err *e)
 	return ERR_OK;
 }
 
-static enum err_code write_value(const json_t *j, struct buf *out, struct err *e);
+/* Where the text goes; with lines each member has one of its own, indented by its depth. */
+struct writer {
+	struct buf *out;
+	bool lines;
+	size_t depth;
+};
+
+static void
+new_line(const struct writer *w)
+{
+	if (!w->lines)
+		return;
+	buf_add8(w->out, '\n');
+	for (size_t i = 0; i < w->depth; i++)
+		buf_add8(w->out, ' ');
+}
+
+static enum err_code write_value(const json_t *j, struct writer *w, struct err *e);
 
 static enum err_code
-write_object(const json_t *j, struct buf *out, struct err *e)
+write_object(const json_t *j, struct writer *w, struct err *e)
 {
 	AUTO(mem) struct entry *all = NULL;
 	enum err_code code = sorted(j, &all, e);
 	size_t n = json_object_size(j);
 
-	buf_add8(out, '{');
+	buf_add8(w->out, '{');
+	w->depth++;
 	for (size_t i = 0; code == ERR_OK && i < n; i++) {
 		if (i > 0)
-			buf_add8(out, ',');
-		add_string(out, all[i].key, strlen(all[i].key));
-		buf_add8(out, ':');
-		code = write_value(all[i].value, out, e);
+			buf_add8(w->out, ',');
+		new_line(w);
+		add_string(w->out, all[i].key, strlen(all[i].key));
+		buf_adds(w->out, w->lines ? ": " : ":");
+		code = write_value(all[i].value, w, e);
 	}
-	buf_add8(out, '}');
+	w->depth--;
+	if (n > 0)
+		new_line(w);
+	buf_add8(w->out, '}');
 	return code;
 }
 
 static enum err_code
-write_array(const json_t *j, struct buf *out, struct err *e)
+write_array(const json_t *j, struct writer *w, struct err *e)
 {
 	enum err_code code = ERR_OK;
 	size_t n = json_array_size(j);
 
-	buf_add8(out, '[');
+	buf_add8(w->out, '[');
+	w->depth++;
 	for (size_t i = 0; code == ERR_OK && i < n; i++) {
 		if (i > 0)
-			buf_add8(out, ',');
-		code = write_value(json_array_get(j, i), out, e);
+			buf_add8(w->out, ',');
+		new_line(w);
+		code = write_value(json_array_get(j, i), w, e);
 	}
-	buf_add8(out, ']');
+	w->depth--;
+	if (n > 0)
+		new_line(w);
+	buf_add8(w->out, ']');
 	return code;
 }
 
@@ -200,13 +227,15 @@ write_int(json_int_t v, struct buf *out, struct err *e)
 }
 
 static enum err_code
-write_value(const json_t *j, struct buf *out, struct err *e)
+write_value(const json_t *j, struct writer *w, struct err *e)
 {
+	struct buf *out = w->out;
+
 	switch (json_typeof(j)) {
 	case JSON_OBJECT:
-		return write_object(j, out, e);
+		return write_object(j, w, e);
 	case JSON_ARRAY:
-		return write_array(j, out, e);
+		return write_array(j, w, e);
 	case JSON_STRING:
 		add_string(out, json_string_value(j), json_string_length(j));
 		return ERR_OK;
@@ -226,12 +255,25 @@ write_value(const json_t *j, struct buf *out, struct err *e)
 	}
 }
 
+static enum err_code
+write_all(const json_t *j, bool lines, struct buf *out, struct err *e)
+{
+	struct writer w = {.out = out, .lines = lines};
+	enum err_code code = j != NULL ? write_value(j, &w, e) : err_set(e, ERR_BUG, "JSON: nothing to write");
+
+	return code != ERR_OK ? code : buf_ok(out, e);
+}
+
 enum err_code
 json_canonical(const json_t *j, struct buf *out, struct err *e)
 {
-	enum err_code code = j != NULL ? write_value(j, out, e) : err_set(e, ERR_BUG, "JSON: nothing to write");
+	return write_all(j, false, out, e);
+}
 
-	return code != ERR_OK ? code : buf_ok(out, e);
+enum err_code
+json_lines(const json_t *j, struct buf *out, struct err *e)
+{
+	return write_all(j, true, out, e);
 }
 
 /* --- reading members ----------------------------------------------------- */

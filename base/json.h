@@ -39,6 +39,8 @@ void json_auto(json_t **j);
  * ERR_USAGE for a real, an integer beyond +-(2^53 - 1), a key that is not ASCII.
  */
 MUST_USE enum err_code json_canonical(const json_t *j, struct buf *out, struct err *e);
+/* The same for people: a line for each member, indented by one space a level. */
+MUST_USE enum err_code json_lines(const json_t *j, struct buf *out, struct err *e);
 
 /*
  * Members of an object. need: ERR_FORMAT naming the key when it is missing or of

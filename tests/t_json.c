@@ -73,6 +73,21 @@ table(void **state)
 
 static const char sample[] = "{\"a\":{\"b\":[1,-2,\"x\\u00e9\\n\"]},\"c\":true,\"d\":null}";
 
+static void
+lines(void **state)
+{
+	AUTO(json) json_t *j = NULL, *again = NULL;
+	AUTO(buf) struct buf b = {0};
+	struct err e = {0};
+
+	(void)state;
+	OK(json_read(slice_str("{\"b\":[1,{\"y\":\"\\n\",\"x\":null}],\"a\":{},\"c\":[]}"), NULL, &j, &e));
+	OK(json_lines(j, &b, &e));
+	assert_string_equal(buf_str(&b), "{\n \"a\": {},\n \"b\": [\n  1,\n  {\n   \"x\": null,\n   \"y\": \"\\n\"\n  }\n ],\n \"c\": []\n}");
+	OK(json_read(buf_slice(&b), NULL, &again, &e));
+	assert_true(json_equal(j, again));
+}
+
 /* Written, read, written: the same octets. */
 static void
 canonical_is_a_fixed_point(void **state)
@@ -278,6 +293,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(table),
+	    cmocka_unit_test(lines),
 	    cmocka_unit_test(canonical_is_a_fixed_point),
 	    cmocka_unit_test(spoiled),
 	    cmocka_unit_test(depth_cap),
