@@ -140,11 +140,13 @@ static enum err_code
 list_one(void *ctx, struct slice key, struct slice value, bool *stop, struct err *e)
 {
 	AUTO(json) json_t *row = NULL;
+	int64_t next;
 
 	(void)stop;
 	if (json_read(value, NULL, &row, NULL) != ERR_OK)
 		return ERR_OK;
-	if (json_set(row, "name", json_text_n(key), e) != ERR_OK)
+	next = json_integer_value(json_object_get(row, "next")); /* kept as seconds, told as a time */
+	if (json_set(row, "name", json_text_n(key), e) != ERR_OK || json_set(row, "next", next != 0 ? json_time(next) : json_null(), e) != ERR_OK)
 		return err_wrap(e, "services");
 	return json_push(ctx, TAKE(row), e);
 }

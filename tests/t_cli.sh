@@ -64,6 +64,10 @@ cp "$w"/pki/trust/* "$w/a/trust/"
 export EVERSEAL_CONFIG="$w/a/everseal.conf"
 "$es" init >/dev/null 2>"$w/o"
 is "init twice is refused" $? 73
+"$es" init --simulated "$w/none" --clock "$clock" >/dev/null 2>"$w/o"
+is "init: a simulated archive wants a TSA" $? 64
+[ ! -e "$w/none" ]
+is "and nothing is made" $? 0
 "$es" config check >/dev/null
 is "config check" $? 0
 { cat "$w/a/everseal.conf"; printf '[renewal2]\nx = 1\n'; } >"$w/bad.conf"

@@ -24,6 +24,8 @@ write_simulated(struct tool *t, const char *dir, const char *clock, const char *
 
 	if (path == NULL)
 		return err_nomem(e);
+	if (tsas[strspn(tsas, ",")] == '\0' && access(path, F_OK) != 0)
+		return err_set(e, ERR_USAGE, "init --simulated wants --tsa URL,...: an archive without a time-stamping authority can't stamp");
 	if (sys_mkdirs(AT_FDCWD, dir, 0755, e) != ERR_OK)
 		return err_wrap(e, "init");
 	if (access(path, F_OK) != 0) {

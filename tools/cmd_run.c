@@ -219,9 +219,12 @@ verb_status(struct tool *t, int argc, char **argv)
 		printf("  TSA %s until %.10s: material %s%s%s\n", text_of(row, "subject"), text_of(row, "not_after"),
 		    json_is_true(json_object_get(row, "complete")) ? "held" : "MISSING", json_is_string(json_object_get(row, "why")) ? ": " : "",
 		    json_is_string(json_object_get(row, "why")) ? text_of(row, "why") : "");
-	json_array_foreach (json_object_get(out, "services"), i, row)
-		printf("  %s %s: %s%s%s\n", text_of(row, "kind"), text_of(row, "name"), int_of(row, "failures") == 0 ? "good" : "FAILING",
-		    int_of(row, "failures") != 0 ? ", " : "", int_of(row, "failures") != 0 ? text_of(row, "why") : "");
+	json_array_foreach (json_object_get(out, "services"), i, row) {
+		if (int_of(row, "failures") == 0)
+			printf("  %s %s: good\n", text_of(row, "kind"), text_of(row, "name"));
+		else
+			printf("  %s %s: FAILING, %s; next try %s\n", text_of(row, "kind"), text_of(row, "name"), text_of(row, "why"), text_of(row, "next"));
+	}
 	json_array_foreach (json_object_get(out, "holds"), i, row)
 		printf("  issuer %s %s since %s: %s\n", text_of(row, "key"), json_is_true(json_object_get(row, "held")) ? "ON HOLD" : "watched",
 		    text_of(row, "since"), text_of(row, "why"));
