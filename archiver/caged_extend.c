@@ -31,12 +31,6 @@ extension_auto(struct extension *x)
 	buf_release(&x->text);
 }
 
-static const struct xades_limits *
-limits_of(const struct caged_state *st)
-{
-	return st->setup.limits.references != 0 ? &st->setup.limits : NULL;
-}
-
 /* What forbids every insertion, whatever the trust; the rest of the table was asked before. */
 static enum err_code
 allowed(const struct extension *x, struct err *e)
@@ -66,7 +60,7 @@ extension_open(struct caged_state *st, const struct caged_input *in, const json_
 	if (json_need_obj(head, "request", request, e) != ERR_OK || json_need_int(head, "time", &x->time_utc, e) != ERR_OK ||
 	    json_need_size(*request, "signature", &at, e) != ERR_OK ||
 	    json_want_str(*request, "digest", "SHA512", &digest, e) != ERR_OK ||
-	    sigdoc_open(buf_slice(&in->doc), in->files, in->n_files, limits_of(st), &x->d, e) != ERR_OK)
+	    caged_sigdoc(st, in, &in->doc, &x->d, e) != ERR_OK)
 		return err_wrap(e, "extend");
 	if (at >= x->d->n_sigs)
 		return err_set(e, ERR_USAGE, "signature %llu of %zu", (unsigned long long)at, x->d->n_sigs);
@@ -249,7 +243,7 @@ imprint(struct caged_state *st, const struct caged_input *in, const struct exten
 		return err_set(e, ERR_USAGE, "imprint of %s", kind_text);
 	if (kind == ADD_X && !x->have.refs_v1 && !x->have.refs_v2)
 		return err_set(e, ERR_UNSUPPORTED, "a stamp over references, but there are none");
-	if (sigdoc_open(buf_slice(&sp->file), in->files, in->n_files, limits_of(st), &d, e) != ERR_OK)
+	if (caged_sigdoc(st, in, &sp->file, &d, e) != ERR_OK)
 		return err_wrap(e, "new file");
 	if (d->n_sigs != x->d->n_sigs)
 		return err_set(e, ERR_REFUSED, "%zu signatures became %zu", x->d->n_sigs, d->n_sigs);
@@ -289,17 +283,19 @@ static enum err_code
 finish(struct caged_state *st, const struct caged_input *in, const struct extension *x, const struct spliced *sp,
     json_t **out, struct err *e)
 {
+	AUTO(sigdoc) struct sigdoc *d = NULL;
 	AUTO(report) struct report *is = NULL;
 	AUTO(json) json_t *j = json_object();
 	json_t *judge = NULL;
 	struct caged_input new = *in;
 	new.doc = sp->file;
-	if (caged_verify(st, &new, x->material, x->time_utc, 0, true, &is, e) != ERR_OK)
+	if (caged_sigdoc(st, &new, &new.doc, &d, e) != ERR_OK ||
+	    caged_verify(st, &new, d, x->material, x->time_utc, 0, true, &is, e) != ERR_OK)
 		return err_wrap(e, "new file");
 	if (augment_recheck(x->d->raw, x->was, sp, is, x->at, x->n_stamps, e) != ERR_OK)
 		return err_wrap(e, "new file");
 	if (spliced_json(sp, j, e) != ERR_OK || json_set(j, "level", json_text(is->sigs[x->at].level), e) != ERR_OK ||
-	    caged_judge_json(st, &new, is, slice_of(NULL, 0), &judge, e) != ERR_OK ||
+	    caged_judge_json(st, d, is, slice_of(NULL, 0), &judge, e) != ERR_OK ||
 	    json_set(j, "judge", judge, e) != ERR_OK)
 		return err_wrap(e, "new file");
 	*out = TAKE(j);
@@ -330,7 +326,7 @@ caged_extend_run(struct caged_state *st, const struct caged_input *in, const jso
 	const char *kind;
 	if (extension_open(st, in, head, &x, &request, e) != ERR_OK ||
 	    json_want_str(request, "imprint", NULL, &kind, e) != ERR_OK ||
-	    caged_verify(st, in, material, x.time_utc, 0, true, &x.was, e) != ERR_OK || intact(&x, e) != ERR_OK ||
+	    caged_verify(st, in, NULL, material, x.time_utc, 0, true, &x.was, e) != ERR_OK || intact(&x, e) != ERR_OK ||
 	    additions(&x, verifier_pki(st->v), request, e) != ERR_OK ||
 	    augment_splice(x.d, x.s, buf_str(&x.text), &sp, e) != ERR_OK)
 		return err_wrap(e, "extend");

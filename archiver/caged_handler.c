@@ -158,20 +158,34 @@ caged_input_auto(struct caged_input *in)
 	caged_input_release(in);
 }
 
+static const struct xades_limits *
+limits_of(const struct caged_state *st)
+{
+	return st->setup.limits.references != 0 ? &st->setup.limits : NULL;
+}
+
 enum err_code
-caged_verify(struct caged_state *st, const struct caged_input *in, const struct material *material, int64_t time_utc,
-    int64_t grace_seconds, bool want, struct report **out, struct err *e)
+caged_sigdoc(
+    const struct caged_state *st, const struct caged_input *in, const struct buf *doc, struct sigdoc **out, struct err *e)
+{
+	return sigdoc_open(buf_slice(doc), in->files, in->n_files, limits_of(st), out, e);
+}
+
+enum err_code
+caged_verify(struct caged_state *st, const struct caged_input *in, struct sigdoc *parsed, const struct material *material,
+    int64_t time_utc, int64_t grace_seconds, bool want, struct report **out, struct err *e)
 {
 	struct verify_input vi = {
 		.name = in->name,
 		.doc = buf_slice(&in->doc),
+		.parsed = parsed,
 		.files = in->files,
 		.n_files = in->n_files,
 		.material = material,
 		.anchors = st->setup.anchors,
 		.policy = st->setup.policy,
 		.time_utc = time_utc,
-		.limits = st->setup.limits.references != 0 ? &st->setup.limits : NULL,
+		.limits = limits_of(st),
 		.grace_seconds = grace_seconds,
 		.want_material = want,
 	};

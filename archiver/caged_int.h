@@ -60,12 +60,15 @@ enum err_code caged_input_open(const struct caged_state *st, const json_t *head,
 void caged_input_release(struct caged_input *in);
 void caged_input_auto(struct caged_input *in);
 
-/* One verification with that input; want: wants and closures too. */
-enum err_code caged_verify(struct caged_state *st, const struct caged_input *in, const struct material *material,
-    int64_t time_utc, int64_t grace_seconds, bool want, struct report **out, struct err *e);
-/* The answer of caged_judge for a report that is there. doc: what was judged. */
-enum err_code caged_judge_json(struct caged_state *st, const struct caged_input *in, const struct report *r,
-    struct slice entropy, json_t **out, struct err *e);
+/* doc parsed, with in's files beside it: in's own document, or another version of it. doc must live as long. */
+enum err_code caged_sigdoc(
+    const struct caged_state *st, const struct caged_input *in, const struct buf *doc, struct sigdoc **out, struct err *e);
+/* One verification with that input; want: wants and closures too. parsed: by caged_sigdoc, or NULL. */
+enum err_code caged_verify(struct caged_state *st, const struct caged_input *in, struct sigdoc *parsed,
+    const struct material *material, int64_t time_utc, int64_t grace_seconds, bool want, struct report **out, struct err *e);
+/* The answer of caged_judge for a report that is there. d: what was judged. */
+enum err_code caged_judge_json(struct caged_state *st, struct sigdoc *d, const struct report *r, struct slice entropy,
+    json_t **out, struct err *e);
 enum err_code caged_judge_run(struct caged_state *st, const struct caged_input *in, const struct material *material,
     int64_t time_utc, int64_t grace_seconds, struct slice entropy, json_t **out, struct err *e);
 

@@ -118,12 +118,6 @@ signatures_json(struct sigdoc *d, const struct report *r, json_t *list, json_t *
 
 /* ---- the whole answer ---- */
 
-static const struct xades_limits *
-limits_of(const struct caged_state *st)
-{
-	return st->setup.limits.references != 0 ? &st->setup.limits : NULL;
-}
-
 static enum err_code
 answer_new(struct caged_state *st, const struct report *r, enum form form, struct slice entropy, json_t **out,
     struct err *e)
@@ -142,13 +136,10 @@ answer_new(struct caged_state *st, const struct report *r, enum form form, struc
 }
 
 enum err_code
-caged_judge_json(struct caged_state *st, const struct caged_input *in, const struct report *r, struct slice entropy,
-    json_t **out, struct err *e)
+caged_judge_json(struct caged_state *st, struct sigdoc *d, const struct report *r, struct slice entropy, json_t **out,
+    struct err *e)
 {
-	AUTO(sigdoc) struct sigdoc *d = NULL;
 	AUTO(json) json_t *j = NULL;
-	if (sigdoc_open(buf_slice(&in->doc), in->files, in->n_files, limits_of(st), &d, e) != ERR_OK)
-		return err_wrap(e, "document");
 	if (answer_new(st, r, form_of(d), entropy, &j, e) != ERR_OK)
 		return err_wrap(e, "judge");
 	if (r->n_sigs > 0 && signatures_json(d, r, json_object_get(j, "signatures"), json_object_get(j, "objects"), e) !=
@@ -167,7 +158,7 @@ data_json(struct caged_state *st, const struct caged_input *in, enum form form, 
 	AUTO(report) struct report *r = NULL;
 	AUTO(json) json_t *j = NULL;
 	buf_adds(&empty.doc, "<data/>");
-	enum err_code rc = caged_verify(st, &empty, material, time_utc, 0, false, &r, e);
+	enum err_code rc = caged_verify(st, &empty, NULL, material, time_utc, 0, false, &r, e);
 	buf_release(&empty.doc);
 	if (rc != ERR_OK || answer_new(st, r, form, slice_of(NULL, 0), &j, e) != ERR_OK)
 		return err_wrap(e, "judge");
@@ -178,14 +169,12 @@ data_json(struct caged_state *st, const struct caged_input *in, enum form form, 
 	return ERR_OK;
 }
 
-/* Cut off or not well-formed is data, not an offence; a DTD or a passed limit is refused. */
+/* Cut off or not well-formed is data, not an offence: *out is NULL then. A DTD or a passed limit is refused. */
 static enum err_code
-is_readable_xml(struct caged_state *st, const struct caged_input *in, bool *out, struct err *e)
+open_readable(struct caged_state *st, const struct caged_input *in, struct sigdoc **out, struct err *e)
 {
-	AUTO(sigdoc) struct sigdoc *d = NULL;
 	struct err why = {0};
-	enum err_code rc = sigdoc_open(buf_slice(&in->doc), in->files, in->n_files, limits_of(st), &d, &why);
-	*out = rc == ERR_OK;
+	enum err_code rc = caged_sigdoc(st, in, &in->doc, out, &why);
 	return rc == ERR_OK || rc == ERR_FORMAT ? ERR_OK : err_set(e, rc, "%s", why.text);
 }
 
@@ -193,19 +182,17 @@ enum err_code
 caged_judge_run(struct caged_state *st, const struct caged_input *in, const struct material *material, int64_t time_utc,
     int64_t grace_seconds, struct slice entropy, json_t **out, struct err *e)
 {
+	AUTO(sigdoc) struct sigdoc *d = NULL;
 	AUTO(report) struct report *r = NULL;
-	bool xml = false;
 	if (in->size_bytes == 0)
 		return err_set(e, ERR_REFUSED, "the file is empty");
 	enum form form = form_sniff(buf_slice(&in->doc));
-	if (form == FORM_XML && !in->too_large && is_readable_xml(st, in, &xml, e) != ERR_OK)
+	if (form == FORM_XML && !in->too_large && open_readable(st, in, &d, e) != ERR_OK)
 		return e != NULL ? e->code : ERR_BUG;
-	if (!xml)
+	if (d == NULL)
 		return data_json(st, in, form == FORM_XML ? (in->too_large ? FORM_XML : FORM_DATA) : form, material, time_utc,
 		    out, e);
-	if (caged_verify(st, in, material, time_utc, grace_seconds, true, &r, e) != ERR_OK)
+	if (caged_verify(st, in, d, material, time_utc, grace_seconds, true, &r, e) != ERR_OK)
 		return err_wrap(e, "judge");
-	if (r->status == DOC_REFUSED)
-		return err_set(e, ERR_REFUSED, "%s", r->error != NULL ? r->error : "refused");
-	return caged_judge_json(st, in, r, entropy, out, e);
+	return caged_judge_json(st, d, r, entropy, out, e);
 }

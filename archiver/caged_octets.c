@@ -12,12 +12,6 @@
 
 #define PIECE_BYTES ((size_t)256 << 10)
 
-static const struct xades_limits *
-limits_of(const struct caged_state *st)
-{
-	return st->setup.limits.references != 0 ? &st->setup.limits : NULL;
-}
-
 /* ---- positions by counting, for tools that know no Id ---- */
 
 static bool
@@ -260,10 +254,10 @@ caged_inventory_run(struct caged_state *st, const struct caged_input *in, const 
 	AUTO(json) json_t *j = json_object();
 	json_t *list = json_array();
 	if (json_set(j, "signatures", list, e) != ERR_OK ||
-	    caged_verify(st, in, material, time_utc, 0, true, &r, e) != ERR_OK)
+	    caged_verify(st, in, NULL, material, time_utc, 0, true, &r, e) != ERR_OK)
 		return err_wrap(e, "inventory");
 	if (r->status == DOC_VALIDATED) {
-		if (sigdoc_open(buf_slice(&in->doc), in->files, in->n_files, limits_of(st), &d, e) != ERR_OK)
+		if (caged_sigdoc(st, in, &in->doc, &d, e) != ERR_OK)
 			return err_wrap(e, "inventory");
 		if (d->n_sigs != r->n_sigs)
 			return err_set(e, ERR_BUG, "%zu signatures, %zu in the report", d->n_sigs, r->n_sigs);
@@ -335,7 +329,7 @@ caged_octets_run(struct caged_state *st, const struct caged_input *in, const jso
 	const struct xstamp *x = NULL;
 	struct xsig *s = NULL;
 	struct digest got;
-	if (sigdoc_open(buf_slice(&in->doc), in->files, in->n_files, limits_of(st), &d, e) != ERR_OK ||
+	if (caged_sigdoc(st, in, &in->doc, &d, e) != ERR_OK ||
 	    stamp_find(head, d, &s, &x, e) != ERR_OK || pki_token(verifier_pki(st->v), x->token, &t, e) != ERR_OK ||
 	    digester_new(&t->imprint.alg, 1, &o.digester, e) != ERR_OK || stamp_octets(d, s, x, &to, e) != ERR_OK ||
 	    octets_flush(&o, e) != ERR_OK || digester_finish(o.digester, &got, e) != ERR_OK)

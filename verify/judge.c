@@ -359,7 +359,8 @@ judge_release(struct judge *j)
 	}
 	free(j->sigs);
 	pool_release(&j->pool);
-	sigdoc_close(j->doc);
+	if (j->own_doc)
+		sigdoc_close(j->doc);
 }
 
 static void
@@ -426,9 +427,12 @@ static enum err_code
 open_doc(struct judge *j, struct report *r, struct err *e)
 {
 	struct err why = {0};
-	enum err_code rc = sigdoc_open(j->in->doc, j->in->files, j->in->n_files,
-	    j->in->limits == NULL ? &xades_limits_default : j->in->limits, &j->doc, &why);
+	enum err_code rc = ERR_OK;
 
+	j->own_doc = j->in->parsed == NULL;
+	j->doc = j->in->parsed;
+	if (j->own_doc)
+		rc = sigdoc_open(j->in->doc, j->in->files, j->in->n_files, j->in->limits, &j->doc, &why);
 	switch (rc) {
 	case ERR_OK:
 		break;

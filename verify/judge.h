@@ -128,6 +128,7 @@ struct judge {
 	bool peer; /* a policy that mirrors EU DSS: its quirks apply (validation.md 7) */
 	int64_t now; /* the validation time */
 	struct sigdoc *doc;
+	bool own_doc;
 	struct pool pool;
 	struct digest *cert_digests[DIGEST_ALGS], *rev_digests[DIGEST_ALGS]; /* of the pool's objects, made when first asked for */
 	size_t n_doc_certs, n_doc_revs; /* the pool's first ones come from the document itself */

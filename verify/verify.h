@@ -81,6 +81,7 @@ struct known_poe {
 struct verify_input {
 	const char *name;  /* of the file, for the report */
 	struct slice doc;  /* the whole signature file */
+	struct sigdoc *parsed; /* doc, opened with these files and limits; the caller's to close. NULL: it is parsed here */
 	const struct side_file *files; /* detached data */
 	size_t n_files;
 	const struct material *material; /* may be NULL */
