@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "tests/kit.h"
+#include "tests/catalogues.h"
 #include "policy/config_int.h"
 
 #include <arpa/inet.h>
@@ -408,11 +408,7 @@ test_catalogue(void **state)
 
 	(void)state;
 	assert_true(config_check_catalogue(c, catalogue_builtin("default"), time_make(2026, 1, 1, 0, 0, 0), &f));
-	OK(catalogue_read(slice_str("<SecuritySuitabilityPolicy xmlns=\"urn:ietf:params:xml:ns:dssc\"><PolicyName><Name>n</Name>"
-				    "</PolicyName><PolicyIssueDate>2025-01-01T00:00:00Z</PolicyIssueDate><Algorithm>"
-				    "<AlgorithmIdentifier><Name>d</Name><ObjectIdentifier>2.16.840.1.101.3.4.2.1</ObjectIdentifier>"
-				    "</AlgorithmIdentifier><Evaluation><Validity><End>2028-12-30</End></Validity></Evaluation></Algorithm>"
-				    "</SecuritySuitabilityPolicy>"), &over, NULL, &e));
+	OK(catalogue_read(slice_str(HEAD ISSUE("2025-01-01") ALG(SHA256_OID, EVAL("", END("2028-12-30"), "")) TAIL), &over, NULL, &e));
 	OK(catalogue_overlay(catalogue_builtin("default"), over, &soon, &e));
 	assert_false(config_check_catalogue(c, soon, time_make(2026, 1, 1, 0, 0, 0), &f));
 	assert_false(config_check_catalogue(c, over, time_make(2025, 1, 1, 0, 0, 0), &f));

@@ -1,34 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "tests/kit.h"
+#include "tests/catalogues.h"
 #include "policy/catalogue_int.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static int64_t
-at(const char *text)
-{
-	int64_t t;
-
-	if (strcmp(text, "open") == 0)
-		return TIME_MAX;
-	if (strcmp(text, "-") == 0)
-		return TIME_NONE;
-	assert_true(time_parse(text, &t));
-	return t;
-}
-
-static void
-assert_time(int64_t got, int64_t want, const char *what)
-{
-	char a[TIME_TEXT], b[TIME_TEXT];
-
-	time_text(got, a);
-	time_text(want, b);
-	if (got != want)
-		fail_msg("%s: %s, want %s", what, a, b);
-}
 
 static const struct alg_use p256 = {.is_signature = true, .key = KEY_ECDSA, .key_bits = 256, .digest = DIGEST_SHA256};
 static const struct alg_use rsa4096 = {.is_signature = true, .key = KEY_RSA, .key_bits = 4096, .digest = DIGEST_SHA256};
@@ -144,10 +120,7 @@ moved(const char *digest_oid, const char *end)
 	struct catalogue *c = NULL;
 	struct err e = {0};
 
-	buf_addf(&xml, "<SecuritySuitabilityPolicy xmlns=\"urn:ietf:params:xml:ns:dssc\"><PolicyName><Name>new</Name></PolicyName>"
-		       "<Publisher><Name>a</Name></Publisher><PolicyIssueDate>2033-01-01T00:00:00Z</PolicyIssueDate><Algorithm>"
-		       "<AlgorithmIdentifier><Name>d</Name><ObjectIdentifier>%s</ObjectIdentifier></AlgorithmIdentifier><Evaluation>"
-		       "<Validity><End>%s</End></Validity></Evaluation></Algorithm></SecuritySuitabilityPolicy>", digest_oid, end);
+	buf_addf(&xml, HEAD ISSUE("2033-01-01") ALG(OID("%s"), EVAL("", END("%s"), "")) TAIL, digest_oid, end);
 	OK(catalogue_read(buf_slice(&xml), &over, NULL, &e));
 	OK(catalogue_overlay(&cat_default, over, &c, &e));
 	return c;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "tests/kit.h"
+#include "tests/catalogues.h"
 #include "policy/policy.h"
 #include "policy/catalogue_int.h"
 #include "base/xml.h"
@@ -9,30 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static int64_t
-at(const char *text)
-{
-	int64_t t;
-
-	if (strcmp(text, "open") == 0)
-		return TIME_MAX;
-	if (strcmp(text, "-") == 0)
-		return TIME_NONE;
-	assert_true(time_parse(text, &t));
-	return t;
-}
-
-static void
-assert_time(int64_t got, int64_t want, const char *what)
-{
-	char a[TIME_TEXT], b[TIME_TEXT];
-
-	time_text(got, a);
-	time_text(want, b);
-	if (got != want)
-		fail_msg("%s: %s, want %s", what, a, b);
-}
 
 static void
 assert_ok(enum err_code rc, const struct err *e)
@@ -218,21 +194,6 @@ test_builtin_digests(void **state)
 
 /* ---- RFC 5698 files ---- */
 
-#define HEAD                                                                                                           \
-	"<SecuritySuitabilityPolicy xmlns=\"urn:ietf:params:xml:ns:dssc\" xmlns:e=\"http://uri.etsi.org/19322/v1.1.1#\">"  \
-	"<PolicyName><Name>House</Name></PolicyName><Publisher><Name>Archive</Name></Publisher>"
-#define ISSUE(d) "<PolicyIssueDate>" d "T00:00:00Z</PolicyIssueDate>"
-#define TAIL "</SecuritySuitabilityPolicy>"
-#define ALG(id, rest) "<Algorithm><AlgorithmIdentifier><Name>n</Name>" id "</AlgorithmIdentifier>" rest "</Algorithm>"
-#define OID(o) "<ObjectIdentifier>" o "</ObjectIdentifier>"
-#define URI(u) "<URI>" u "</URI>"
-#define EVAL(p, v, more) "<Evaluation>" p "<Validity>" v "</Validity>" more "</Evaluation>"
-#define END(d) "<End>" d "</End>"
-#define MOD(min) "<Parameter name=\"moduluslength\"><Min>" min "</Min></Parameter>"
-#define USAGE(u) "<e:MoreDetails><e:AlgorithmUsage>http://uri.etsi.org/19322/" u "</e:AlgorithmUsage></e:MoreDetails>"
-#define WHY(t) "<Information><Text>" t "</Text></Information>"
-#define SHA1_OID OID("1.3.14.3.2.26")
-#define SHA256_OID OID("2.16.840.1.101.3.4.2.1")
 #define SHA256RSA_OID OID("1.2.840.113549.1.1.11")
 
 static struct catalogue *
