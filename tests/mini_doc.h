@@ -63,17 +63,7 @@ sign_octets(const struct who *w, const char *digest, struct slice in, struct buf
 }
 
 static inline void
-put_time(struct buf *b, int64_t utc)
-{
-	char text[TIME_TEXT], flat[32];
-
-	time_text(utc, text);
-	snprintf(flat, sizeof(flat), "%.4s%.2s%.2s%.2s%.2s%.2sZ", text, text + 5, text + 8, text + 11, text + 14, text + 17);
-	ber_put(b, BER_GENERALIZED_TIME, slice_str(flat));
-}
-
-static inline void
-put_tst(struct buf *out, const struct digest *imprint, int64_t at)
+put_tst(struct buf *out, const struct digest *imprint, const char *gen_time)
 {
 	AUTO(buf) struct buf body = {0}, mi = {0};
 
@@ -83,7 +73,7 @@ put_tst(struct buf *out, const struct digest *imprint, int64_t at)
 	ber_put(&mi, BER_OCTET_STRING, digest_slice(imprint));
 	ber_put_buf(&body, BER_SEQUENCE, &mi);
 	ber_put(&body, BER_INTEGER, slice_of("\1\2\3", 3));
-	put_time(&body, at);
+	ber_put(&body, BER_GENERALIZED_TIME, slice_str(gen_time));
 	ber_put_buf(out, BER_SEQUENCE, &body);
 }
 
@@ -151,11 +141,11 @@ put_signer_info(struct buf *out, const struct who *tsa, struct slice tst)
 
 /* A token over imprint; the TSA's own certificate is in it. */
 static inline void
-token_der(struct buf *out, const struct who *tsa, const struct digest *imprint, int64_t at)
+token_at(struct buf *out, const struct who *tsa, const struct digest *imprint, const char *gen_time)
 {
 	AUTO(buf) struct buf sd = {0}, algs = {0}, eci = {0}, octets = {0}, tst = {0}, cert = {0}, infos = {0}, top = {0}, in = {0};
 
-	put_tst(&tst, imprint, at);
+	put_tst(&tst, imprint, gen_time);
 	ber_put(&sd, BER_INTEGER, slice_of("\3", 1));
 	ber_put_digest_alg(&algs, DIGEST_SHA256);
 	ber_put_buf(&sd, BER_SET, &algs);
@@ -171,6 +161,16 @@ token_der(struct buf *out, const struct who *tsa, const struct digest *imprint, 
 	ber_put_buf(&in, BER_SEQUENCE, &sd);
 	ber_put_buf(&top, 0xa0, &in);
 	ber_put_buf(out, BER_SEQUENCE, &top);
+}
+
+static inline void
+token_der(struct buf *out, const struct who *tsa, const struct digest *imprint, int64_t at)
+{
+	char text[TIME_TEXT], flat[32];
+
+	time_text(at, text);
+	snprintf(flat, sizeof(flat), "%.4s%.2s%.2s%.2s%.2s%.2sZ", text, text + 5, text + 8, text + 11, text + 14, text + 17);
+	token_at(out, tsa, imprint, flat);
 }
 
 /* A CRL by issuer: one entry if revoked is not NULL, one extension if ext is not NULL ("name=value"). */

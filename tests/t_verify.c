@@ -466,6 +466,41 @@ token_alone(void **state)
 	assert_int_equal(verify_token(w->v, &in, slice_str("no token"), T0, &none, &e), ERR_FORMAT);
 }
 
+/* What can be read as one instant is one, and told when it is not in the form that was agreed; no zone is no instant. */
+static void
+forms_of_gen_time(void **state)
+{
+	static const struct {
+		const char *text;
+		enum indication ind;
+		bool told;
+	} forms[] = {{"20260101000000Z", IND_PASSED, false}, {"20260101000000.5Z", IND_PASSED, false}, {"20260101000000.50Z", IND_PASSED, true},
+	    {"202601010000Z", IND_PASSED, true}, {"20260101000000", IND_FAILED, true}, {"20260101000000+0100", IND_FAILED, true}};
+	struct world *w = *state;
+	AUTO(material) struct material *m = NULL;
+	struct vpolicy policy;
+	struct digest d;
+	struct err e = {0};
+
+	OK(vpolicy_builtin("default", NULL, &policy, &e));
+	OK(digest_once(DIGEST_SHA256, slice_str("x"), &d, &e));
+	OK(material_new(&m, &e));
+	add_crl(m, &w->troot, T0 + 2 * DAY);
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		struct verify_input in = {.policy = &policy, .time_utc = T0 + 9 * DAY, .anchors = w->anchors, .material = m};
+		AUTO(buf) struct buf token = {0};
+		AUTO(report) struct report *r = NULL;
+		bool told = false;
+
+		token_at(&token, &w->tsa, &d, forms[i].text);
+		OK(verify_token(w->v, &in, buf_slice(&token), T0 + DAY, &r, &e));
+		for (size_t k = 0; k < r->sigs[0].n_findings; k++)
+			told = told || strcmp(r->sigs[0].findings[k].check, "TimestampFormat") == 0;
+		if (r->sigs[0].stamps[0].verdict.ind != forms[i].ind || told != forms[i].told)
+			fail_msg("%s: %s, told %d", forms[i].text, indication_name(r->sigs[0].stamps[0].verdict.ind), told);
+	}
+}
+
 int
 main(void)
 {
@@ -484,6 +519,7 @@ main(void)
 	    cmocka_unit_test(same_input_same_octets),
 	    cmocka_unit_test(refused_and_unsigned),
 	    cmocka_unit_test(token_alone),
+	    cmocka_unit_test(forms_of_gen_time),
 	};
 
 	return cmocka_run_group_tests(tests, world_up, world_down);

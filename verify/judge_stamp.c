@@ -75,12 +75,14 @@ time_in_bounds(struct judge *j, const struct jstamp *t)
 
 /*
  * The token's signature is right. What RFC 3161 and 5816 ask beyond it: the ESSCertID names the signer's certificate (else any
- * certificate with that key would do), a time in the form of 2.4.2, no critical extension that nobody here knows, a time that
- * the certificate may vouch for.
+ * certificate with that key would do), a time in UTC, no critical extension that nobody here knows, a time that the
+ * certificate may vouch for. The peer reads no token that names no certificate at all.
  */
 static struct verdict
 own_rules(struct judge *j, const struct jstamp *t)
 {
+	if (j->peer && !t->tok->has_ess_v1 && !t->tok->has_ess_v2)
+		return failed(SUB_FORMAT_FAILURE);
 	if (!t->signer.ess_serial_match)
 		find_add(j, 1, FIND_WARN, "IssuerSerialMatch", "RFC 5816 2.2.1", t->r->id, NULL, "ESSCertID names another issuer or serial number");
 	if (t->tok->signed_attributes_unsorted)
@@ -89,11 +91,13 @@ own_rules(struct judge *j, const struct jstamp *t)
 	    find_level(j, 1, level_of(j, CHECK_CERT_DIGEST_MATCH, CTX_TIMESTAMP, POS_SIGNING), "SigningCertificateReference", "RFC 5816 2.2.1",
 		t->r->id, "the TSA's certificate that the token names", "ESSCertID names no certificate that signed it"))
 		return open_verdict(SUB_NO_SIGNING_CERTIFICATE_FOUND);
-	if (!j->peer && (t->tok->unknown_critical || t->tok->bad_time_form)) {
+	if (!j->peer && (t->tok->unknown_critical || t->tok->time_not_utc)) {
 		find_add(j, 1, FIND_FAIL, "TimestampFormat", "RFC 3161 2.4.2", t->r->id, NULL, "%s",
-		    t->tok->unknown_critical ? "a critical extension that is not known here" : "genTime is not in the form of RFC 3161");
+		    t->tok->unknown_critical ? "a critical extension that is not known here" : "genTime is not in UTC");
 		return failed(SUB_FORMAT_FAILURE);
 	}
+	if (t->tok->bad_time_form)
+		find_add(j, 1, FIND_WARN, "TimestampFormat", "RFC 3161 2.4.2", t->r->id, NULL, "genTime is not in the form of RFC 3161");
 	return time_in_bounds(j, t);
 }
 

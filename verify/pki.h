@@ -119,7 +119,7 @@ struct token {
 	const struct revocation **revs; /* CMS crls, and unsigned revocation values */
 	size_t n_revs;
 	size_t signer_infos;
-	bool has_ess_v1, has_ess_v2, unknown_critical, bad_time_form, was_response /* a TimeStampResp stood there */;
+	bool has_ess_v1, has_ess_v2, unknown_critical, bad_time_form, time_not_utc /* no Z at its end */, was_response /* a TimeStampResp stood there */;
 	bool signed_attributes_unsorted; /* verified only after sorting: a remark */
 	struct slice tsa_name;		 /* GeneralName DER or empty */
 	int64_t accuracy_micros;	 /* -1 if absent */

@@ -240,6 +240,7 @@ read_tst_info(struct token_priv *t)
 	if (t->t.gen_time == TIME_NONE)
 		return "genTime";
 	t->t.bad_time_form = !strict;
+	t->t.time_not_utc = when.body.p[when.body.n - 1] != 'Z';
 	if (ber_opt(&c, BER_SEQUENCE, &f) && !read_accuracy(t, f.body))
 		return "accuracy";
 	ber_opt(&c, BER_BOOLEAN, &f);
