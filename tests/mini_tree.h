@@ -18,7 +18,7 @@ struct tree {
 	struct verifier *v;
 	struct who root, root2, sub, cross, twin, rekeyed, no_ca, leaf, under_no_ca, responder, odd_responder;
 	struct who troot, tsa, tsa_late, tsa_ended, tsa_short, no_tsa;
-	struct who silent, under_silent, bare_root, under_bare, pointed, owner;
+	struct who silent, under_silent, bare_root, under_bare, pointed, owner, encipherer;
 	struct who oroot, osub, osub_sha1, oleaf, oleaf_sha1;
 };
 
@@ -46,6 +46,8 @@ tree_odd(struct tree *w)
 	w->under_bare = CERT(.name = "under bare", .issuer = &w->bare_root, .from = T0 - 30 * DAY, .to = T0 + YEAR, .serial = 33, .ext = SIGNER);
 	w->pointed = CERT(.name = "pointed", .issuer = &w->sub, .from = T0 - 30 * DAY, .to = T0 + YEAR, .serial = 34,
 	    .ext = {"keyUsage=critical,nonRepudiation", "crlDistributionPoints=URI:http://x/a.crl"});
+	w->encipherer = CERT(.name = "encipherer", .issuer = &w->sub, .from = T0 - 30 * DAY, .to = T0 + YEAR, .serial = 36,
+	    .ext = {"keyUsage=critical,keyEncipherment"});
 	/* the leaf's name and key, certified once more, as a responder */
 	w->owner = CERT(.name = "leaf", .reuse = w->leaf.key, .issuer = &w->sub, .to = NEVER, .serial = 35, .ext = RESPONDER);
 }
@@ -88,7 +90,7 @@ tree_down(void **state)
 	struct tree *w = *state;
 	struct who *all[] = {&w->root, &w->root2, &w->sub, &w->cross, &w->twin, &w->rekeyed, &w->no_ca, &w->leaf, &w->under_no_ca, &w->responder,
 	    &w->odd_responder, &w->troot, &w->tsa, &w->tsa_late, &w->tsa_ended, &w->tsa_short, &w->no_tsa, &w->oroot, &w->osub, &w->osub_sha1, &w->oleaf,
-	    &w->oleaf_sha1, &w->silent, &w->under_silent, &w->bare_root, &w->under_bare, &w->pointed, &w->owner};
+	    &w->oleaf_sha1, &w->silent, &w->under_silent, &w->bare_root, &w->under_bare, &w->pointed, &w->owner, &w->encipherer};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		who_free(all[i]);
@@ -297,6 +299,15 @@ static inline struct doc
 answered_by_itself(struct tree *w)
 {
 	return answered_by(w, &w->owner);
+}
+
+static inline struct doc
+by_a_key_for_ciphers(struct tree *w)
+{
+	struct doc d = under(&w->encipherer, &w->sub);
+
+	lists(&d, &w->sub, &w->root, T0 + DAY);
+	return d;
 }
 
 static inline struct doc

@@ -99,10 +99,15 @@ usage_verdict(struct judge *j, const struct cert *c, enum check_context ctx)
 		    find_level(j, 1, level_of(j, CHECK_KEY_USAGE, ctx, POS_SIGNING), "KeyUsage", "RFC 5280 4.2.1.12", c->subject_text, NULL,
 			"neither digitalSignature nor nonRepudiation"))
 			return open_verdict(SUB_CHAIN_CONSTRAINTS_FAILURE);
-	} else if (c->has_key_usage && (c->key_usage & KU_NON_REPUDIATION) == 0 &&
-	    find_level(j, 1, level_of(j, CHECK_KEY_USAGE, ctx, POS_SIGNING), "KeyUsage", CLAUSE, c->subject_text, NULL,
-		(c->key_usage & KU_DIGITAL_SIGNATURE) != 0 ? "digitalSignature without nonRepudiation" : "neither digitalSignature nor nonRepudiation"))
-		return open_verdict(SUB_CHAIN_CONSTRAINTS_FAILURE);
+	} else if (c->has_key_usage && (c->key_usage & KU_NON_REPUDIATION) == 0) {
+		bool signs = (c->key_usage & KU_DIGITAL_SIGNATURE) != 0;
+		/* a key that must not sign at all is no matter of policy (RFC 5280 4.2.1.3); the peer warns of it */
+		enum check_level level = signs || j->peer ? level_of(j, CHECK_KEY_USAGE, ctx, POS_SIGNING) : LEVEL_FAIL;
+
+		if (find_level(j, 1, level, "KeyUsage", CLAUSE, c->subject_text, NULL,
+			signs ? "digitalSignature without nonRepudiation" : "neither digitalSignature nor nonRepudiation"))
+			return open_verdict(SUB_CHAIN_CONSTRAINTS_FAILURE);
+	}
 	if (c->ocsp_nocheck) {
 		find_add(j, 1, FIND_FAIL, "ForbiddenExtensions", CLAUSE, c->subject_text, NULL, "id-pkix-ocsp-nocheck in a signing certificate");
 		return open_verdict(SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE);

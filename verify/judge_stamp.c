@@ -214,19 +214,26 @@ judge_stamp(struct judge *j, struct jsig *g, struct jstamp *t)
 	find_verdict(j, 1, "BasicTimestampValidation", CLAUSE, stamp_type_name(r->type), r->basic);
 }
 
-/* 5.5.4: content, then signature, then references, then archive: each no earlier than those before it. */
-static void
-judge_order(struct judge *j, struct jsig *g)
+/* 5.5.4: content, then signature, then references, then archive; an archive stamp covers those before it in the file. */
+static bool
+must_precede(const struct jstamp *x, const struct jstamp *y)
 {
 	static const int RANK[] = {[STAMP_ALL_DATA] = 0, [STAMP_INDIVIDUAL_DATA] = 0, [STAMP_SIGNATURE] = 1,
 	    [STAMP_SIG_AND_REFS] = 2, [STAMP_REFS_ONLY] = 2, [STAMP_ARCHIVE] = 3};
 
+	if (x->xs->type == STAMP_ARCHIVE && y->xs->type == STAMP_ARCHIVE)
+		return x->xs->position < y->xs->position;
+	return RANK[x->xs->type] < RANK[y->xs->type];
+}
+
+static void
+judge_order(struct judge *j, struct jsig *g)
+{
 	for (size_t a = 0; a < g->n_stamps; a++)
 		for (size_t b = 0; b < g->n_stamps; b++) {
 			const struct jstamp *x = &g->stamps[a], *y = &g->stamps[b];
 
-			if (x->tok == NULL || y->tok == NULL || RANK[x->xs->type] >= RANK[y->xs->type] ||
-			    x->tok->gen_time <= y->tok->gen_time)
+			if (x->tok == NULL || y->tok == NULL || !must_precede(x, y) || x->tok->gen_time <= y->tok->gen_time)
 				continue;
 			g->order_fails = find_level(j, 0, level_of(j, CHECK_TIMESTAMP_COHERENCE, CTX_SIGNATURE, POS_SIGNING), "TimestampCoherence",
 			    "EN 319 102-1 5.5.4", y->r->id, NULL, "TIMESTAMP_ORDER: %s is older than the %s it follows",
