@@ -4,6 +4,9 @@
 
 #include "store/store_int.h"
 
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,10 +122,110 @@ one_proof(struct slice in)
 	}
 }
 
+/* ---- a whole store that others had in hand: its last group is another one ---- */
+
+static struct buf log_segment;
+static size_t group_at_octet;
+static char group_name[TAR_NAME], log_name[SEG_NAME];
+
+static void
+shell(const char *fmt, ...) PRINTF(1, 2);
+
+static void
+shell(const char *fmt, ...)
+{
+	char command[4096];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(command, sizeof(command), fmt, ap);
+	va_end(ap);
+	fuzz_must(system(command) == 0);
+}
+
+/* The newest log segment of kit/store and where its last group stands. */
+static bool
+open_store(void)
+{
+	struct dirent **names = NULL;
+	char path[256], name[TAR_NAME];
+	struct slice all;
+	struct source from;
+	struct err e = {0};
+	uint64_t size, off;
+	int n;
+
+	if (fuzz_scratch() == NULL || (n = scandir(fuzz_path("store/segments"), &names, NULL, alphasort)) < 0)
+		return false;
+	while (n-- > 0) {
+		if (log_name[0] == '\0' && strncmp(names[n]->d_name, "log-", 4) == 0)
+			snprintf(log_name, sizeof(log_name), "%.40s", names[n]->d_name);
+		free(names[n]);
+	}
+	free(names);
+	snprintf(path, sizeof(path), "store/segments/%s", log_name);
+	if (sys_read_file(AT_FDCWD, fuzz_path(path), 16 << 20, &log_segment, &e) != ERR_OK)
+		return false;
+	all = buf_slice(&log_segment);
+	from = source_slice(&all);
+	for (off = 0; tar_read_head(&from, off, name, &size); off += tar_member_bytes(size)) {
+		if (strncmp(name, "groups/", 7) != 0)
+			continue;
+		group_at_octet = off;
+		memcpy(group_name, name, sizeof(name));
+	}
+	return group_name[0] != '\0';
+}
+
+static void
+put_group(struct slice body)
+{
+	AUTO(buf) struct buf text = {0}, file = {0};
+	uint8_t head[TAR_HEAD_MAX];
+	char path[256];
+	FILE *f;
+
+	close_group(body, &text);
+	buf_add(&file, log_segment.p, group_at_octet);
+	tar_head(group_name, text.n, head);
+	buf_add(&file, head, tar_head_bytes(text.n));
+	buf_addslice(&file, buf_slice(&text));
+	buf_room(&file, tar_padding(text.n));
+	memset(file.p + file.n, 0, tar_padding(text.n));
+	file.n += tar_padding(text.n);
+	snprintf(path, sizeof(path), "%s/store/segments/%s", fuzz_scratch(), log_name);
+	f = fopen(path, "we");
+	fuzz_must(f != NULL && fwrite(file.p, 1, file.n, f) == file.n && fclose(f) == 0);
+}
+
+/* It is opened or it is not; what was opened can be looked through. */
+static void
+one_store(struct slice in)
+{
+	static const int64_t now = FUZZ_TIME;
+	const struct store_seams seams = {.clock = clock_fixed(&now)};
+	AUTO(store) struct store *s = NULL;
+	AUTO(mem) char *dir = mem_printf("%s/store", fuzz_scratch());
+	AUTO(buf) struct buf checkpoint = {0};
+	struct store_report r;
+	struct err e = {0};
+
+	shell("rm -rf '%s' && cp -r '%s' '%s' && chmod -R u+w '%s'", dir, fuzz_path("store"), dir, dir);
+	put_group(in);
+	if (store_open(dir, STORE_WRITE, &seams, &s, &e) != ERR_OK) {
+		fuzz_must(e.code != ERR_BUG && e.code != ERR_NOMEM);
+		return;
+	}
+	(void)!store_scrub(s, true, NULL, &r, &e);
+	(void)!store_log_verify(s, NULL, &r, &e);
+	(void)!store_log_checkpoint(s, &checkpoint, &e);
+}
+
 const struct fuzz_entry fuzz_store[] = {
     {.name = "group", .max_bytes = 65536, .one = one_group},
     {.name = "tar", .max_bytes = 8192, .one = one_tar},
     {.name = "checkpoint", .max_bytes = 4096, .one = one_checkpoint},
+    {.name = "store", .max_bytes = 65536, .open = open_store, .one = one_store},
     {.name = "proof", .max_bytes = 4096, .one = one_proof},
     {.name = NULL},
 };

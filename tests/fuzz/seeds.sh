@@ -80,6 +80,9 @@ cp "bundle/$one/log.pub" "bundle/$one/checkpoint" "bundle/$one/receipt.json" "$d
 cp in/lta.xml "$dir/kit/document.xml"
 cp in/enveloped.xml "$dir/kit/signed.xml"
 cp answers-* "$dir/kit/"
+rm -rf "$dir/kit/store"
+mkdir -p "$dir/kit/store"
+(cd single/archive && cp -r FORMAT log.key log.pub segments "$dir/kit/store/")
 cp "$(ls "bundle/$one"/tokens/*.tst | head -n 1)" "$dir/kit/token.der"
 (cd "bundle/$one" && ls manifests/* | tail -n 1 | tr -d '\n') >"$dir/kit/newest-manifest"
 
