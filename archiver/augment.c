@@ -28,7 +28,15 @@ augment_have(const struct xsig *s, struct augment_have *out)
 	    .rev_refs = xml_first(u, NS_X132, "CompleteRevocationRefs") != NULL,
 	    .values = xml_first(u, NS_X132, "CertificateValues") != NULL ||
 		xml_first(u, NS_X132, "RevocationValues") != NULL,
+	    .inherits = sig_inherits_attributes(s),
 	};
+}
+
+const char *
+augment_c14n(enum augment_kind kind, const struct augment_have *have)
+{
+	return kind == ADD_A && have->inherits ? "http://www.w3.org/TR/2001/REC-xml-c14n-20010315" :
+						 "http://www.w3.org/2001/10/xml-exc-c14n#";
 }
 
 size_t
@@ -40,8 +48,7 @@ augment_children(const struct xsig *s)
 struct xstamp
 augment_described(enum augment_kind kind, const struct augment_have *have, size_t n_children)
 {
-	static char exclusive[] = "http://www.w3.org/2001/10/xml-exc-c14n#";
-	struct xstamp s = {.c14n = exclusive, .position = n_children};
+	struct xstamp s = {.c14n = (char *)(uintptr_t)augment_c14n(kind, have), .position = n_children};
 	s.type = kind == ADD_T ? STAMP_SIGNATURE : kind == ADD_X ? STAMP_SIG_AND_REFS : STAMP_ARCHIVE;
 	/* References of one version are covered by stamps of that version alone (xades.md 4). */
 	s.v2 = kind == ADD_X && !have->refs_v1;

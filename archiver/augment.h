@@ -43,6 +43,7 @@ struct augment_add {
  */
 struct augment_have {
 	bool refs_v1, refs_v2, rev_refs, values;
+	bool inherits; /* sig_inherits_attributes */
 };
 void augment_have(const struct xsig *s, struct augment_have *out);
 
@@ -54,6 +55,11 @@ void augment_have(const struct xsig *s, struct augment_have *out);
 MUST_USE enum err_code augment_text(struct pki *pki, const struct augment_add *add, enum digest_alg alg,
     struct augment_have *have, struct buf *out, struct err *e);
 
+/*
+ * Method of a new stamp: exclusive, so that it outlives another envelope around the signature; C14N 1.0 for an archive stamp
+ * over data that inherits attributes, where other readers compute another exclusive form.
+ */
+const char *augment_c14n(enum augment_kind kind, const struct augment_have *have);
 /* What a new stamp of that kind would be, standing after n_children unsigned properties. Borrows static text only. */
 struct xstamp augment_described(enum augment_kind kind, const struct augment_have *have, size_t n_children);
 /* Element children of the UnsignedSignatureProperties; 0 where there is none. */

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The text of each property (xades.md 3.2): ASCII, no white space between
- * elements, every outermost element with its own prefix declarations, stamps
- * with exclusive canonicalisation.
+ * elements, every outermost element with its own prefix declarations.
  */
 #include "archiver/augment.h"
 
@@ -14,7 +13,6 @@
 #define DECLARE_DS " xmlns:ds=\"" NS_DS "\""
 #define DECLARE_132 " xmlns:xades=\"" NS_X132 "\""
 #define DECLARE_141 " xmlns:xades141=\"" NS_X141 "\""
-#define EXCLUSIVE "http://www.w3.org/2001/10/xml-exc-c14n#"
 
 static void
 element_base64(struct buf *out, const char *name, struct slice der)
@@ -64,7 +62,7 @@ stamp_text(const struct augment_add *add, const struct augment_have *have, struc
 	/* The token's digest makes an Id that no other element bears, unless the same token stands there already. */
 	buf_addf(out, "<%s" DECLARE_DS DECLARE_132 DECLARE_141 " Id=\"ts-", name);
 	buf_addhex(out, slice_of(id, 16));
-	buf_adds(out, "\"><ds:CanonicalizationMethod Algorithm=\"" EXCLUSIVE "\"></ds:CanonicalizationMethod>");
+	buf_addf(out, "\"><ds:CanonicalizationMethod Algorithm=\"%s\"></ds:CanonicalizationMethod>", augment_c14n(add->kind, have));
 	element_base64(out, "xades:EncapsulatedTimeStamp", add->token);
 	buf_addf(out, "</%s>", name);
 	return ERR_OK;

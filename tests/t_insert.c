@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Where a property goes in the raw file, in every encoding. */
+/* Where a property goes in the raw file, in every encoding, and the method of a new stamp. */
+#include "archiver/augment.h"
 #include "tests/signed.h"
 
 static void
@@ -171,12 +172,42 @@ self_closed_among_others(void **state)
 		assert_int_equal(d->sigs[i].self_closed, closed[i % 5]);
 }
 
+/* Exclusive, but for an archive stamp over data whose exclusive form readers do not agree on. */
+static void
+method_of_a_new_stamp(void **state)
+{
+	static const char *const roots[] = {"<r>", "<r xml:lang=\"hu\">"};
+	static const char token[] = "token";
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		AUTO(mem) char *doc = mem_printf("%s<a Id=\"o\"/><s:Signature xmlns:s=\"" DS_NS "\"><s:SignedInfo><s:Reference URI=\"#o\"/></s:SignedInfo>"
+						 "</s:Signature></r>", roots[i]);
+		const struct augment_add add = {.kind = ADD_A, .token = slice_str(token)};
+		AUTO(sigdoc) struct sigdoc *d = NULL;
+		AUTO(buf) struct buf text = {0};
+		struct augment_have have;
+		struct err e = {0};
+
+		OK(sigdoc_open(slice_str(doc), NULL, 0, NULL, &d, &e));
+		augment_have(&d->sigs[0], &have);
+		assert_string_equal(augment_described(ADD_T, &have, 0).c14n, EXCLUSIVE);
+		assert_string_equal(augment_described(ADD_X, &have, 0).c14n, EXCLUSIVE);
+		assert_string_equal(augment_described(ADD_A, &have, 0).c14n, i == 0 ? EXCLUSIVE : INCLUSIVE);
+		OK(augment_text(NULL, &add, DIGEST_SHA256, &have, &text, &e));
+		assert_int_equal(strstr(buf_str(&text), INCLUSIVE) != NULL, i == 1);
+		assert_int_equal(strstr(buf_str(&text), EXCLUSIVE) != NULL, i == 0);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(places_in_every_encoding),
 	    cmocka_unit_test(insertion_leaves_the_signature_whole),
+	    cmocka_unit_test(method_of_a_new_stamp),
 	    cmocka_unit_test(self_closed_among_others),
 	};
 

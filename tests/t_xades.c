@@ -218,6 +218,46 @@ recipes_of_old_versions(void **state)
 	}
 }
 
+/* Where xml: attributes come from around the data, readers differ on the exclusive form, but not on the inclusive one. */
+static void
+inherited_attributes(void **state)
+{
+	static const char with_method[] = "<s:Transforms><s:Transform Algorithm=\"" EXCLUSIVE "\"/></s:Transforms>";
+	static const struct {
+		const char *attribute, *transforms, *method, *first, *second;
+	} cases[] = {
+	    {"xml:lang=\"hu\"", "", EXCLUSIVE, "<a Id=\"o\">x</a>", "<a Id=\"o\" xml:lang=\"hu\">x</a>"},
+	    {"xml:lang=\"hu\"", "", INCLUSIVE, "<a Id=\"o\" xml:lang=\"hu\">x</a>", "<a Id=\"o\" xml:lang=\"hu\">x</a>"},
+	    {"xml:lang=\"hu\"", with_method, EXCLUSIVE, "<a Id=\"o\">x</a>", NULL},
+	    {"lang=\"hu\"", "", EXCLUSIVE, "<a Id=\"o\">x</a>", NULL},
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		AUTO(mem) char *doc = mem_printf("<r %s><a Id=\"o\">x</a><s:Signature xmlns:s=\"" DS_NS "\"><s:SignedInfo><s:Reference URI=\"#o\">%s"
+						 "</s:Reference></s:SignedInfo><s:SignatureValue>AA==</s:SignatureValue></s:Signature></r>",
+		    cases[i].attribute, cases[i].transforms);
+		struct xstamp t = {.type = STAMP_ALL_DATA, .position = SIZE_MAX, .c14n = (char *)(uintptr_t)cases[i].method};
+		AUTO(sigdoc) struct sigdoc *d = NULL;
+		struct digest got, want;
+		struct err e = {0};
+
+		OK(sigdoc_open(slice_str(doc), NULL, 0, NULL, &d, &e));
+		assert_int_equal(sig_inherits_attributes(&d->sigs[0]), cases[i].second != NULL);
+		OK(stamp_imprint(d, &d->sigs[0], &t, DIGEST_SHA256, &got, &e));
+		OK(digest_once(DIGEST_SHA256, slice_str(cases[i].first), &want, &e));
+		assert_true(digest_eq(&got, &want));
+		if (cases[i].second == NULL) {
+			FAILS(ERR_NOTFOUND, stamp_imprint_listed(d, &d->sigs[0], &t, DIGEST_SHA256, &got, &e));
+			continue;
+		}
+		OK(stamp_imprint_listed(d, &d->sigs[0], &t, DIGEST_SHA256, &got, &e));
+		OK(digest_once(DIGEST_SHA256, slice_str(cases[i].second), &want, &e));
+		assert_true(digest_eq(&got, &want));
+	}
+}
+
 static void
 one_container_of_unsigned_properties(void **state)
 {
@@ -542,6 +582,7 @@ main(void)
 	    cmocka_unit_test(stamps_in_the_vector),
 	    cmocka_unit_test(edits_change_what_they_should),
 	    cmocka_unit_test(recipes_of_old_versions),
+	    cmocka_unit_test(inherited_attributes),
 	    cmocka_unit_test(one_container_of_unsigned_properties),
 	    cmocka_unit_test(levels),
 	    cmocka_unit_test(policy_hash),

@@ -12,6 +12,7 @@ struct imprint {
 	struct xsig *s;
 	const struct xstamp *t;
 	struct c14n how;
+	bool reread; /* nodes that a reference leaves: by C14N 1.0, parsed again, then by how */
 	const struct sink *to;
 	struct err *e;
 };
@@ -34,10 +35,41 @@ put_fault(struct imprint *m, const struct run *r)
 }
 
 static enum err_code
+put_again(struct imprint *m, struct slice octets)
+{
+	AUTO(xml_doc) xmlDocPtr doc = NULL;
+	struct numbering numbers = {0};
+	enum err_code rc;
+
+	if (xml_load(octets, &state_of(m->d)->limits.xml, &doc, m->e) != ERR_OK)
+		return err_wrap(m->e, "canonical form");
+	const struct nodes what = {.doc = doc, .apex = (const xmlNode *)doc, .comments = true};
+	rc = canonical_write(m->d, &m->how, &what, &numbers, m->to, m->e);
+	numbering_release(&numbers);
+	return rc;
+}
+
+/* As EU DSS reads it: what canonical form 1.0 takes from the ancestors (xml:lang ...) stays, whatever the stamp's method. */
+static enum err_code
+put_ref_reread(struct imprint *m, const struct xref *x)
+{
+	struct run r = {.d = m->d, .s = m->s};
+	AUTO(buf) struct buf octets = {0};
+	struct sink to = sink_buf(&octets);
+	const struct c14n plain = {0};
+
+	if (ref_write(&r, x, &plain, &to, m->e) != ERR_OK || buf_ok(&octets, m->e) != ERR_OK || put_fault(m, &r) != ERR_OK)
+		return err_wrap(m->e, "covered reference");
+	return r.nodes ? put_again(m, buf_slice(&octets)) : sink_write(m->to, buf_slice(&octets), m->e);
+}
+
+static enum err_code
 put_ref(struct imprint *m, const struct xref *x)
 {
 	struct run r = {.d = m->d, .s = m->s};
 
+	if (m->reread)
+		return put_ref_reread(m, x);
 	if (ref_write(&r, x, &m->how, m->to, m->e) != ERR_OK)
 		return err_wrap(m->e, "covered reference");
 	return put_fault(m, &r);
@@ -340,13 +372,52 @@ begin(struct imprint *m)
 	return ERR_OK;
 }
 
+static bool
+covers_data(const struct xstamp *t)
+{
+	return t->type == STAMP_ARCHIVE || t->type == STAMP_ALL_DATA;
+}
+
 static enum err_code
 write_all(struct sigdoc *d, struct xsig *s, const struct xstamp *t, bool second, const struct sink *to, struct err *e)
 {
 	struct imprint m = {.d = d, .s = s, .t = t, .to = to, .e = e};
 	enum err_code rc = begin(&m);
 
+	m.reread = second && covers_data(t) && !has_includes(&m);
 	return rc == ERR_OK ? write_kind(&m, second) : rc;
+}
+
+/* The method that canonicalises what the reference leaves is the stamp's: no transform at the end gives octets. */
+static bool
+leaves_nodes(const struct xref *x)
+{
+	const xmlNode *t = xml_first(xml_first(x->node, NS_DS, "Transforms"), NS_DS, "Transform"), *next;
+	struct c14n how;
+	const char *uri;
+
+	while ((next = xml_next(t, NS_DS, "Transform")) != NULL)
+		t = next;
+	uri = xml_attr(t, "Algorithm");
+	return t == NULL || (!c14n_of(t, &how) && uri != NULL && strcmp(uri, NS_DS "base64") != 0);
+}
+
+bool
+sig_inherits_attributes(const struct xsig *s)
+{
+	const xmlNode *up;
+	const xmlAttr *a;
+	size_t i;
+
+	for (i = 0; i < s->n_refs; i++) {
+		if (s->refs[i].target == NULL || !leaves_nodes(&s->refs[i]))
+			continue;
+		for (up = s->refs[i].target->parent; up != NULL && up->type == XML_ELEMENT_NODE; up = up->parent)
+			for (a = up->properties; a != NULL; a = a->next)
+				if (a->ns != NULL && strcmp((const char *)a->ns->href, (const char *)XML_XML_NAMESPACE) == 0)
+					return true;
+	}
+	return false;
 }
 
 enum err_code
@@ -383,8 +454,9 @@ stamp_imprint_listed(
 {
 	struct imprint m = {.d = d, .s = s, .t = stamp, .e = e};
 	bool refs = stamp->type == STAMP_SIG_AND_REFS || stamp->type == STAMP_REFS_ONLY;
+	bool data = covers_data(stamp) && sig_inherits_attributes(s);
 
-	if (old_recipe(&m) || !(refs || (stamp->type == STAMP_ARCHIVE && has_includes(&m))))
+	if (old_recipe(&m) || !(refs || data || (stamp->type == STAMP_ARCHIVE && has_includes(&m))))
 		return err_set(e, ERR_NOTFOUND, "no second recipe for this time-stamp");
 	return digest_of(d, s, stamp, true, alg, out, e);
 }

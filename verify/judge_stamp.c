@@ -13,9 +13,9 @@ is_content_stamp(const struct jstamp *t)
 	return t->xs != NULL && (t->xs->type == STAMP_ALL_DATA || t->xs->type == STAMP_INDIVIDUAL_DATA);
 }
 
-/* Some producers followed the list of TS 101 903 instead of the document's order (xades.md 4). */
+/* Some producers followed another reading of TS 101 903 (xades.md 4). */
 static bool
-listed_order(struct judge *j, struct jsig *g, struct jstamp *t)
+second_recipe(struct judge *j, struct jsig *g, struct jstamp *t)
 {
 	struct digest d = {0};
 	struct err e = {0};
@@ -49,8 +49,8 @@ imprint_verdict(struct judge *j, struct jsig *g, struct jstamp *t)
 		return open_verdict(SUB_NONE);
 	}
 	t->r->imprint_intact = digest_eq(&d, &t->tok->imprint) ? TRI_TRUE : TRI_FALSE;
-	if (t->r->imprint_intact == TRI_FALSE && listed_order(j, g, t)) {
-		find_add(j, 1, FIND_WARN, "TimestampImprintIntact", CLAUSE, t->r->id, NULL, "only in the order that TS 101 903 lists");
+	if (t->r->imprint_intact == TRI_FALSE && second_recipe(j, g, t)) {
+		find_add(j, 1, FIND_WARN, "TimestampImprintIntact", CLAUSE, t->r->id, NULL, "only by the second recipe for its kind (docs/imprint.md)");
 		t->r->imprint_intact = TRI_TRUE;
 	}
 	find_add(j, 1, t->r->imprint_intact == TRI_TRUE ? FIND_OK : FIND_FAIL, "TimestampImprintIntact", CLAUSE, t->r->id, NULL, "%s",

@@ -203,6 +203,7 @@ one_transform(struct run *r, const xmlNode *t, const char *uri, struct data *io,
 static enum err_code
 write_out(struct run *r, struct data *io, const struct c14n *final, const struct sink *to, struct err *e)
 {
+	r->nodes = io->kind == DATA_NODES;
 	if (io->kind == DATA_NODES)
 		return canonical(r, final, io, to, e);
 	if (io->kind == DATA_FILE)

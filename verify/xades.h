@@ -226,8 +226,15 @@ MUST_USE enum err_code stamp_octets(
 MUST_USE enum err_code stamp_imprint(struct sigdoc *d, struct xsig *s, const struct xstamp *stamp, enum digest_alg alg,
     struct digest *out, struct err *e);
 /*
+ * Does the canonical form of data that a stamp covers depend on the stamp's method beyond its spelling? It does where a
+ * reference leaves an element uncanonicalised and an element around that has xml: attributes: the inclusive methods take
+ * them in, the exclusive ones don't, and readers differ on what is canonicalised first (stamp_imprint_listed).
+ */
+bool sig_inherits_attributes(const struct xsig *s);
+/*
  * A lenient second try: SigAndRefs and RefsOnly in the order that TS 101 903 1.3.2 lists, an ArchiveTimeStamp of 1.3.2 on
- * with its Include elements (xades.md 4, 4.2). ERR_NOTFOUND: this stamp has no second recipe.
+ * with its Include elements (xades.md 4, 4.2), without them one over data that inherits attributes: by C14N 1.0 and parsed
+ * again before the stamp's method, as EU DSS does. ERR_NOTFOUND: this stamp has no second recipe.
  */
 MUST_USE enum err_code stamp_imprint_listed(struct sigdoc *d, struct xsig *s, const struct xstamp *stamp, enum digest_alg alg,
     struct digest *out, struct err *e);

@@ -93,6 +93,7 @@ struct run {
 	struct xsig *s;
 	enum ref_fault fault;
 	bool filtered; /* an XPath chose what stays */
+	bool nodes;    /* the transforms left nodes, which were canonicalised by final */
 	char note[240];
 };
 /* Sets fault and note. Returns ERR_OK: a verdict is no error. */
