@@ -151,6 +151,9 @@ void stamp_got_auto(struct stamp_got *s);
 MUST_USE enum err_code stamp_get(struct archive *a, const struct conf_profile *profile, const struct digest *imprint,
     int64_t not_before_utc, const json_t *avoid, struct stamp_got *out, struct err *e);
 
+/* Is there a TSA to be asked now? Spares the work before a stamp where none is. */
+bool stamp_possible(struct archive *a, const struct conf_profile *profile, char why[300]);
+
 /* ---- material.c ---- */
 
 /* Octets that answers and closures named, on their way into the store and into a packed material. */
@@ -221,8 +224,8 @@ bool service_open(struct archive *a, const char *name, int64_t *retry_utc);
 void service_told(struct archive *a, const char *name, const char *kind, enum fetch_class class, const char *why, int64_t retry_after);
 /* The operator acted: TSAs that were stopped for a fault of configuration or trust are asked again. */
 void service_forgive(struct archive *a);
-/* True while today's budget lasts; counts one. budget 0 = no limit. */
-bool service_budget(struct archive *a, const char *name, int64_t budget);
+/* True while today's budget lasts; take: counts one. budget 0 = no limit. */
+bool service_budget(struct archive *a, const char *name, int64_t budget, bool take);
 MUST_USE enum err_code service_list(struct archive *a, json_t **out, struct err *e);
 
 /* ---- gate.c ---- */

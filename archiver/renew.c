@@ -62,6 +62,8 @@ renew(struct walk *w, bool late, bool *renewed, char why[300], struct err *e)
 	AUTO(json) json_t *names = json_array();
 	json_t *evidence = json_object_get(w->m, "evidence");
 
+	if (!stamp_possible(w->a, w->profile, why))
+		return ERR_OK;
 	if (pile_new(&pile, e) != ERR_OK || tsa_held(w->a, w->m, pile, e) != ERR_OK || gather(w->a, &w->doc.doc, pile, 0, false, &g, e) != ERR_OK ||
 	    sig_verdict(w->s, g.judge, w->index, e) != ERR_OK || fresh_material(w, g.judge, pile, names, e) != ERR_OK)
 		return err_wrap(e, "renewal");

@@ -117,7 +117,7 @@ service_forgive(struct archive *a)
 }
 
 bool
-service_budget(struct archive *a, const char *name, int64_t budget)
+service_budget(struct archive *a, const char *name, int64_t budget, bool take)
 {
 	AUTO(json) json_t *row = load(a, name);
 	int64_t day = archive_now(a) / 86400, used = 0;
@@ -126,8 +126,8 @@ service_budget(struct archive *a, const char *name, int64_t budget)
 		return true;
 	if (json_integer_value(json_object_get(row, "day")) == day)
 		used = json_integer_value(json_object_get(row, "used"));
-	if (used >= budget)
-		return false;
+	if (used >= budget || !take)
+		return used < budget;
 	if (used + 1 == (budget * 4 + 4) / 5)
 		archive_alarm(a, "TSA %s: 80 %% of today's budget of %lld requests are used", name, (long long)budget);
 	(void)!json_set(row, "day", json_integer(day), NULL);

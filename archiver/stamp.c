@@ -140,6 +140,24 @@ avoided(const json_t *avoid, const char *name)
 	return false;
 }
 
+bool
+stamp_possible(struct archive *a, const struct conf_profile *profile, char why[300])
+{
+	int64_t retry = TIME_NONE;
+	size_t i;
+
+	if (clock_wrong(a, why))
+		return false;
+	for (i = 0; i < profile->tsa.n; i++) {
+		const struct conf_tsa *tsa = config_tsa(a->cfg, profile->tsa.v[i]);
+
+		if (tsa != NULL && service_open(a, tsa->name, &retry) && service_budget(a, tsa->name, tsa->budget_per_day, false))
+			return true;
+	}
+	snprintf(why, 300, "every TSA failed before or has used up today's budget (see status)");
+	return false;
+}
+
 enum err_code
 stamp_get(struct archive *a, const struct conf_profile *profile, const struct digest *imprint, int64_t not_before_utc,
     const json_t *avoid, struct stamp_got *out, struct err *e)
@@ -164,7 +182,7 @@ stamp_get(struct archive *a, const struct conf_profile *profile, const struct di
 			snprintf(out->why, sizeof(out->why), "TSA %.60s: failed before, is asked again later (see status)", tsa->name);
 			continue;
 		}
-		if (!service_budget(a, tsa->name, tsa->budget_per_day)) {
+		if (!service_budget(a, tsa->name, tsa->budget_per_day, true)) {
 			snprintf(out->why, sizeof(out->why), "TSA %s: today's budget is used up", tsa->name);
 			continue;
 		}

@@ -17,7 +17,8 @@ struct due_class {
 	char hex[65];
 	struct deadline deadline;
 	int64_t renew_by;
-	json_t *rows; /* [[record, signature]] */
+	size_t n;	 /* signatures that stand on it */
+	struct buf rows; /* "record/signature" and a zero for each, for who renews: there may be millions */
 };
 
 struct plan {
@@ -26,6 +27,7 @@ struct plan {
 	size_t n, cap;
 	int64_t next; /* renew_by of the first class that is not due yet */
 	bool all;     /* every class, for the forecast */
+	bool rows;    /* which signatures, not just how many */
 };
 
 static void
@@ -34,7 +36,7 @@ plan_auto(struct plan *p)
 	size_t i;
 
 	for (i = 0; i < p->n; i++)
-		json_decref(p->v[i].rows);
+		buf_release(&p->v[i].rows);
 	free(p->v);
 }
 
@@ -60,23 +62,30 @@ class_row(void *ctx, struct slice key, struct slice value, bool *stop, struct er
 	}
 	if (!mem_grow(&p->v, &p->cap, p->n, sizeof(*p->v)))
 		return err_nomem(e);
-	c.rows = json_array();
 	p->v[p->n++] = c;
 	return ERR_OK;
 }
 
+struct counting {
+	struct due_class *c;
+	bool rows;
+};
+
 static enum err_code
 evidence_row(void *ctx, struct slice key, struct slice value, bool *stop, struct err *e)
 {
-	AUTO(mem) char *text = mem_dup(key.p, key.n);
-	char *record = text != NULL ? strchr(text, '/') : NULL, *number = NULL;
+	struct counting *n = ctx;
 
 	(void)value;
 	(void)stop;
-	if (record == NULL || (number = strchr(record + 1, '/')) == NULL)
+	if (key.n <= sizeof(n->c->hex))
 		return ERR_OK;
-	*number++ = '\0';
-	return json_push(ctx, json_pack("[s, I]", record + 1, (json_int_t)strtol(number, NULL, 10)), e);
+	n->c->n++;
+	if (!n->rows)
+		return ERR_OK;
+	buf_addslice(&n->c->rows, slice_of(key.p + sizeof(n->c->hex), key.n - sizeof(n->c->hex)));
+	buf_add8(&n->c->rows, 0);
+	return buf_ok(&n->c->rows, e);
 }
 
 static int
@@ -90,16 +99,17 @@ by_deadline(const void *x, const void *y)
 }
 
 static enum err_code
-make_plan(struct archive *a, bool all, struct plan *p, struct err *e)
+make_plan(struct archive *a, bool all, bool which, struct plan *p, struct err *e)
 {
 	struct store_each classes = {class_row, p};
 	size_t i, k = 0;
 
-	*p = (struct plan){.a = a, .next = TIME_MAX, .all = all};
+	*p = (struct plan){.a = a, .next = TIME_MAX, .all = all, .rows = which};
 	if (store_rows(a->store, "class", (struct slice){0}, (struct slice){0}, &classes, e) != ERR_OK)
 		return err_wrap(e, "plan");
 	for (i = 0; i < p->n; i++) {
-		struct store_each rows = {evidence_row, p->v[i].rows};
+		struct counting n = {&p->v[i], p->rows};
+		struct store_each rows = {evidence_row, &n};
 		char prefix[66];
 
 		snprintf(prefix, sizeof(prefix), "%s/", p->v[i].hex);
@@ -107,12 +117,9 @@ make_plan(struct archive *a, bool all, struct plan *p, struct err *e)
 			return err_wrap(e, "plan");
 	}
 	/* A class that no newest stamp stands on any more is no work. */
-	for (i = 0; i < p->n; i++) {
-		if (json_array_size(p->v[i].rows) == 0)
-			json_decref(p->v[i].rows);
-		else
+	for (i = 0; i < p->n; i++)
+		if (p->v[i].n != 0)
 			p->v[k++] = p->v[i];
-	}
 	p->n = k;
 	if (p->n > 1)
 		qsort(p->v, p->n, sizeof(*p->v), by_deadline);
@@ -128,7 +135,7 @@ plan_json(struct archive *a, const struct plan *p, json_t **out, struct err *e)
 
 	for (i = 0; i < p->n; i++) {
 		const struct due_class *c = &p->v[i];
-		size_t n = json_array_size(c->rows);
+		size_t n = c->n;
 		const struct conf_renewal *r = &a->cfg->renewal;
 		bool gone = c->deadline.utc <= archive_now(a);
 		enum deadline_alarm alarm = deadline_alarm_at(c->deadline.utc,
@@ -153,7 +160,7 @@ archive_sweep_plan(struct archive *a, json_t **out, struct err *e)
 {
 	AUTO(plan) struct plan p = {0};
 
-	if (make_plan(a, false, &p, e) != ERR_OK)
+	if (make_plan(a, false, false, &p, e) != ERR_OK)
 		return err_wrap(e, "sweep");
 	return plan_json(a, &p, out, e);
 }
@@ -200,19 +207,21 @@ renew_one(struct sweeping *s, const struct due_class *c, const char *record, siz
 static enum err_code
 renew_class(struct sweeping *s, const struct due_class *c, struct err *e)
 {
-	const json_t *row = NULL;
-	const char *last = "";
-	size_t i;
+	const char *row = NULL, *end = buf_str(&c->rows) + c->rows.n;
+	char last[UUID_TEXT] = "", record[UUID_TEXT];
 
-	json_array_foreach (c->rows, i, row) {
-		const char *record = json_string_value(json_array_get(row, 0));
+	for (row = buf_str(&c->rows); row < end; row += strlen(row) + 1) {
+		const char *slash = strchr(row, '/');
 
 		if (archive_stopping(s->a))
 			return ERR_OK;
+		if (slash == NULL || slash - row != UUID_TEXT - 1)
+			continue;
+		snprintf(record, sizeof(record), "%s", row);
 		if (strcmp(record, last) == 0 && s->b != NULL && commit(s, e) != ERR_OK)
 			return err_wrap(e, "sweep");
-		last = record;
-		if (renew_one(s, c, record, (size_t)json_integer_value(json_array_get(row, 1)), e) != ERR_OK)
+		memcpy(last, record, sizeof(last));
+		if (renew_one(s, c, record, (size_t)strtoul(slash + 1, NULL, 10), e) != ERR_OK)
 			return err_wrap(e, "sweep");
 	}
 	return s->b != NULL ? commit(s, e) : ERR_OK;
@@ -239,7 +248,7 @@ next_class(struct archive *a, json_t *report, struct err *e)
 {
 	AUTO(plan) struct plan p = {0};
 
-	if (make_plan(a, false, &p, e) != ERR_OK)
+	if (make_plan(a, false, false, &p, e) != ERR_OK)
 		return err_wrap(e, "plan");
 	return json_set(report, "next", p.next == TIME_MAX ? json_null() : json_time(p.next), e);
 }
@@ -255,7 +264,7 @@ archive_sweep(struct archive *a, json_t **report, struct err *e)
 	size_t i;
 
 	json_array_clear(a->alarms);
-	if (make_plan(a, false, &p, e) != ERR_OK || plan_json(a, &p, &out, e) != ERR_OK)
+	if (make_plan(a, false, true, &p, e) != ERR_OK || plan_json(a, &p, &out, e) != ERR_OK)
 		return err_wrap(e, "sweep");
 	s.total = (uint64_t)json_integer_value(json_object_get(out, "records"));
 	for (i = 0, r = ERR_OK; i < p.n && r == ERR_OK && !archive_stopping(a); i++)
@@ -309,7 +318,7 @@ slot(json_t *in, const char *key, json_t *fresh)
 static enum err_code
 forecast_month(json_t *years, int year, int month, const struct due_class *c, bool assumed, struct err *e)
 {
-	size_t n = json_array_size(c->rows), guessed = assumed ? n : 0;
+	size_t n = c->n, guessed = assumed ? n : 0;
 	char year_key[16], month_key[16];
 	json_t *y = NULL, *m = NULL;
 
@@ -337,7 +346,7 @@ archive_forecast(struct archive *a, int years, const json_t *what_if, json_t **o
 	if (json_object_size(what_if) != 0)
 		return err_set(e, ERR_UNSUPPORTED, "forecast: what-if is not built yet");
 	year_month(now, &first, &this_month);
-	if (make_plan(a, true, &p, e) != ERR_OK)
+	if (make_plan(a, true, false, &p, e) != ERR_OK)
 		return err_wrap(e, "forecast");
 	for (i = 0; i < p.n; i++) {
 		const struct due_class *c = &p.v[i];
