@@ -3,7 +3,7 @@
  * Inside the archiver: the handle, manifests, versions, steps.
  *
  * Tables of the index (rows travel in the groups):
- *	record	<uuid>				{ "manifest": sha256, "depositor", "due": ISO|null }
+ *	record	<uuid>				{ "manifest": sha256, "depositor", "due": ISO|null, "states": { STATE: n } }
  *	due	<BE64 time><uuid>		reason; one row for each record that waits for a time
  *	ownid	<depositor>\0<own id>		<uuid>
  *	receipt	<uuid>				{ "sha256", "sha512", "leaf" } of its first manifest

@@ -192,14 +192,34 @@ put_unanchored(struct batch *b, const json_t *m, const json_t *prev, struct err 
 	return waits == before ? ERR_OK : batch_row(b, "unanchored", slice_str(manifest_record(m)), waits ? &none : NULL, e);
 }
 
+/* { STATE: signatures } of a record; "data": it has none. */
+static enum err_code
+states_of(const json_t *m, json_t *out, struct err *e)
+{
+	size_t i, n = manifest_signatures(m);
+
+	if (n == 0)
+		return json_set(out, "data", json_integer(1), e);
+	for (i = 0; i < n; i++) {
+		const char *state = json_string_value(json_object_get(manifest_signature(m, i), "state"));
+
+		state = state != NULL ? state : "";
+		if (json_set(out, state, json_integer(json_integer_value(json_object_get(out, state)) + 1), e) != ERR_OK)
+			return err_wrap(e, "states");
+	}
+	return ERR_OK;
+}
+
 static enum err_code
 put_record_row(struct batch *b, const json_t *m, const struct store_ref *ref, int64_t due_utc, struct err *e)
 {
 	AUTO(json) json_t *row = json_object();
+	AUTO(json) json_t *states = json_object();
 	AUTO(buf) struct buf text = {0};
 	struct slice value;
 
-	if (json_set(row, "manifest", json_hex(slice_of(ref->sha256, 32)), e) != ERR_OK ||
+	if (states_of(m, states, e) != ERR_OK || json_set(row, "states", TAKE(states), e) != ERR_OK ||
+	    json_set(row, "manifest", json_hex(slice_of(ref->sha256, 32)), e) != ERR_OK ||
 	    json_set(row, "depositor", json_incref(json_object_get(m, "depositor")), e) != ERR_OK ||
 	    json_set(row, "due", due_utc == TIME_MAX ? json_null() : json_time(due_utc), e) != ERR_OK ||
 	    json_canonical(row, &text, e) != ERR_OK)
