@@ -5,10 +5,13 @@
 #include "archiver/augment.h"
 #include "archiver/form.h"
 #include "archiver/upgrade.h"
+#include "base/sys.h"
 #include "base/xml.h"
 #include "verify/verify.h"
 #include "verify/xades_int.h"
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -221,6 +224,62 @@ none(void)
 	return empty;
 }
 
+static void judge(struct slice in, unsigned how, struct buf *told);
+
+/* What was really signed, by the digest of its SignedInfo. The keys are gone, so nothing else may ever pass. */
+static uint8_t (*genuine)[32];
+static size_t n_genuine, cap_genuine;
+
+static void
+signed_info_digest(struct sigdoc *d, const struct xsig *s, uint8_t out[32])
+{
+	const struct c14n how = {.mode = C14N_EXC};
+	AUTO(buf) struct buf octets = {0};
+	struct sink to = sink_buf(&octets);
+	struct err e = {0};
+
+	fuzz_must(node_write(d, s->signed_info, &how, &to, &e) == ERR_OK && digest_sha256(buf_slice(&octets), out, &e) == ERR_OK);
+}
+
+static void
+check_genuine(struct sigdoc *d, const struct xsig *s)
+{
+	uint8_t sha256[32];
+	size_t i;
+
+	signed_info_digest(d, s, sha256);
+	for (i = 0; i < n_genuine && memcmp(genuine[i], sha256, sizeof(sha256)) != 0; i++)
+		;
+	fuzz_must(i < n_genuine);
+}
+
+/* Ends behind a document that passes: without one the entry could not fail. */
+static bool
+open_verify(void)
+{
+	AUTO(buf) struct buf told = {0};
+	struct dirent **names = NULL;
+	int n = scandir(fuzz_path("../xml"), &names, NULL, alphasort);
+
+	while (n-- > 0) {
+		AUTO(buf) struct buf doc = {0};
+		AUTO(sigdoc) struct sigdoc *d = NULL;
+		AUTO(mem) char *name = mem_printf("../xml/%s", names[n]->d_name);
+		size_t i;
+
+		free(names[n]);
+		if (sys_read_file(AT_FDCWD, fuzz_path(name), 1 << 20, &doc, NULL) != ERR_OK || sigdoc_open(buf_slice(&doc), NULL, 0, NULL, &d, NULL) != ERR_OK)
+			continue;
+		for (i = 0; i < d->n_sigs; i++) {
+			fuzz_must(mem_grow(&genuine, &cap_genuine, n_genuine, sizeof(*genuine)));
+			signed_info_digest(d, &d->sigs[i], genuine[n_genuine++]);
+		}
+	}
+	free(names);
+	judge(fuzz_kit("archived.xml"), 0, &told);
+	return memmem(told.p, told.n, "TOTAL-PASSED", 12) != NULL;
+}
+
 static void
 judge(struct slice in, unsigned how, struct buf *told)
 {
@@ -246,6 +305,9 @@ judge(struct slice in, unsigned how, struct buf *told)
 		fuzz_must(r->sigs[i].verdict.ind != IND_PASSED);
 	if (r->status != DOC_VALIDATED || sigdoc_open(in, files, 2, NULL, &d, &e) != ERR_OK)
 		return;
+	for (i = 0; i < r->n_sigs; i++)
+		if (r->sigs[i].verdict.ind == IND_PASSED)
+			check_genuine(d, &d->sigs[i]);
 	facts = mem_new(d->n_sigs + 1, sizeof(*facts));
 	if (facts == NULL || upgrade_facts_of(d, r, facts, &e) != ERR_OK) {
 		fuzz_must(e.code != ERR_BUG);
@@ -280,7 +342,7 @@ one_form(struct slice in)
 const struct fuzz_entry fuzz_signature[] = {
     {.name = "sigdoc", .seeds = "xml", .max_bytes = 131072, .one = one_sigdoc},
     {.name = "insertion", .seeds = "xml", .max_bytes = 65536, .one = one_insertion},
-    {.name = "verify", .seeds = "xml", .max_bytes = 131072, .one = one_verify},
+    {.name = "verify", .seeds = "xml", .max_bytes = 131072, .open = open_verify, .one = one_verify},
     {.name = "form", .seeds = "xml form", .max_bytes = 65536, .one = one_form},
     {.name = NULL},
 };
