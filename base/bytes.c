@@ -245,6 +245,31 @@ buf_addxml(struct buf *b, const char *utf8)
 	}
 }
 
+static bool
+misleads(uint32_t point)
+{
+	return point < 0x20 || (point >= 0x7f && point < 0xa0) || point == 0x200e || point == 0x200f ||
+	    (point >= 0x2028 && point <= 0x202e) || (point >= 0x2066 && point <= 0x2069) || point == 0xfffd;
+}
+
+void
+buf_addplain(struct buf *b, const char *utf8)
+{
+	struct slice left = slice_str(utf8);
+
+	while (left.n != 0) {
+		uint32_t point = 0xfffd;
+		size_t n = utf8_next(left, &point);
+
+		n = n != 0 ? n : 1;
+		if (misleads(point))
+			buf_add8(b, '?');
+		else
+			buf_add(b, left.p, n);
+		left = slice_of(left.p + n, left.n - n);
+	}
+}
+
 void
 buf_clear(struct buf *b)
 {

@@ -51,6 +51,11 @@ void buf_addbase64(struct buf *b, struct slice s); /* standard alphabet, padded,
 size_t utf8_next(struct slice s, uint32_t *point);
 /* Text with & < > " and control characters as XML references; for ASCII output non-ASCII becomes &#x...; from UTF-8. */
 void buf_addxml(struct buf *b, const char *utf8);
+/*
+ * Foreign text for a terminal: one "?" for each control character, line end, or mark that turns the direction of writing,
+ * and for what is no UTF-8, so that it can neither make lines of its own nor hide any.
+ */
+void buf_addplain(struct buf *b, const char *utf8);
 /* Room for so many octets more and the zero behind them; false, and failed, when there is none. */
 bool buf_room(struct buf *b, size_t more);
 void buf_clear(struct buf *b);	 /* empty, memory kept, failure forgotten */

@@ -129,6 +129,17 @@ xml_text_is_escaped(void **state)
 	assert_string_equal(buf_str(&b), "a&lt;b&gt;&amp;&quot;&#x151;&#xA;&#xFFFD;");
 }
 
+/* Nothing foreign makes a line of its own in a report, or turns one around. */
+static void
+plain_text_stays_on_its_line(void **state)
+{
+	AUTO(buf) struct buf b = {0};
+
+	(void)state;
+	buf_addplain(&b, "a\nb\x1b[31m\x7f|\xc2\x85|\xe2\x80\xae|\xe2\x80\xa8|\xe2\x81\xa6|\xff|M\xc3\xbcller \xe2\x82\xac");
+	assert_string_equal(buf_str(&b), "a?b?[31m?|?|?|?|?|?|M\xc3\xbcller \xe2\x82\xac");
+}
+
 static void
 slices_compare(void **state)
 {
@@ -639,6 +650,7 @@ main(void)
 	    cmocka_unit_test(buffers_fail_once_and_for_all),
 	    cmocka_unit_test(utf8_is_strict),
 	    cmocka_unit_test(xml_text_is_escaped),
+	    cmocka_unit_test(plain_text_stays_on_its_line),
 	    cmocka_unit_test(slices_compare),
 	    cmocka_unit_test(base64_table),
 	    cmocka_unit_test(base64_round_trip),

@@ -58,6 +58,14 @@ is "verify: exit 64 without --trust" $? 64
 "$es" frobnicate >"$w/o" 2>&1
 is "exit 64 of an unknown verb" $? 64
 
+/usr/bin/python3 - "$w/in" <<'END'
+import sys
+d = sys.argv[1]
+b = open(d + "/good.xml", "rb").read()
+open(d + "/lines.xml", "wb").write(b.replace(b'URI=""', b'URI="#a&#10;  signature 9 X: TOTAL-PASSED&#10;"', 1))
+END
+is "verify: an address makes no line of its own" "$("$es" verify "$w/in/lines.xml" --trust "$w/empty" --at $T | grep -c '^  signature')" 1
+
 # ---- an archive
 "$es" init --simulated "$w/a" --clock "$clock" --tsa "$u/tsa1,$u/tsa2" --allow-net "127.0.0.1:$port" >/dev/null
 cp "$w"/pki/trust/* "$w/a/trust/"

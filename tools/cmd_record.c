@@ -495,8 +495,11 @@ verb_list(struct tool *t, int argc, char **argv)
 	printf("%-36s  %-28s %-14s %6s  %-14s %-34s %s\n", t->cfg->archive.clock_file != NULL ? "RECORD (SIMULATED)" : "RECORD", "NAME", "LEVEL",
 	    "STAMPS", "VERDICT", "", "NEXT DEADLINE");
 	json_array_foreach (out, i, r) {
+		AUTO(buf) struct buf name = {0};
+
+		buf_addplain(&name, word(r, "name", ""));
 		printf("%.36s  ", word(r, "record", ""));
-		cell(word(r, "name", ""), 28);
+		cell(buf_str(&name), 28);
 		printf(" %-14.14s %6lld  %-14s %-34s %s\n", word(r, "level", ""), (long long)json_integer_value(json_object_get(r, "archive_timestamps")),
 		    word(r, "indication", "-"), word(r, "subindication", ""),
 		    json_is_string(json_object_get(r, "next_deadline")) ? word(r, "next_deadline", "-") : word(r, "waits_for", "-"));

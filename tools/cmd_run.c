@@ -84,15 +84,15 @@ print_sweep(struct tool *t, const json_t *r, bool plan)
 
 	tool_line(t, "sweep %s, catalogue %s", text_of(r, "time"), text_of(r, "catalogue_name"));
 	json_array_foreach (json_object_get(r, "classes"), i, c)
-		printf("  %-6s due %.10s, deadline %.10s%s: %lld signatures, %s\n", text_of(c, "side"), text_of(c, "renew_by"), text_of(c, "deadline"),
+		tool_more("%-6s due %.10s, deadline %.10s%s: %lld signatures, %s", text_of(c, "side"), text_of(c, "renew_by"), text_of(c, "deadline"),
 		    urgency(text_of(c, "alarm")), int_of(c, "records"), text_of(c, "why"));
 	if (plan)
-		printf("  to renew %lld, requests %lld, lapsed %lld, next class due %s\n", int_of(r, "records"), int_of(r, "requests"), int_of(r, "lapsed"), text_of(r, "next"));
+		tool_more("to renew %lld, requests %lld, lapsed %lld, next class due %s", int_of(r, "records"), int_of(r, "requests"), int_of(r, "lapsed"), text_of(r, "next"));
 	else
-		printf("  renewed %lld, late %lld, failed %zu, next class due %s\n", int_of(r, "renewed"), int_of(r, "late"),
+		tool_more("renewed %lld, late %lld, failed %zu, next class due %s", int_of(r, "renewed"), int_of(r, "late"),
 		    json_array_size(json_object_get(r, "failed")), text_of(r, "next"));
 	json_array_foreach (json_object_get(r, "failed"), i, f)
-		printf("  FAILED %s: %s\n", text_of(f, "record"), text_of(f, "why"));
+		tool_more("FAILED %s: %s", text_of(f, "record"), text_of(f, "why"));
 }
 
 static enum err_code
@@ -174,10 +174,10 @@ verb_forecast(struct tool *t, int argc, char **argv)
 		printf("  %s %6lld ", year, n);
 		for (k = 0; k < n && k < 50; k++)
 			putchar(k < n - assumed ? '#' : '.');
-		printf("  %s\n", json_string_value(json_array_get(json_object_get(y, "why"), 0)));
+		tool_more("%s", json_string_value(json_array_get(json_object_get(y, "why"), 0)));
 	}
 	json_array_foreach (json_object_get(out, "assumptions"), i, a)
-		printf("  assumed: %s\n", json_string_value(a));
+		tool_more("assumed: %s", json_string_value(a));
 	return EXIT_POSITIVE;
 }
 
@@ -186,9 +186,9 @@ verb_forecast(struct tool *t, int argc, char **argv)
 static void
 print_intake(const json_t *intake, bool simulated)
 {
-	printf("  %s\n", json_is_true(json_object_get(intake, "open")) ? "intake is open" : text_of(intake, "why"));
+	tool_more("%s", json_is_true(json_object_get(intake, "open")) ? "intake is open" : text_of(intake, "why"));
 	if (!simulated && strcmp(text_of(intake, "clock_synchronised"), "yes") != 0)
-		printf("  clock: %s\n", strcmp(text_of(intake, "clock_synchronised"), "no") == 0 ? "the kernel says that nobody synchronises it"
+		tool_more("clock: %s", strcmp(text_of(intake, "clock_synchronised"), "no") == 0 ? "the kernel says that nobody synchronises it"
 												   : "the kernel does not say whether it is synchronised");
 }
 
@@ -216,17 +216,17 @@ verb_status(struct tool *t, int argc, char **argv)
 	printf("\n  next step: %s\n  renewal: %lld due, %lld lapsed, next class due %s\n", text_of(out, "next_step"),
 	    int_of(json_object_get(out, "due"), "records"), int_of(json_object_get(out, "due"), "lapsed"), text_of(json_object_get(out, "due"), "next"));
 	json_array_foreach (json_object_get(out, "tsa_certificates"), i, row)
-		printf("  TSA %s until %.10s: material %s%s%s\n", text_of(row, "subject"), text_of(row, "not_after"),
+		tool_more("TSA %s until %.10s: material %s%s%s", text_of(row, "subject"), text_of(row, "not_after"),
 		    json_is_true(json_object_get(row, "complete")) ? "held" : "MISSING", json_is_string(json_object_get(row, "why")) ? ": " : "",
 		    json_is_string(json_object_get(row, "why")) ? text_of(row, "why") : "");
 	json_array_foreach (json_object_get(out, "services"), i, row) {
 		if (int_of(row, "failures") == 0)
-			printf("  %s %s: good\n", text_of(row, "kind"), text_of(row, "name"));
+			tool_more("%s %s: good", text_of(row, "kind"), text_of(row, "name"));
 		else
-			printf("  %s %s: FAILING, %s; next try %s\n", text_of(row, "kind"), text_of(row, "name"), text_of(row, "why"), text_of(row, "next"));
+			tool_more("%s %s: FAILING, %s; next try %s", text_of(row, "kind"), text_of(row, "name"), text_of(row, "why"), text_of(row, "next"));
 	}
 	json_array_foreach (json_object_get(out, "holds"), i, row)
-		printf("  issuer %s %s since %s: %s\n", text_of(row, "key"), json_is_true(json_object_get(row, "held")) ? "ON HOLD" : "watched",
+		tool_more("issuer %s %s since %s: %s", text_of(row, "key"), json_is_true(json_object_get(row, "held")) ? "ON HOLD" : "watched",
 		    text_of(row, "since"), text_of(row, "why"));
 	return EXIT_POSITIVE;
 }

@@ -24,11 +24,13 @@ tool_fail(struct tool *t, const struct err *e)
 	int code = t->config_bad ? EXIT_CONFIG : exit_of(e->code);
 	AUTO(json) json_t *j = t->json ? json_pack("{s:i, s:s, s:o, s:i}", "schema", 1, "error", err_word(e->code), "text", json_text(e->text), "exit", code) : NULL;
 	AUTO(mem) char *line = j != NULL ? json_dumps(j, JSON_COMPACT) : NULL;
+	AUTO(buf) struct buf plain = {0};
 
+	buf_addplain(&plain, e->text);
 	if (line != NULL)
 		fprintf(stderr, "%s\n", line);
 	else
-		fprintf(stderr, "everseal: %s\n", e->text);
+		fprintf(stderr, "everseal: %s\n", buf_str(&plain));
 	return code;
 }
 
@@ -81,17 +83,39 @@ tool_done(struct tool *t, json_t *j, const char *fmt, ...)
 	return EXIT_POSITIVE;
 }
 
+static void line(const char *before, const char *fmt, va_list ap) PRINTF(2, 0);
+static void
+line(const char *before, const char *fmt, va_list ap)
+{
+	AUTO(mem) char *text = NULL;
+	AUTO(buf) struct buf plain = {0};
+
+	if (vasprintf(&text, fmt, ap) < 0) {
+		text = NULL;
+		return;
+	}
+	buf_addplain(&plain, text);
+	printf("%s%s\n", before, buf_str(&plain));
+}
+
 void
 tool_line(const struct tool *t, const char *fmt, ...)
 {
 	va_list ap;
 
-	if (t->cfg != NULL && t->cfg->archive.clock_file != NULL)
-		fputs("SIMULATED ", stdout);
 	va_start(ap, fmt);
-	vprintf(fmt, ap);
+	line(t->cfg != NULL && t->cfg->archive.clock_file != NULL ? "SIMULATED " : "", fmt, ap);
 	va_end(ap);
-	putchar('\n');
+}
+
+void
+tool_more(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	line("  ", fmt, ap);
+	va_end(ap);
 }
 
 static void

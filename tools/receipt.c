@@ -145,7 +145,11 @@ kept_text(const struct claim *c, struct buf *out)
 	const char *kept = json_string_value(json_object_get(c->receipt, "kept"));
 	size_t i;
 
-	buf_addf(out, "record %s, kept %s:", c->record, kept != NULL ? kept : "-");
+	buf_adds(out, "record ");
+	buf_addplain(out, c->record);
+	buf_adds(out, ", kept ");
+	buf_addplain(out, kept != NULL ? kept : "-");
+	buf_adds(out, ":");
 	json_array_foreach (list, i, o) {
 		const char *name = json_string_value(json_object_get(o, "name")), *sha256 = json_string_value(json_object_get(o, "sha256"));
 
@@ -153,7 +157,11 @@ kept_text(const struct claim *c, struct buf *out)
 			buf_addf(out, " and %zu more", json_array_size(list) - i);
 			return;
 		}
-		buf_addf(out, "%s %s (SHA-256 %s)", i > 0 ? "," : "", name != NULL ? name : "-", sha256 != NULL ? sha256 : "-");
+		buf_adds(out, i > 0 ? ", " : " ");
+		buf_addplain(out, name != NULL ? name : "-");
+		buf_adds(out, " (SHA-256 ");
+		buf_addplain(out, sha256 != NULL ? sha256 : "-");
+		buf_adds(out, ")");
 	}
 }
 
@@ -162,12 +170,13 @@ say(struct tool *t, const char *path, const char *indication, const char *why, c
 {
 	AUTO(json) json_t *out = json_pack("{s:i, s:o, s:s, s:s?, s:o, s:O*, s:O*}", "schema", 1, "file", json_text(path), "indication", indication, "record",
 	    c->record, "why", json_text(why), "kept", json_object_get(c->receipt, "kept"), "originals", json_object_get(c->receipt, "originals"));
-	AUTO(buf) struct buf kept = {0};
+	AUTO(buf) struct buf kept = {0}, said = {0};
 
 	if (t->json)
 		return tool_print(t, out) == EXIT_POSITIVE ? code : EXIT_IO;
 	kept_text(c, &kept);
-	printf("%s: %s: %s\n", path, indication, why != NULL ? why : code == EXIT_POSITIVE ? "the signed log of this key holds it" : "");
+	buf_addplain(&said, why != NULL ? why : code == EXIT_POSITIVE ? "the signed log of this key holds it" : "");
+	printf("%s: %s: %s\n", path, indication, buf_str(&said));
 	if (code != EXIT_NEGATIVE)
 		printf("  %s\n", buf_str(&kept));
 	return code;

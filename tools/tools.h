@@ -84,7 +84,9 @@ MUST_USE enum err_code tool_number(const char *option, const char *text, int min
 int tool_print(struct tool *t, json_t *j);
 /* A verb that did what it was told: j (taken) with --json, else one line. */
 int tool_done(struct tool *t, json_t *j, const char *fmt, ...) PRINTF(3, 4);
-void tool_line(const struct tool *t, const char *fmt, ...) PRINTF(2, 3); /* stdout; with SIMULATED in front where it applies */
+/* A line on stdout, with SIMULATED in front where it applies; one below it. Foreign text in them stays on its line. */
+void tool_line(const struct tool *t, const char *fmt, ...) PRINTF(2, 3);
+void tool_more(const char *fmt, ...) PRINTF(1, 2);
 
 /* Options of a verb: "--name VALUE", "--name=VALUE", "--flag". */
 struct option_row {

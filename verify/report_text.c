@@ -17,6 +17,15 @@ str(const json_t *j, const char *key, const char *otherwise)
 	return s != NULL ? s : otherwise;
 }
 
+/* Foreign text between words of ours. */
+static void
+add(struct buf *b, const char *before, const char *foreign, const char *after)
+{
+	buf_adds(b, before);
+	buf_addplain(b, foreign);
+	buf_adds(b, after);
+}
+
 /* What a verdict means to somebody who has not read EN 319 102-1. */
 static const char *
 in_words(const char *indication, const char *sub)
@@ -86,8 +95,8 @@ add_refs(struct buf *b, const json_t *refs)
 			buf_addf(b, "    signs %zu more\n", json_array_size(refs) - i);
 			return;
 		}
-		buf_addf(b, "    signs %s: %s\n", uri == NULL ? "data without an address" : *uri == '\0' ? "this document" : uri,
-		    json_is_false(json_object_get(r, "found")) ? "not at hand" : tri_text(json_object_get(r, "intact"), "intact", "ALTERED"));
+		add(b, "    signs ", uri == NULL ? "data without an address" : *uri == '\0' ? "this document" : uri, ": ");
+		buf_addf(b, "%s\n", json_is_false(json_object_get(r, "found")) ? "not at hand" : tri_text(json_object_get(r, "intact"), "intact", "ALTERED"));
 	}
 }
 
@@ -117,7 +126,7 @@ add_stamp(struct buf *b, const json_t *t)
 	add_verdict(b, t);
 	buf_addf(b, ", imprint %s", tri_text(json_object_get(t, "imprint_intact"), "intact", "BROKEN"));
 	if (str(t, "issued_by", NULL) != NULL)
-		buf_addf(b, ", %s", str(t, "issued_by", ""));
+		add(b, ", ", str(t, "issued_by", ""), "");
 	buf_adds(b, "\n");
 }
 
@@ -133,9 +142,10 @@ add_findings(struct buf *b, const json_t *list, int depth)
 
 		for (k = 0; k + 1 < sizeof(ST) / sizeof(ST[0]) && strcmp(ST[k][0], status) != 0; k++)
 			;
-		buf_addf(b, "    %*s%s %s: %s", 2 * depth, "", ST[k][1], str(f, "check", "?"), str(f, "text", ""));
+		buf_addf(b, "    %*s%s %s: ", 2 * depth, "", ST[k][1], str(f, "check", "?"));
+		buf_addplain(b, str(f, "text", ""));
 		if (*object != '\0')
-			buf_addf(b, " [%s]", object);
+			add(b, " [", object, "]");
 		if (cure != NULL)
 			buf_addf(b, " -> %s", cure);
 		buf_adds(b, "\n");
@@ -150,11 +160,13 @@ add_signature(struct buf *b, const char *now, const json_t *s)
 	const json_t *t = NULL;
 	size_t i;
 
-	buf_addf(b, "  signature %lld %s: ", (long long)json_integer_value(json_object_get(s, "index")), str(s, "id", ""));
+	buf_addf(b, "  signature %lld ", (long long)json_integer_value(json_object_get(s, "index")));
+	add(b, "", str(s, "id", ""), ": ");
 	add_verdict(b, s);
 	if (words != NULL)
 		buf_addf(b, ": %s", words);
-	buf_addf(b, "\n    %s, signed by %s\n", str(s, "level", "?"), str(json_object_get(s, "signed_by"), "subject", "an unknown certificate"));
+	buf_addf(b, "\n    %s", str(s, "level", "?"));
+	add(b, ", signed by ", str(json_object_get(s, "signed_by"), "subject", "an unknown certificate"), "\n");
 	if (json_is_integer(json_object_get(s, "parent")))
 		buf_addf(b, "    a counter-signature on signature %lld\n", (long long)json_integer_value(json_object_get(s, "parent")));
 	add_refs(b, json_object_get(s, "references"));
@@ -189,13 +201,13 @@ report_text(const json_t *header, const json_t *document, const char *shown, str
 	const char *now = str(header, "validation_time", "-"), *status = str(document, "status", "");
 	size_t i, records = json_array_size(json_object_get(document, "evidence_records"));
 
-	buf_addf(out, "%s: ", shown != NULL ? shown : str(document, "file", "-"));
+	add(out, "", shown != NULL ? shown : str(document, "file", "-"), ": ");
 	if (strcmp(status, "validated") == 0)
 		buf_addf(out, "%s at %s by policy %s\n", overall(sigs), now, str(header, "policy", "-"));
 	else if (strcmp(status, "no_signature") == 0)
 		buf_adds(out, "no signature\n");
 	else
-		buf_addf(out, "refused: %s\n", str(document, "error", "-"));
+		add(out, "refused: ", str(document, "error", "-"), "\n");
 	json_array_foreach (sigs, i, s)
 		add_signature(out, now, s);
 	if (records > 0)
