@@ -276,12 +276,20 @@ want_name(enum want_kind k)
 }
 
 static json_t *
-subject_json(struct pki *pki, struct slice der, bool issuer)
+subject_json(struct pki *pki, struct slice der)
+{
+	const struct cert *c = NULL;
+	return der.n == 0 || pki_cert(pki, der, &c, NULL) != ERR_OK ? json_null() : json_text(c->subject_text);
+}
+
+static json_t *
+issuer_json(struct pki *pki, struct slice der)
 {
 	const struct cert *c = NULL;
 	if (der.n == 0 || pki_cert(pki, der, &c, NULL) != ERR_OK)
 		return json_null();
-	return json_text(issuer ? c->issuer_text : c->subject_text);
+	AUTO(mem) char *text = pki_name_text(c->issuer);
+	return text != NULL ? json_text(text) : NULL;
 }
 
 /* The certificates themselves stand in the want, too: an answer is judged by a worker that may be a new one. */
@@ -301,8 +309,8 @@ want_json(struct pki *pki, const struct want *w, json_t *j, struct err *e)
 	bool known = w->issuer_der.n > 0;
 	if (json_set(j, "cert", hex32(w->cert_sha256), e) != ERR_OK ||
 	    json_set(j, "cert_der", caged_base64(w->cert_der), e) != ERR_OK ||
-	    json_set(j, "subject", subject_json(pki, w->cert_der, false), e) != ERR_OK ||
-	    json_set(j, "issuer", subject_json(pki, w->cert_der, true), e) != ERR_OK ||
+	    json_set(j, "subject", subject_json(pki, w->cert_der), e) != ERR_OK ||
+	    json_set(j, "issuer", issuer_json(pki, w->cert_der), e) != ERR_OK ||
 	    json_set(j, "issuer_sha256", known ? hex32(w->issuer_sha256) : json_null(), e) != ERR_OK ||
 	    json_set(j, "issuer_der", known ? caged_base64(w->issuer_der) : json_null(), e) != ERR_OK)
 		return err_wrap(e, "want");

@@ -61,7 +61,7 @@ name_decode(struct slice name)
 }
 
 char *
-name_text(struct slice name)
+pki_name_text(struct slice name)
 {
 	X509_NAME *n = name_decode(name);
 	BIO *bio = n != NULL ? BIO_new(BIO_s_mem()) : NULL;

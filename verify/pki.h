@@ -39,7 +39,7 @@ struct cert {
 	uint8_t sha256[32];
 	struct slice der; /* as received; the key is made on first use: pki_key(), an OpenSSL object: pki_x509() */
 	struct slice subject, issuer; /* DER of the Names */
-	char *subject_text, *issuer_text; /* RFC 4514 (2253 order), UTF-8 */
+	char *subject_text; /* RFC 4514 (2253 order), UTF-8 */
 	struct slice serial; /* content octets of the INTEGER */
 	int64_t not_before, not_after; /* both inclusive */
 	struct alg_use signed_with; /* of this certificate by its issuer: key_bits 0 until the issuer is known */
@@ -158,6 +158,8 @@ X509 *pki_x509(const struct cert *c);
 bool pki_self_signed(const struct cert *c);
 /* Names equal by RFC 5280 7.1 (case and white space folded); arguments are DER of Names. */
 bool pki_name_eq(struct slice a, struct slice b);
+/* RFC 4514 text of a Name (dear: 10 us); the octets in hex if it can't be read. NULL on no memory; free with free(). */
+char *pki_name_text(struct slice name);
 /* One PEM block of that label ("CERTIFICATE", "X509 CRL"), or bare base64 of a SEQUENCE, to DER; DER is copied as it is. */
 MUST_USE enum err_code pki_pem_to_der(struct slice in, const char *label, struct buf *out, struct err *e);
 

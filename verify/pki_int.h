@@ -117,8 +117,6 @@ void pki_remember(struct pki *p, uint32_t object, uint32_t cert, uint8_t value);
 void rev_free(void *rev);
 
 uint64_t name_hash(struct slice name);
-/* RFC 4514 text of a Name; the octets in hex if it can't be read. NULL on no memory. */
-char *name_text(struct slice name);
 /* Does c's key make this signature over tbs? Remembered under the object's number. */
 bool pki_object_signed_by(
     struct pki *p, uint32_t object, const struct sig_scheme *s, struct slice tbs, struct slice sig, const struct cert *c);

@@ -108,7 +108,6 @@ cert_free(void *cert)
 		return;
 	free((void *)p->c.der.p);
 	free(p->c.subject_text);
-	free(p->c.issuer_text);
 	urls_free(&p->c.ocsp_urls);
 	urls_free(&p->c.issuer_urls);
 	urls_free(&p->c.crl_urls);
@@ -129,10 +128,9 @@ read_names(struct cert_priv *p, struct err *e)
 {
 	p->subject_hash = name_hash(p->c.subject);
 	p->issuer_hash = name_hash(p->c.issuer);
-	p->c.subject_text = name_text(p->c.subject);
-	p->c.issuer_text = name_text(p->c.issuer);
+	p->c.subject_text = pki_name_text(p->c.subject);
 	p->c.self_issued = pki_name_eq(p->c.subject, p->c.issuer);
-	return p->c.subject_text != NULL && p->c.issuer_text != NULL ? ERR_OK : err_nomem(e);
+	return p->c.subject_text != NULL ? ERR_OK : err_nomem(e);
 }
 
 enum err_code

@@ -83,7 +83,7 @@ one_cert(struct slice in)
 
 	box_open(&b);
 	if (pki_cert(b.pki, in, &c, &e) == ERR_OK) {
-		fuzz_must(slice_eq(c->der, in) && c->subject_text != NULL && c->issuer_text != NULL);
+		fuzz_must(slice_eq(c->der, in) && c->subject_text != NULL);
 		fuzz_must(pki_cert(b.pki, in, &again, &e) == ERR_OK && again == c);
 		compare_cert(c);
 		(void)pki_key(c);
@@ -227,7 +227,7 @@ walk_ber(struct slice in, unsigned depth)
 		(void)ber_octets(&x, BER_OCTET_STRING, &scratch, &octets);
 		(void)ber_digest_alg(x.body);
 		(void)pki_name_eq(x.whole, in);
-		free(name_text(x.whole));
+		free(pki_name_text(x.whole));
 		if ((x.tag & 0x20) != 0 && depth < 64)
 			walk_ber(x.body, depth + 1);
 	}
