@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Gathering what a verdict wants: ask the cage what is missing, fetch it, ask
- * again until nothing is wanted or nothing more comes. Every answer is kept
- * with its source and time, also one that did not help.
+ * again until nothing is wanted or nothing more comes. Every answer of use is kept
+ * with its source and time, also one that is older than wanted.
  */
 #include "archiver/archiver_int.h"
 
@@ -224,8 +224,8 @@ ask_url(struct asking *q, const json_t *request, struct err *e)
 	if (fetch(q->a->fetcher, &req, &got, e) != ERR_OK)
 		return err_wrap(e, "%s", url);
 	if (got.class != FETCH_OK) {
-		/* What one URL lacks says nothing of the server's others. */
-		if (got.class != FETCH_ALTERNATE)
+		/* What one URL lacks, or one method, says nothing of the server's others: a GET follows a POST that is not taken. */
+		if (got.class != FETCH_ALTERNATE && !(got.class == FETCH_CONFIG && got.http_status / 100 == 4))
 			service_told(q->a, service, types[type_of(type)].kind, got.class, got.why, got.retry_after_seconds);
 		snprintf(q->g->why, sizeof(q->g->why), "%.60s %.180s", types[type_of(type)].kind, got.why);
 		return ERR_OK;

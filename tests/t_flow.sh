@@ -192,6 +192,16 @@ is "and is not tried at once" "$(state "$rec")" found
 run
 is "unless the operator says so" "$(state "$rec")" waiting
 
+# ---- a responder that takes no POST is asked by GET
+rec=$("$es" deposit "$w/in/two.xml" | json 'd["record"]')
+run
+echo 2026-01-05T00:00:00Z >"$clock"
+"$build/testpki" misbehave "$w/pki" --service ocsp --mode http400 --count 1 >/dev/null
+run
+is "HTTP 400 to the POST: the GET behind it serves" "$(state "$rec")" archived
+is "and the responder is not held to be down" "$("$es" --json status | json '[s["failures"] for s in d["services"] if s["kind"] == "OCSP"]')" "[0]"
+"$build/testpki" misbehave "$w/pki" --clear >/dev/null
+
 # ---- a service takes anchors while it runs
 echo 2026-01-01T00:00:00Z >"$clock"
 "$es" init --simulated "$w/t" --clock "$clock" --tsa "$u/tsa1,$u/tsa2" --allow-net "127.0.0.1:$(cat "$w/pki/port")" >/dev/null
