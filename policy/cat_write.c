@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "policy/catalogue_int.h"
 
+#include <string.h>
+
 static const struct {
 	unsigned bit;
 	const char *path;
@@ -95,6 +97,10 @@ write_identifier(const struct cat_row *r, struct buf *out)
 
 	if (r->kind != CAT_OTHER)
 		alg_ids(&use, &oid, &uri);
+	else if (oid[strspn(oid, "0123456789.")] != '\0') {
+		uri = oid; /* carried by its URI */
+		oid = NULL;
+	}
 	if (r->kind == CAT_OTHER)
 		buf_adds(out, "  <AlgorithmIdentifier><Name>other</Name>");
 	else if (r->kind == CAT_KEY)

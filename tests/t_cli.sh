@@ -343,6 +343,7 @@ is "history after rebuild" $? 0
 is "hold" $? 0
 "$es" --json hold "$rec" --reason "case 7 is closed" --release >"$w/o"
 is "hold --release" "$(json 'd["held"], d["reason"]' <"$w/o")" "False case 7 is closed"
+has "history says why" "$("$es" history "$rec")" "hold: case 7"
 "$es" hold "$rec" --reason "again" --release >/dev/null 2>"$w/o"
 is "hold --release of what is not held" $? 66
 "$es" release "$rec" >/dev/null 2>"$w/o"

@@ -704,6 +704,20 @@ test_overlay_reason(void **state)
 	assert_non_null(strstr(v.overlay_reason, "RFC 8032"));
 }
 
+/* What is carried by its URI is written as one: no ObjectIdentifier that is none. */
+static void
+test_write_uri(void **state)
+{
+	static const char xml[] = HEAD ISSUE("2025-01-01") ALG(URI("http://example.org/new-curve"), EVAL("", "", "")) ALG(SHA256_OID, EVAL("", "", "")) TAIL;
+	AUTO(catalogue) struct catalogue *c = read_catalogue(xml, NULL);
+	AUTO(buf) struct buf out = {0};
+
+	(void)state;
+	catalogue_write(c, &out);
+	assert_non_null(strstr(buf_str(&out), "<URI>http://example.org/new-curve</URI>"));
+	assert_null(strstr(buf_str(&out), "<ObjectIdentifier>http"));
+}
+
 int
 main(void)
 {
@@ -727,6 +741,7 @@ main(void)
 	    cmocka_unit_test(test_replaces),
 	    cmocka_unit_test(test_overlay),
 	    cmocka_unit_test(test_overlay_reason),
+	    cmocka_unit_test(test_write_uri),
 	};
 
 	xml_init();

@@ -248,6 +248,14 @@ verb_deposit(struct tool *t, int argc, char **argv)
 
 /* ---- get, history ---- */
 
+static const char *
+word(const json_t *j, const char *key, const char *otherwise)
+{
+	const char *s = json_string_value(json_object_get(j, key));
+
+	return s != NULL ? s : otherwise;
+}
+
 static int
 verb_get(struct tool *t, int argc, char **argv)
 {
@@ -334,6 +342,24 @@ history_page(struct tool *t, const json_t *history, const char *path, struct err
 	return page_record(&r, &html, e) == ERR_OK ? page_write(path, &html, e) : e->code;
 }
 
+/* One state: when, what happened, how each signature stood. */
+static void
+history_line(struct tool *t, const json_t *m)
+{
+	const json_t *s = NULL, *holds = json_object_get(m, "holds"), *sigs = json_object_get(m, "signatures");
+	const char *event = word(m, "event", "-");
+	size_t k;
+
+	if (strncmp(event, "hold", 4) == 0)
+		tool_line(t, "%3lld  %s  %s: %s", (long long)json_integer_value(json_object_get(m, "seq")), word(m, "time", "-"), event,
+		    word(json_array_get(holds, json_array_size(holds) - 1), "reason", "-"));
+	else
+		tool_line(t, "%3lld  %s  %s", (long long)json_integer_value(json_object_get(m, "seq")), word(m, "time", "-"), event);
+	json_array_foreach (sigs, k, s)
+		tool_more("     signature %zu: %s, %s%s%s, %s", k, word(s, "level", "-"), word(s, "indication", "-"),
+		    word(s, "subindication", "")[0] != '\0' ? " " : "", word(s, "subindication", ""), word(s, "state", "-"));
+}
+
 static int
 verb_history(struct tool *t, int argc, char **argv)
 {
@@ -342,7 +368,7 @@ verb_history(struct tool *t, int argc, char **argv)
 	AUTO(json) json_t *out = NULL;
 	struct err e = {0};
 	const json_t *m = NULL;
-	size_t i, k;
+	size_t i;
 
 	if (tool_options(rows, 1, &argc, argv, &e) != ERR_OK || argc != 2)
 		return tool_usage(tool_verb("history"), e.code != ERR_OK ? e.text : "name a record");
@@ -352,17 +378,8 @@ verb_history(struct tool *t, int argc, char **argv)
 		return history_page(t, out, html, &e) == ERR_OK ? EXIT_POSITIVE : tool_fail(t, &e);
 	if (t->json)
 		return tool_print(t, out);
-	json_array_foreach (out, i, m) {
-		const json_t *sigs = json_object_get(m, "signatures"), *s = NULL;
-
-		tool_line(t, "%3lld  %s  %s", (long long)json_integer_value(json_object_get(m, "seq")), json_string_value(json_object_get(m, "time")),
-		    json_string_value(json_object_get(m, "event")));
-		json_array_foreach (sigs, k, s)
-			printf("       signature %zu: %s, %s %s, %s\n", k, json_string_value(json_object_get(s, "level")) != NULL ? json_string_value(json_object_get(s, "level")) : "-",
-			    json_string_value(json_object_get(s, "indication")) != NULL ? json_string_value(json_object_get(s, "indication")) : "-",
-			    json_string_value(json_object_get(s, "subindication")) != NULL ? json_string_value(json_object_get(s, "subindication")) : "",
-			    json_string_value(json_object_get(s, "state")) != NULL ? json_string_value(json_object_get(s, "state")) : "-");
-	}
+	json_array_foreach (out, i, m)
+		history_line(t, m);
 	return EXIT_POSITIVE;
 }
 
@@ -374,14 +391,6 @@ struct listing {
 	bool judge;
 	int64_t now;
 };
-
-static const char *
-word(const json_t *j, const char *key, const char *otherwise)
-{
-	const char *s = json_string_value(json_object_get(j, key));
-
-	return s != NULL ? s : otherwise;
-}
 
 /* The verdict of today: of the signature that fares worst; -1 = none. */
 static long
