@@ -55,6 +55,10 @@ is "verify: the worst of several" $? 1
 is "verify: exit 66 of a missing file" $? 66
 "$es" verify "$w/in/good.xml" >"$w/o" 2>&1
 is "verify: exit 64 without --trust" $? 64
+"$es" verify "$w/in/good.xml" --trust "$w/empty" --trust "$w/pki/trust" >"$w/o" 2>&1
+is "an option twice would be heeded once" "$?$(grep -c 'trust stands twice' "$w/o")" 641
+"$es" verify "$w/in/good.xml" --trust "$w/empty" --json=no >"$w/o" 2>&1
+is "a flag takes no value" "$?$(grep -c 'json takes no value' "$w/o")" 641
 "$es" frobnicate >"$w/o" 2>&1
 is "exit 64 of an unknown verb" $? 64
 

@@ -467,43 +467,45 @@ tool_open(struct tool *t, enum archive_mode mode, struct err *e)
 static enum err_code
 set_option(const struct option_row *row, const char *value, struct err *e)
 {
-	if (row->flag != NULL) {
-		*row->flag = true;
+	if (row->list == NULL) {
+		*row->value = value;
 		return ERR_OK;
 	}
-	if (row->list != NULL) {
-		if (*row->list_n >= row->list_max)
-			return err_set(e, ERR_USAGE, "--%s: more than %zu times", row->name, row->list_max);
-		row->list[(*row->list_n)++] = value;
-		return ERR_OK;
-	}
-	*row->value = value;
+	if (*row->list_n >= row->list_max)
+		return err_set(e, ERR_USAGE, "--%s: more than %zu times", row->name, row->list_max);
+	row->list[(*row->list_n)++] = value;
 	return ERR_OK;
 }
 
+/* seen: a bit for each row that stood already; what was said twice would be heeded once. */
 static enum err_code
-one_option(const struct option_row *rows, size_t n, int argc, char **argv, int *i, struct err *e)
+one_option(const struct option_row *rows, size_t n, int argc, char **argv, int *i, uint64_t *seen, struct err *e)
 {
 	const char *name = argv[*i] + (strncmp(argv[*i], "--", 2) == 0 ? 2 : 1), *eq = strchr(name, '=');
 	size_t len = eq != NULL ? (size_t)(eq - name) : strlen(name), k;
 
-	for (k = 0; k < n; k++) {
-		if (strlen(rows[k].name) != len || strncmp(rows[k].name, name, len) != 0)
-			continue;
-		if (rows[k].flag != NULL)
-			return set_option(&rows[k], NULL, e);
-		if (eq != NULL)
-			return set_option(&rows[k], eq + 1, e);
-		if (*i + 1 >= argc)
-			return err_set(e, ERR_USAGE, "%s wants a value", argv[*i]);
-		return set_option(&rows[k], argv[++*i], e);
+	for (k = 0; k < n && (strlen(rows[k].name) != len || strncmp(rows[k].name, name, len) != 0); k++)
+		;
+	if (k == n)
+		return err_set(e, ERR_USAGE, "unknown option %s", argv[*i]);
+	if (rows[k].flag != NULL) {
+		*rows[k].flag = true;
+		return eq == NULL ? ERR_OK : err_set(e, ERR_USAGE, "--%s takes no value", rows[k].name);
 	}
-	return err_set(e, ERR_USAGE, "unknown option %s", argv[*i]);
+	if (rows[k].list == NULL && (*seen & (UINT64_C(1) << k)) != 0)
+		return err_set(e, ERR_USAGE, "--%s stands twice", rows[k].name);
+	*seen |= UINT64_C(1) << k;
+	if (eq != NULL)
+		return set_option(&rows[k], eq + 1, e);
+	if (*i + 1 >= argc)
+		return err_set(e, ERR_USAGE, "%s wants a value", argv[*i]);
+	return set_option(&rows[k], argv[++*i], e);
 }
 
 enum err_code
 tool_options(const struct option_row *rows, size_t n, int *argc, char **argv, struct err *e)
 {
+	uint64_t seen = 0;
 	bool end = false;
 	int i, rest = 1;
 
@@ -511,7 +513,7 @@ tool_options(const struct option_row *rows, size_t n, int *argc, char **argv, st
 		if (!end && strcmp(argv[i], "--") == 0) {
 			end = true;
 		} else if (!end && argv[i][0] == '-' && argv[i][1] != '\0') {
-			if (one_option(rows, n, *argc, argv, &i, e) != ERR_OK)
+			if (one_option(rows, n, *argc, argv, &i, &seen, e) != ERR_OK)
 				return e->code;
 		} else {
 			argv[rest++] = argv[i];
