@@ -87,8 +87,9 @@ ask(struct caged *c, enum caged_request type, json_t *head, const struct slice *
     size_t n_fds, json_t **out, struct err *e)
 {
 	AUTO(buf) struct buf text = {0}, body = {0}, reply = {0};
-	if (c->w == NULL)
-		return err_set(e, ERR_BUG, "the judge's worker could not be started before");
+	/* A restart failed before: our trouble, not that of what is asked. */
+	if (c->w == NULL && worker_new(c, e) != ERR_OK)
+		return e != NULL ? e->code : ERR_IO;
 	if (json_canonical(head, &text, e) != ERR_OK)
 		return err_wrap(e, "request");
 	buf_addvec(&body, buf_slice(&text));

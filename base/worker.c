@@ -460,9 +460,10 @@ send_request(struct worker *w, struct slice body, const int *fds, size_t nfds, s
 		int64_t timeout_ms = w->timeout_ms;
 
 		reap(w);
-		code = spawn(w, e);
+		code = spawn(w, &why);
+		/* Whatever hinders it, the request is not to blame. */
 		if (code != ERR_OK)
-			return code;
+			return err_set(e, code == ERR_NOMEM ? ERR_NOMEM : ERR_IO, "can't start again: %s", why.text);
 		w->timeout_ms = timeout_ms;
 		w->deadline_ms = timeout_ms > 0 ? sys_monotonic_ms() + timeout_ms : NO_DEADLINE;
 		code = frame_send(w->fd, w->type, body, fds, nfds, w->deadline_ms, &why);
