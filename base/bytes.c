@@ -99,22 +99,27 @@ buf_addslice(struct buf *b, struct slice s)
 	buf_add(b, s.p, s.n);
 }
 
+/* Most texts are short: these need no memory of their own. */
 void
 buf_addf(struct buf *b, const char *fmt, ...)
 {
-	char *text = NULL;
+	AUTO(mem) char *large = NULL;
+	char small[256];
 	va_list ap;
 	int n;
 
 	va_start(ap, fmt);
-	n = vasprintf(&text, fmt, ap);
+	n = vsnprintf(small, sizeof(small), fmt, ap);
 	va_end(ap);
-	if (n < 0) {
-		buf_fail(b, true);
-		return;
+	if (n >= (int)sizeof(small)) {
+		va_start(ap, fmt);
+		n = vasprintf(&large, fmt, ap);
+		va_end(ap);
 	}
-	buf_add(b, text, (size_t)n);
-	free(text);
+	if (n < 0)
+		buf_fail(b, true);
+	else
+		buf_add(b, large != NULL ? large : small, (size_t)n);
 }
 
 void

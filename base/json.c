@@ -92,9 +92,10 @@ add_escaped(struct buf *out, unsigned char c)
 {
 	static const char from[] = "\"\\\b\f\n\r\t", to[] = "\"\\bfnrt";
 	const char *hit = c != 0 ? strchr(from, c) : NULL;
+	char two[2] = {'\\', hit != NULL ? to[hit - from] : 0};
 
 	if (hit != NULL)
-		buf_addf(out, "\\%c", to[hit - from]);
+		buf_add(out, two, sizeof(two));
 	else
 		buf_addf(out, "\\u%04x", c);
 }
