@@ -113,7 +113,6 @@ static enum err_code
 hash_file(struct intake *in, size_t i, size_t *room, struct err *e)
 {
 	struct intake_file *f = &in->files[i];
-	struct slice octets;
 	struct source s;
 
 	if (intake_source(in, i, &s, e) != ERR_OK)
@@ -123,9 +122,7 @@ hash_file(struct intake *in, size_t i, size_t *room, struct err *e)
 	if (source_read_all(&s, HELD_BYTES, &f->octets, e) != ERR_OK)
 		return e->code;
 	*room -= f->octets.n;
-	octets = buf_slice(&f->octets);
-	s = source_slice(&octets);
-	return store_hash(&s, &f->ref, e);
+	return store_hash_octets(buf_slice(&f->octets), &f->ref, e);
 }
 
 static enum err_code

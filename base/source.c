@@ -2,6 +2,7 @@
 /* Sources and sinks: octets read at an offset, octets taken as a stream. */
 #include "base/sys.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define COPY_BYTES ((size_t)256 << 10)
@@ -90,7 +91,7 @@ sink_write(const struct sink *s, struct slice data, struct err *e)
 enum err_code
 source_copy(const struct source *from, uint64_t off, uint64_t n, const struct sink *to, struct err *e)
 {
-	AUTO(mem) uint8_t *piece = mem_new(1, COPY_BYTES);
+	AUTO(mem) uint8_t *piece = malloc(n < COPY_BYTES ? (size_t)n + 1 : COPY_BYTES); /* filled before it is read */
 	enum err_code r = ERR_OK;
 
 	if (piece == NULL)

@@ -226,7 +226,7 @@ static enum err_code
 put_small(struct batch *b, enum store_kind kind, int year, struct slice octets, const struct store_ref *expected,
     struct store_ref *ref, struct err *e)
 {
-	enum err_code r = ref_of(octets, ref, e);
+	enum err_code r = store_hash_octets(octets, ref, e);
 
 	if (r == ERR_OK && expected != NULL && !ref_eq(ref, expected))
 		return err_set(e, ERR_DAMAGED, "the source is not what was expected");

@@ -203,7 +203,7 @@ write_group(struct commit *c, struct err *e)
 	c->g->seg = c->log->id.id;
 	c->g->off = seg_tail(c->log);
 	if (r == ERR_OK)
-		r = ref_of(buf_slice(&text), &c->g->ref, e);
+		r = store_hash_octets(buf_slice(&text), &c->g->ref, e);
 	if (r == ERR_OK)
 		r = seg_append(c->log, name, buf_slice(&text), e);
 	return r == ERR_OK ? seg_flush(c->log, e) : r;

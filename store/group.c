@@ -518,7 +518,7 @@ group_read(struct slice text, struct group **out, struct err *e)
 	if (r == ERR_OK)
 		r = read_list(o, "rows", read_row, g, e);
 	if (r == ERR_OK)
-		r = ref_of(text, &g->ref, e);
+		r = store_hash_octets(text, &g->ref, e);
 	if (r != ERR_OK)
 		return err_wrap(e, "group");
 	*out = TAKE(g);

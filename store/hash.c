@@ -27,7 +27,7 @@ pair_finish(struct digester *d, uint64_t size, struct store_ref *out, struct err
 }
 
 enum err_code
-ref_of(struct slice octets, struct store_ref *out, struct err *e)
+store_hash_octets(struct slice octets, struct store_ref *out, struct err *e)
 {
 	AUTO(digester) struct digester *d = NULL;
 	enum err_code r = pair_new(&d, e);

@@ -126,7 +126,7 @@ write_head(struct store *s, struct seg *g, struct err *e)
 	    STORE_FORMAT_VERSION, word[g->id.kind], s->o.origin, seg, g->id.year);
 	r = buf_ok(&text, e);
 	if (r == ERR_OK)
-		r = ref_of(buf_slice(&text), &g->head_ref, e);
+		r = store_hash_octets(buf_slice(&text), &g->head_ref, e);
 	return r == ERR_OK ? seg_append(g, name, buf_slice(&text), e) : r;
 }
 

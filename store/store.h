@@ -102,6 +102,7 @@ void store_auto(struct store **s);
 
 /* Both digests of a source, read once. */
 MUST_USE enum err_code store_hash(const struct source *from, struct store_ref *out, struct err *e);
+MUST_USE enum err_code store_hash_octets(struct slice octets, struct store_ref *out, struct err *e);
 /* Is it there, committed, for at least as long as kind and year say? */
 bool store_has(struct store *s, const uint8_t sha256[32], enum store_kind kind, int year);
 
@@ -119,7 +120,7 @@ MUST_USE enum err_code batch_put(struct batch *b, enum store_kind kind, int year
 /* The same for octets in memory (certificates, manifests). */
 MUST_USE enum err_code batch_put_bytes(struct batch *b, enum store_kind kind, int year, struct slice octets,
     struct store_ref *out, struct err *e);
-/* The same when the caller has ref from store_hash of these very octets and nobody can have changed them: not hashed again. */
+/* The same when the caller has ref from store_hash_octets of these very octets and nobody can have changed them: not hashed again. */
 MUST_USE enum err_code batch_put_hashed(struct batch *b, enum store_kind kind, int year, struct slice octets,
     const struct store_ref *ref, struct err *e);
 /*

@@ -291,7 +291,6 @@ MUST_USE enum err_code log_key_load(int dir, uint8_t **seed, struct err *e);
 void log_key_release(uint8_t *seed); /* NULL is fine */
 
 /* hash.c */
-MUST_USE enum err_code ref_of(struct slice octets, struct store_ref *out, struct err *e);
 MUST_USE enum err_code pair_new(struct digester **d, struct err *e);
 MUST_USE enum err_code pair_finish(struct digester *d, uint64_t size, struct store_ref *out, struct err *e);
 bool ref_eq(const struct store_ref *a, const struct store_ref *b);

@@ -86,7 +86,7 @@ has_text(struct store *s, const char *text)
 	struct store_ref ref;
 	struct err e = {0};
 
-	OK(ref_of(slice_str(text), &ref, &e));
+	OK(store_hash_octets(slice_str(text), &ref, &e));
 	OK(store_get_bytes(s, ref.sha256, 1000, &got, &e));
 	SAME(buf_slice(&got), slice_str(text));
 }
@@ -98,7 +98,7 @@ has_not(struct store *s, const char *text)
 	struct store_ref ref;
 	struct err e = {0};
 
-	OK(ref_of(slice_str(text), &ref, &e));
+	OK(store_hash_octets(slice_str(text), &ref, &e));
 	FAILS(ERR_NOTFOUND, store_get_bytes(s, ref.sha256, 1000, &got, &e));
 }
 

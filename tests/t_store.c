@@ -33,7 +33,7 @@ test_in_and_out(void **state)
 	has_text(x.s, "certificate 4");
 	has_not(x.s, "document 5");
 	OK(store_get_row(x.s, "record", slice_str("document 2"), &v, &e));
-	OK(ref_of(slice_str("document 2"), &ref, &e));
+	OK(store_hash_octets(slice_str("document 2"), &ref, &e));
 	SAME(buf_slice(&v), slice_of(ref.sha256, 32));
 	FAILS(ERR_NOTFOUND, store_get_row(x.s, "record", slice_str("document 9"), &v, &e));
 	OK(store_stat(x.s, ref.sha256, &info, &e));

@@ -65,7 +65,7 @@ test_get_rehashes(void **state)
 	(void)state;
 	box_make(&x, NULL);
 	fill(x.s, 0, 2);
-	OK(ref_of(slice_str("document 1"), &ref, &e));
+	OK(store_hash_octets(slice_str("document 1"), &ref, &e));
 	OK(store_stat(x.s, ref.sha256, &info, &e));
 	snprintf(path, sizeof(path), "%s/segments/%s", x.path, info.segment);
 	flip(path, info.offset_bytes + 512 + 3, 1);
@@ -138,7 +138,7 @@ test_refused_group(void **state)
 		box_make(&x, NULL);
 		fill(x.s, 0, 2);
 		fill(x.s, 2, 2);
-		OK(ref_of(slice_str("document 3"), &ref, &e));
+		OK(store_hash_octets(slice_str("document 3"), &ref, &e));
 		OK(store_stat(x.s, ref.sha256, &info, &e));
 		OK(store_close(TAKE(x.s), &e));
 		snprintf(path, sizeof(path), "%s/segments/%s", x.path, info.segment);
@@ -285,7 +285,7 @@ test_killed_rebuild(void **state)
 	box_make(&x, NULL);
 	for (i = 0; i < 3; i++)
 		fill(x.s, i, 1);
-	OK(ref_of(slice_str("document 2"), &ref, &e));
+	OK(store_hash_octets(slice_str("document 2"), &ref, &e));
 	OK(store_stat(x.s, ref.sha256, &info, &e));
 	OK(index_group(&x.s->index, 2, &m, &e));
 	OK(store_close(TAKE(x.s), &e));

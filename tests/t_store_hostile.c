@@ -86,7 +86,7 @@ audit(struct box *x)
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		struct store_ref ref;
 
-		if (ref_of(slice_str(names[i]), &ref, &e) == ERR_OK)
+		if (store_hash_octets(slice_str(names[i]), &ref, &e) == ERR_OK)
 			(void)!store_get(x->s, ref.sha256, &to, &e);
 	}
 	store_close(x->s, NULL);

@@ -207,7 +207,7 @@ read_on(struct box *x)
 			continue;
 		}
 		snprintf(text, sizeof(text), "document %d", (int)n - 1);
-		if (ref_of(slice_str(text), &ref, &e) != ERR_OK ||
+		if (store_hash_octets(slice_str(text), &ref, &e) != ERR_OK ||
 		    store_get_bytes(x->s, ref.sha256, 100, &got, &e) != ERR_OK || store_log_proof(x->s, n - 1, n, &p, &e) != ERR_OK)
 			_exit(5);
 		usleep(500);
