@@ -18,7 +18,7 @@ struct tree {
 	struct verifier *v;
 	struct who root, root2, sub, cross, twin, rekeyed, no_ca, leaf, under_no_ca, responder, odd_responder;
 	struct who troot, tsa, tsa_late, tsa_ended, tsa_short, no_tsa;
-	struct who silent, under_silent, bare_root, under_bare, pointed, owner, encipherer;
+	struct who silent, under_silent, bare_root, under_bare, pointed, owner, encipherer, sha1_responder;
 	struct who oroot, osub, osub_sha1, oleaf, oleaf_sha1;
 };
 
@@ -48,6 +48,7 @@ tree_odd(struct tree *w)
 	    .ext = {"keyUsage=critical,nonRepudiation", "crlDistributionPoints=URI:http://x/a.crl"});
 	w->encipherer = CERT(.name = "encipherer", .issuer = &w->sub, .from = T0 - 30 * DAY, .to = T0 + YEAR, .serial = 36,
 	    .ext = {"keyUsage=critical,keyEncipherment"});
+	w->sha1_responder = CERT(.name = "sha1 responder", .issuer = &w->sub, .digest = "SHA1", .to = NEVER, .serial = 37, .ext = RESPONDER);
 	/* the leaf's name and key, certified once more, as a responder */
 	w->owner = CERT(.name = "leaf", .reuse = w->leaf.key, .issuer = &w->sub, .to = NEVER, .serial = 35, .ext = RESPONDER);
 }
@@ -90,7 +91,8 @@ tree_down(void **state)
 	struct tree *w = *state;
 	struct who *all[] = {&w->root, &w->root2, &w->sub, &w->cross, &w->twin, &w->rekeyed, &w->no_ca, &w->leaf, &w->under_no_ca, &w->responder,
 	    &w->odd_responder, &w->troot, &w->tsa, &w->tsa_late, &w->tsa_ended, &w->tsa_short, &w->no_tsa, &w->oroot, &w->osub, &w->osub_sha1, &w->oleaf,
-	    &w->oleaf_sha1, &w->silent, &w->under_silent, &w->bare_root, &w->under_bare, &w->pointed, &w->owner, &w->encipherer};
+	    &w->oleaf_sha1, &w->silent, &w->under_silent, &w->bare_root, &w->under_bare, &w->pointed, &w->owner, &w->encipherer,
+	    &w->sha1_responder};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		who_free(all[i]);
@@ -299,6 +301,12 @@ static inline struct doc
 answered_by_itself(struct tree *w)
 {
 	return answered_by(w, &w->owner);
+}
+
+static inline struct doc
+answered_under_sha1(struct tree *w)
+{
+	return answered_by(w, &w->sha1_responder);
 }
 
 static inline struct doc

@@ -66,6 +66,7 @@ struct issuer_trust {
 	const char *why;
 	int64_t revoked_at; /* it or one above it was revoked then; TIME_MAX = not. What it signed before still counts, unless */
 	bool compromised;   /* its key was stolen */
+	struct chain chain; /* the one that it is believed by */
 	struct issuer_trust *next;
 };
 
@@ -205,6 +206,8 @@ bool answer_accepted(struct judge *j, struct answers *a, size_t i, enum line lin
 const struct rev_answer *select_answer(struct judge *j, struct answers *a, enum line line, bool *any, const char **why);
 /* NULL, or why this answer can't be used by itself; whether its issuer is trusted is not asked. Static text. */
 const char *answer_fault(struct judge *j, const struct answers *a, size_t i, enum line line);
+/* The chain of an answer's signer, where it is not the certificate's own; NULL otherwise. */
+const struct chain *signer_chain(struct judge *j, const struct rev_answer *a, enum line line);
 /* 5.2.5: not older at t than the time to its next update. Without nextUpdate nothing is fresh. */
 bool answer_fresh(const struct rev_answer *r, int64_t t);
 unsigned line_roles(enum line line, bool revocation);

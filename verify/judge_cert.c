@@ -227,18 +227,26 @@ crypto_good(struct judge *j, const struct alg_use *use, const char *what, const 
 	return false;
 }
 
+/* The certificate, its revocation data, and the certificates that stand behind those who signed the data. */
 static struct verdict
 crypto_verdict(struct judge *j, const struct xcv *x, const struct chain *ch, size_t i)
 {
+	const struct rev_answer *r = x->at[i].rev;
 	struct alg_use use = cert_alg(ch->v[i], ch->v[i + 1]);
 	const char *subject = ch->v[i]->subject_text;
+	bool good = crypto_good(j, &use, "certificate", subject);
 
-	if (!crypto_good(j, &use, "certificate", subject))
-		return open_verdict(SUB_CRYPTO_CONSTRAINTS_FAILURE_NO_POE);
-	if (x->at[i].rev == NULL)
-		return passed();
-	use = answer_alg(x->at[i].rev);
-	return crypto_good(j, &use, "revocation data", subject) ? passed() : open_verdict(SUB_CRYPTO_CONSTRAINTS_FAILURE_NO_POE);
+	if (good && r != NULL) {
+		const struct chain *of = signer_chain(j, r, x->line);
+
+		use = answer_alg(r);
+		good = crypto_good(j, &use, "revocation data", subject);
+		for (size_t k = 0; good && of != NULL && k + 1 < of->n; k++) {
+			use = cert_alg(of->v[k], of->v[k + 1]);
+			good = crypto_good(j, &use, "certificate", of->v[k]->subject_text);
+		}
+	}
+	return good ? passed() : open_verdict(SUB_CRYPTO_CONSTRAINTS_FAILURE_NO_POE);
 }
 
 /* 5.2.6.4 step 7: outside its validity, and what is known of its revocation. */

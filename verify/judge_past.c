@@ -130,6 +130,35 @@ revocation_issuer_proven(struct judge *j, const struct poe *poe, const struct xc
 	return !any;
 }
 
+/* When it was proven; the peer takes the signature's own proof for the data of its certificate too. */
+static int64_t
+proven_at(const struct judge *j, const struct subject *s, const struct poe *poe, size_t i, const uint8_t key[32])
+{
+	int64_t t = poe_lowest(j, poe, key);
+
+	return j->peer && i == 0 ? earlier(t, poe_lowest(j, poe, s->key)) : t;
+}
+
+/* The revocation data of one certificate, and the certificates behind those who signed them. */
+static bool
+data_proven(struct judge *j, const struct subject *s, const struct poe *poe, size_t i)
+{
+	const struct rev_answer *r = s->x->at[i].rev;
+
+	if (r == NULL)
+		return true;
+	struct alg_use use = answer_alg(r);
+	if (!alg_good(j, &use, proven_at(j, s, poe, i, r->object->sha256)))
+		return false;
+	const struct chain *of = signer_chain(j, r, s->x->line);
+	for (size_t k = 0; of != NULL && k + 1 < of->n; k++) {
+		use = cert_alg(of->v[k], of->v[k + 1]);
+		if (!alg_good(j, &use, proven_at(j, s, poe, i, of->v[k]->sha256)))
+			return false;
+	}
+	return true;
+}
+
 /* 5.6.2.4.4: every object concerned must have been proven while its algorithm was good. */
 static bool
 crypto_proven(struct judge *j, const struct subject *s, const struct poe *poe, const struct chain *ch)
@@ -138,14 +167,8 @@ crypto_proven(struct judge *j, const struct subject *s, const struct poe *poe, c
 		return false;
 	for (size_t i = 0; i + 1 < ch->n; i++) {
 		struct alg_use use = cert_alg(ch->v[i], ch->v[i + 1]);
-		const struct rev_answer *r = ch == s->x->chain ? s->x->at[i].rev : NULL;
 
-		if (!alg_good(j, &use, poe_lowest(j, poe, ch->v[i]->sha256)))
-			return false;
-		if (r == NULL)
-			continue;
-		use = answer_alg(r);
-		if (!alg_good(j, &use, poe_lowest(j, poe, r->object->sha256)))
+		if (!alg_good(j, &use, poe_lowest(j, poe, ch->v[i]->sha256)) || (ch == s->x->chain && !data_proven(j, s, poe, i)))
 			return false;
 	}
 	return true;

@@ -276,6 +276,7 @@ settle_trust(struct judge *j, struct issuer_trust *t)
 
 		if (w == NULL) {
 			t->state = ACC_YES;
+			t->chain = chains[i];
 			break;
 		}
 		if (i == 0)
@@ -307,4 +308,12 @@ trust_of(struct judge *j, const struct cert *c, enum line line)
 	j->trusts = t;
 	settle_trust(j, t);
 	return t;
+}
+
+const struct chain *
+signer_chain(struct judge *j, const struct rev_answer *a, enum line line)
+{
+	const struct issuer_trust *t = a->signer_is_issuer ? NULL : trust_of(j, a->signer, line);
+
+	return t != NULL && t->state == ACC_YES ? &t->chain : NULL;
 }
