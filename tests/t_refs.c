@@ -570,6 +570,30 @@ paths_among_many_siblings(void **state)
 	assert_string_equal(last, "/r/a[?]");
 }
 
+/* Thousands of references may lead below the same long names: each path is short. */
+static void
+path_below_long_names(void **state)
+{
+	AUTO(buf) struct buf doc = {0};
+	AUTO(sigdoc) struct sigdoc *d = NULL;
+	AUTO(mem) char *path = NULL;
+	struct err e = {0};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 100; i++)
+		buf_addf(&doc, "<n%0300zu>", i);
+	buf_adds(&doc, "<a Id=\"a\"/><s:Signature xmlns:s=\"" DS_NS "\"><s:SignedInfo><s:Reference URI=\"#a\"/></s:SignedInfo></s:Signature>");
+	while (i-- > 0)
+		buf_addf(&doc, "</n%0300zu>", i);
+	OK(sigdoc_open(buf_slice(&doc), NULL, 0, NULL, &d, &e));
+	OK(sig_check_references(d, &d->sigs[0], &e));
+	path = xref_covers(d, &d->sigs[0].refs[0]);
+	assert_true(strlen(path) < 1500);
+	assert_int_equal(strncmp(path, ".../n", 5), 0);
+	assert_non_null(strstr(path, "99/a"));
+}
+
 int
 main(void)
 {
@@ -590,6 +614,7 @@ main(void)
 	    cmocka_unit_test(signed_properties_that_are_covered),
 	    cmocka_unit_test(references_that_cover_a_part),
 	    cmocka_unit_test(paths_among_many_siblings),
+	    cmocka_unit_test(path_below_long_names),
 	};
 
 	xml_init();

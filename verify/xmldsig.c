@@ -11,6 +11,7 @@
 #define TRANSFORMED_TRIES 16 /* files that are parsed in search of one whose transformed digest fits */
 #define TYPE_OBJECT NS_DS "Object"
 #define PATH_STEPS 50000000 /* siblings counted to name what the references of a file cover */
+#define PATH_OCTETS 1000 /* of the names in such a path; what stands further out is left out */
 #define TYPE_COUNTERSIGNED "http://uri.etsi.org/01903#CountersignedSignature"
 
 /* Each version has its own Type (xades.md 2); another's does not make a reference the one to SignedProperties. */
@@ -476,14 +477,18 @@ xref_covers(const struct sigdoc *d, const struct xref *r)
 {
 	AUTO(buf) struct buf out = {0};
 	const xmlNode *path[1100], *up;
-	size_t n = 0;
+	size_t n = 0, octets = 0;
 
 	if (r->file != NULL)
 		return mem_dupstr(r->file->name != NULL ? r->file->name : "(nameless file)");
 	if (r->target == NULL)
 		return mem_dupstr(uri_is_local(r->uri) && r->found != TRI_FALSE && d->dom != NULL ? "/" : "");
-	for (up = r->target; up != NULL && up->type == XML_ELEMENT_NODE && n < sizeof(path) / sizeof(path[0]); up = up->parent)
+	for (up = r->target; up != NULL && up->type == XML_ELEMENT_NODE && octets < PATH_OCTETS && n < sizeof(path) / sizeof(path[0]); up = up->parent) {
 		path[n++] = up;
+		octets += strlen((const char *)up->name);
+	}
+	if (up != NULL && up->type == XML_ELEMENT_NODE)
+		buf_adds(&out, "...");
 	while (n-- > 0) {
 		size_t same = sibling_number(state_of(d), path[n]);
 
