@@ -23,7 +23,7 @@ struct encoding {
 	const struct charset *set; /* NULL: UTF-8 or UTF-16, which libxml2 reads itself */
 };
 
-/* max: all fields filled in. ERR_REFUSED the encoding, ERR_LIMIT attributes of an element, ERR_FORMAT '<' inside a tag. */
+/* max: all fields filled in. ERR_REFUSED the encoding, ERR_LIMIT attributes of an element, ERR_FORMAT a zero character, '<' inside a tag. */
 MUST_USE enum err_code xml_check_raw(
     struct slice raw, const struct xml_limits *max, struct encoding *out, struct err *e);
 

@@ -204,11 +204,32 @@ scan_tags(const struct units *u, const struct xml_limits *max, struct err *e)
 	return code;
 }
 
+/* libxml2 takes a zero character behind the root element for the end: what follows would be in the file and not in the document. */
+static enum err_code
+check_characters(const struct units *u, struct err *e)
+{
+	size_t i = 0;
+
+	if (u->width == 2 && (u->raw.n - u->base) % 2 != 0)
+		return err_set(e, ERR_FORMAT, "not well-formed: half a character at the end");
+	if (u->width == 1) {
+		const uint8_t *hit = memchr(u->raw.p, 0, u->raw.n);
+
+		i = hit != NULL ? (size_t)(hit - u->raw.p) - u->base : u->n;
+	} else {
+		while (i < u->n && unit(u, i) != 0)
+			i++;
+	}
+	return i == u->n ? ERR_OK : err_set(e, ERR_FORMAT, "not well-formed: a zero character, at character %zu", i);
+}
+
 enum err_code
 xml_check_raw(struct slice raw, const struct xml_limits *max, struct encoding *out, struct err *e)
 {
 	struct units u = units_of(raw);
 	enum err_code code = check_encoding(&u, out, e);
 
+	if (code == ERR_OK)
+		code = check_characters(&u, e);
 	return code == ERR_OK ? scan_tags(&u, max, e) : code;
 }

@@ -421,6 +421,44 @@ widen(const char *utf8, bool big, struct buf *out)
 	}
 }
 
+/* What stands behind a zero octet is in the file, so it must not be out of the document. */
+static void
+zero_characters(void **state)
+{
+	static const char *const docs[] = {"<a/>%", "<a/>%<b/>", "<a/>\n%\n", "<a>%</a>", "<a b=\"%\"/>", "<!-- % --><a/>", "%<a/>"};
+
+	(void)state;
+	for (size_t i = 0; i < 3 * sizeof(docs) / sizeof(docs[0]); i++) {
+		AUTO(buf) struct buf b = {0};
+		AUTO(xml_doc) xmlDocPtr doc = NULL;
+		struct err e = {0};
+		const char *text = docs[i / 3];
+
+		if (i % 3 == 0)
+			buf_adds(&b, text);
+		else
+			widen(text, i % 3 == 2, &b);
+		OK(buf_ok(&b, &e));
+		*(uint8_t *)memchr(b.p, '%', b.n) = 0;
+		if (xml_load(buf_slice(&b), NULL, &doc, &e) == ERR_OK)
+			print_error("%s, %zu\n", text, i % 3);
+		assert_null(doc);
+	}
+}
+
+static void
+half_a_character(void **state)
+{
+	AUTO(buf) struct buf b = {0};
+	AUTO(xml_doc) xmlDocPtr doc = NULL;
+	struct err e = {0};
+
+	(void)state;
+	widen("<a/>", false, &b);
+	buf_add8(&b, '\n');
+	FAILS(ERR_FORMAT, xml_load(buf_slice(&b), NULL, &doc, &e));
+}
+
 static void
 utf16_both_ways(void **state)
 {
@@ -746,6 +784,8 @@ main(void)
 	    cmocka_unit_test(size_cap),
 	    cmocka_unit_test(long_text_is_kept),
 	    cmocka_unit_test(eight_bit_encodings),
+	    cmocka_unit_test(zero_characters),
+	    cmocka_unit_test(half_a_character),
 	    cmocka_unit_test(utf16_both_ways),
 	    cmocka_unit_test(utf16_refusals),
 	    cmocka_unit_test(walking),
