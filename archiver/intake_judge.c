@@ -94,25 +94,57 @@ as_hashed(const struct intake *in, size_t file)
 	return (struct caged_file){.name = in->d->files[file].name, .fd = in->d->files[file].fd, .sha256 = in->files[file].ref.sha256};
 }
 
+/* Does one of its references ask for another file? */
+static bool
+wants_file(const json_t *answer)
+{
+	const json_t *w = NULL;
+	size_t i;
+
+	json_array_foreach (json_object_get(answer, "wants"), i, w) {
+		const char *kind = json_string_value(json_object_get(w, "kind"));
+
+		if (kind != NULL && strcmp(kind, "file") == 0)
+			return true;
+	}
+	return false;
+}
+
+static enum err_code
+ask_cage(struct archive *a, const struct intake *in, const struct caged_doc *doc, json_t **answer, struct err *e)
+{
+	uint8_t seed[32];
+
+	json_decref(*answer);
+	*answer = NULL;
+	if (entropy_fill(&a->seams.entropy, seed, sizeof(seed), e) != ERR_OK)
+		return err_wrap(e, "judge");
+	return caged_judge(a->caged, doc, (struct slice){0}, in->now_utc, in->profile->grace_seconds, slice_of(seed, sizeof(seed)), answer, e);
+}
+
 static enum err_code
 judge_one(struct archive *a, struct intake *in, size_t file, json_t **answer, struct err *e)
 {
 	AUTO(mem) struct caged_file *side = mem_new(in->d->n_files, sizeof(*side));
 	struct caged_doc doc = {.main = as_hashed(in, file)};
-	uint8_t seed[32];
-	size_t i;
+	/* More than have a descriptor each are copied for every request: only where the file names others at all. */
+	bool alone = in->d->n_files > WORKER_FDS;
+	size_t n_side = 0, i;
 
 	if (side == NULL)
 		return err_nomem(e);
 	for (i = 0; i < in->d->n_files; i++)
 		if (i != file)
-			side[doc.n_side++] = as_hashed(in, i);
+			side[n_side++] = as_hashed(in, i);
 	doc.side = side;
-	if (entropy_fill(&a->seams.entropy, seed, sizeof(seed), e) != ERR_OK)
-		return err_wrap(e, "judge");
-	if (caged_judge(a->caged, &doc, (struct slice){0}, in->now_utc, in->profile->grace_seconds, slice_of(seed, sizeof(seed)),
-	    answer, e) != ERR_OK)
+	doc.n_side = alone ? 0 : n_side;
+	if (ask_cage(a, in, &doc, answer, e) != ERR_OK)
 		return e->code;
+	if (alone && wants_file(*answer)) {
+		doc.n_side = n_side;
+		if (ask_cage(a, in, &doc, answer, e) != ERR_OK)
+			return e->code;
+	}
 	return refuse_large_signature(a, in, file, *answer, e);
 }
 

@@ -192,6 +192,16 @@ is "and is not tried at once" "$(state "$rec")" found
 run
 is "unless the operator says so" "$(state "$rec")" waiting
 
+# ---- more files than descriptors, and a signature over one of them
+mkdir "$w/in/det"
+"$build/testpki" sign "$w/pki" --name det --out "$w/in/det/det.xml" --shape detached --key ecdsa >/dev/null
+for i in $(seq 1 30); do echo "<r>$i</r>" >"$w/in/det/other$i.xml"; done
+"$es" deposit "$w/in/det" >"$w/o"
+is "a folder of many files: its signature finds its data" "$(json '[s["subindication"] for s in d["signatures"]] == ["CERTIFICATE_CHAIN_GENERAL_FAILURE"]' <"$w/o")" True
+rm "$w/in/det/$(ls "$w/in/det" | grep -v '\.xml$' | head -n 1)"
+"$es" deposit "$w/in/det" >"$w/o"
+is "and is told when it is not there" "$(json '[s["subindication"] for s in d["signatures"]]' <"$w/o")" "['SIGNED_DATA_NOT_FOUND']"
+
 # ---- a responder that takes no POST is asked by GET
 rec=$("$es" deposit "$w/in/two.xml" | json 'd["record"]')
 run
