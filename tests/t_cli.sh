@@ -384,12 +384,14 @@ is "tar unpacks it" $? 0
 is "and it proves" $? 0
 
 # ---- a service holds the lock: verbs ask it
-"$es" --quiet run &
+"$es" --quiet run 0<&- 1>&- 2>&- &
 service=$!
 for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
 	[ -S "$w/a/archive/control" ] && break
 	sleep 0.1
 done
+is "closed descriptors are held, no file of the archive gets their numbers" \
+	"$(cd /proc/$service/fd && readlink 0 1 2 | tr '\n' ' ')" "/dev/null /dev/null /dev/null "
 "$es" deposit "$w/in/other.xml" >"$w/r4" 2>&1
 is "deposit through the service" $? 0
 "$es" list >/dev/null

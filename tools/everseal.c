@@ -2,11 +2,13 @@
 /* The everseal command: options before the verb, the verb table, exit codes. */
 #include "tools/tools.h"
 
+#include <fcntl.h>
 #include <openssl/crypto.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct verb *const tables[] = {verbs_verify, verbs_record, verbs_run, verbs_admin};
 
@@ -112,6 +114,19 @@ tool_release(struct tool *t)
 	config_free(t->cfg);
 }
 
+/* A descriptor that was closed by the caller is held: else the next file or socket has its number, and our words go there. */
+static void
+hold_standard_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDONLY | O_CLOEXEC); /* writing to it fails, as it should */
+	while (fd >= 0 && fd <= 2);
+	if (fd > 2)
+		close(fd);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -119,6 +134,7 @@ main(int argc, char **argv)
 	const struct verb *v = NULL;
 	int at, code, i;
 
+	hold_standard_descriptors();
 	signal(SIGPIPE, SIG_IGN);
 	/*
 	 * A verdict does not depend on the machine's openssl.cnf, which can take algorithms away; the net process reads it
