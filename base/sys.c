@@ -14,6 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
+_Static_assert(sizeof(size_t) == 8 && sizeof(off_t) == 8, "64-bit systems only: an index of a terabyte is mapped, sizes are size_t");
+
 /* One read or write call moves at most this much, so that a signal or a full disk shows early. */
 #define IO_PIECE ((size_t)16 << 20)
 

@@ -84,13 +84,14 @@ struct store_seams {
 
 /*
  * Make an empty store in dir, which is made (parent must be there) or is empty. Writes FORMAT, lock, segments/, log.key
- * (0600) and log.pub. Durable on ERR_OK. ERR_EXISTS: there is a store already.
+ * (0600) and log.pub. Durable on ERR_OK. ERR_EXISTS: there is a store already, or segments of one that lost its FORMAT.
  */
 MUST_USE enum err_code store_create(const char *dir, const struct store_options *o, const struct store_seams *seams,
     struct err *e);
 /*
- * ERR_BUSY: another writer, or a reader that finds a crashed store and can't recover it. ERR_UNSUPPORTED: newer format.
- * ERR_DAMAGED: the log itself is broken (not just torn at its end): nothing was changed; the text says where.
+ * ERR_BUSY: another writer; for a reader, one that is still making the index, or a crashed store that can't be recovered
+ * now. ERR_UNSUPPORTED: newer format. ERR_DAMAGED: the log itself is broken (not just torn at its end), or log.key is not
+ * the key of log.pub: nothing was changed; the text says where.
  */
 MUST_USE enum err_code store_open(const char *dir, enum store_open_flags flags, const struct store_seams *seams,
     struct store **out, struct err *e);
