@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Clock, randomness, files, log. */
+#include "base/late.h"
 #include "base/sys.h"
 #include "tests/kit.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -355,10 +357,27 @@ paths_stay_below(void **state)
 		assert_false(sys_stays_below(outside[i]));
 }
 
+/* A library is loaded when it is called, and its absence told by name. */
+static void
+libraries_come_late(void **state)
+{
+	struct late there = {.soname = "libm.so.6"}, missing = {.soname = "libnone-such.so.9"};
+	struct err e = {0};
+
+	(void)state;
+	assert_null(there.handle);
+	assert_true(LATE(&there, floor)(2.5) == 2.0);
+	assert_non_null(there.handle);
+	OK(late_load(&there, &e));
+	FAILS(ERR_UNSUPPORTED, late_load(&missing, &e));
+	SAYS("libnone-such.so.9");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(libraries_come_late),
 	    cmocka_unit_test(clocks),
 	    cmocka_unit_test(uuids),
 	    cmocka_unit_test(uuid_forms),
