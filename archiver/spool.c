@@ -26,6 +26,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define LOOK_MS 2000		  /* then a service's steps have their turn */
 #define SPOOLS_AT_ONCE ((size_t)16) /* open at once: six descriptors each */
 
 void
@@ -226,7 +227,7 @@ look_once(struct look *looks, size_t n, struct spool_work *w, struct err *e)
 		claims += looks[i].n_claimed;
 	}
 	if (claims != 0)
-		spool_work_claimed(w);
+		spool_work_claimed(w, claims);
 	for (i = 0; r == ERR_OK && i < n; i++)
 		for (k = 0; r == ERR_OK && k < looks[i].n_claimed && !archive_stopping(looks[i].a); k++)
 			r = spool_work_add(w, &looks[i], looks[i].claimed[k], e);
@@ -238,25 +239,31 @@ look_once(struct look *looks, size_t n, struct spool_work *w, struct err *e)
 	return r;
 }
 
+/*
+ * Round after round, since whoever got a receipt may have put the next file there while the rest of that batch is answered:
+ * waiting for the thread after each round would leave either it or us idle.
+ */
 static enum err_code
 look_at(struct archive *a, struct look *looks, size_t n, struct err *e)
 {
 	AUTO(spool_work) struct spool_work w = {0};
+	int64_t until_ms = sys_monotonic_ms() + LOOK_MS;
+	bool more = true;
 	uint64_t before;
 
 	if (spool_work_new(a, looks, n, &w, e) != ERR_OK)
 		return e->code;
-	do {
+	while (more && !archive_stopping(a)) {
 		before = moved(looks, n);
-		if (look_once(looks, n, &w, e) != ERR_OK)
+		if (look_once(looks, n, &w, e) != ERR_OK || archive_between(a, e) != ERR_OK)
 			return e->code;
-		if (moved(looks, n) == before)
-			spool_work_wait(&w);
-		if (archive_between(a, e) != ERR_OK)
-			return e->code;
+		more = moved(looks, n) != before || !spool_work_wait_a_moment(&w) || moved(looks, n) != before;
 		/* A service has other things to do as well. */
-		a->spool_more |= a->between != NULL && moved(looks, n) != before;
-	} while (moved(looks, n) != before && a->between == NULL && !archive_stopping(a));
+		if (more && a->between != NULL && sys_monotonic_ms() >= until_ms) {
+			a->spool_more = true;
+			break;
+		}
+	}
 	return ERR_OK;
 }
 

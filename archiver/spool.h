@@ -72,7 +72,7 @@ struct look {
 	uint64_t moved; /* names that left new/ or cur/: nothing moved, nothing more to do now */
 };
 
-#define SPOOL_BATCH ((size_t)512) /* deposits in one group */
+#define SPOOL_BATCH ((size_t)512) /* deposits in one group, at most */
 
 struct spool_batch {
 	struct entry *entries;
@@ -90,6 +90,7 @@ struct spool_work {
 	struct look *looks;
 	size_t n_looks;
 	struct spool_batch two[2], *in, *out;
+	size_t most; /* deposits in one group, of this round */
 	bool answering, syncing, claims_wait;
 	pthread_t answerer, syncer;
 	uint64_t done;
@@ -99,7 +100,7 @@ MUST_USE enum err_code spool_work_new(
     struct archive *a, struct look *looks, size_t n_looks, struct spool_work *w, struct err *e);
 void spool_work_auto(struct spool_work *w);
 /* All claims of a round are made: before a group of theirs is written they are durable. Until the end of the round the lists stay. */
-void spool_work_claimed(struct spool_work *w);
+void spool_work_claimed(struct spool_work *w, size_t claims);
 void spool_work_round_ends(struct spool_work *w);
 /* A claim, by its name in cur/; a full batch is kept. Errors are the archive's own. */
 MUST_USE enum err_code spool_work_add(struct spool_work *w, struct look *l, const char *in_cur, struct err *e);
@@ -107,6 +108,8 @@ MUST_USE enum err_code spool_work_add(struct spool_work *w, struct look *l, cons
 MUST_USE enum err_code spool_work_keep(struct spool_work *w, struct err *e);
 /* Until all that is kept is answered; only then the looks' counts are right. */
 void spool_work_wait(struct spool_work *w);
+/* The same for a moment. False: it is not answered yet. */
+bool spool_work_wait_a_moment(struct spool_work *w);
 /* ERR_OK: a claim of before a crash is kept, here is its receipt. ERR_NOTFOUND: it is not. ERR_REFUSED: not this spool's. */
 MUST_USE enum err_code spool_kept(
     struct archive *a, const struct spool *s, const char *record, json_t **receipt, struct err *e);

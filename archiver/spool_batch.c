@@ -10,9 +10,16 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
+/*
+ * What lies there is kept in two groups at least: depositors who wait for receipts get the first half's while the second
+ * is kept. Below that a group's syncs would cost more than this saves.
+ */
+#define BATCH_LEAST ((size_t)96)
 #define BATCH_BYTES ((uint64_t)256 << 20)
+#define MOMENT_NS 2000000
 #define BATCH_FILES ((size_t)512) /* open at once, before the next deposit is read */
 
 static void
@@ -122,8 +129,11 @@ sync_claims(void *ctx)
 }
 
 void
-spool_work_claimed(struct spool_work *w)
+spool_work_claimed(struct spool_work *w, size_t claims)
 {
+	size_t half = (claims + 1) / 2;
+
+	w->most = half < BATCH_LEAST ? BATCH_LEAST : half > SPOOL_BATCH ? SPOOL_BATCH : half;
 	w->claims_wait = false;
 	w->syncing = pthread_create(&w->syncer, NULL, sync_claims, w) == 0;
 	if (!w->syncing)
@@ -299,23 +309,42 @@ spool_work_wait(struct spool_work *w)
 	batch_clear(b);
 }
 
+bool
+spool_work_wait_a_moment(struct spool_work *w)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += MOMENT_NS;
+	until.tv_sec += until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
+	if (w->answering && pthread_timedjoin_np(w->answerer, NULL, &until) != 0)
+		return false;
+	w->answering = false;
+	spool_work_wait(w);
+	return true;
+}
+
 enum err_code
 spool_work_keep(struct spool_work *w, struct err *e)
 {
 	struct spool_batch *b = w->in;
-	enum err_code r = keep(w, b, e);
+	enum err_code r;
 
+	if (b->n == 0)
+		return ERR_OK;
+	r = keep(w, b, e);
 	spool_work_wait(w);
 	if (r != ERR_OK) {
 		batch_clear(b);
 		return r;
 	}
 	w->done += b->n;
-	if (w->a->seams.progress != NULL && b->n != 0)
+	if (w->a->seams.progress != NULL)
 		w->a->seams.progress(w->a->seams.progress_ctx, "deposit", w->done, 0);
 	w->in = w->out;
 	w->out = b;
-	w->answering = b->n != 0 && pthread_create(&w->answerer, NULL, answer_all, b) == 0;
+	w->answering = pthread_create(&w->answerer, NULL, answer_all, b) == 0;
 	if (!w->answering)
 		answer_all(b);
 	return ERR_OK;
@@ -333,7 +362,7 @@ spool_work_add(struct spool_work *w, struct look *l, const char *in_cur, struct 
 	b->bytes += en->bytes;
 	b->files += en->n_files;
 	b->looks[b->n++] = l;
-	if (b->n < SPOOL_BATCH && b->bytes < BATCH_BYTES && b->files < BATCH_FILES)
+	if (b->n < w->most && b->bytes < BATCH_BYTES && b->files < BATCH_FILES)
 		return ERR_OK;
 	return spool_work_keep(w, e);
 }
