@@ -148,7 +148,7 @@ archive_open(const struct config *cfg, const struct anchors *anchors, const stru
 	    (mode == ARCHIVE_WRITE && fetcher_start(cfg, seams->uncaged, &a->fetcher, e) != ERR_OK) ||
 	    store_open(cfg->archive.dir, mode == ARCHIVE_WRITE ? STORE_WRITE : STORE_READ, &ss, &a->store, e) != ERR_OK)
 		return err_wrap(e, "archive %s", cfg->archive.dir);
-	if (mode == ARCHIVE_WRITE && trust_note(a, e) != ERR_OK)
+	if (mode == ARCHIVE_WRITE && (trust_note(a, e) != ERR_OK || rules_note(a, e) != ERR_OK))
 		return err_wrap(e, "archive %s", cfg->archive.dir);
 	*out = TAKE(a);
 	return ERR_OK;

@@ -267,6 +267,8 @@ MUST_USE enum err_code record_renew(struct archive *a, struct batch *b, const ch
 
 /* The anchors as an object with a leaf, when they are others than last time. */
 MUST_USE enum err_code trust_note(struct archive *a, struct err *e);
+/* rules.c: the same for configuration, policy and catalogue. */
+MUST_USE enum err_code rules_note(struct archive *a, struct err *e);
 /* Records that wait for an anchor are judged by the set in force, some at a time. *more: call again. */
 MUST_USE enum err_code trust_judge(struct archive *a, bool *more, struct err *e);
 /* A signature of it has met no anchor yet. */

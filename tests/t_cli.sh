@@ -214,6 +214,24 @@ is "catalogues: with the older one it does not" "$(echo "$out" | grep -c 'remove
 has "and what it dropped ends with it" "$out" "earlier Ed25519: open -> 2025-06-01T00:00:00Z"
 fault_with "catalogue: none" "catalogue = $(pwd)/$w/in/good.xml" "no SecuritySuitabilityPolicy"
 
+# ---- the rules in force are kept, once each time they change, and without passwords
+leaves() { "$es" --json -c "$w/a/with.conf" status | json 'd["store"]["log_size"]'; }
+with 'policy = dss
+[tsa paid]
+url = https://tsa.example.org/
+user = archive
+password = s3cret'
+n=$(leaves)
+"$es" -c "$w/a/with.conf" run --once >/dev/null 2>&1
+is "a changed configuration is a leaf" "$(leaves)" $((n + 1))
+"$es" -c "$w/a/with.conf" run --once >/dev/null 2>&1
+is "the same one is none" "$(leaves)" $((n + 1))
+(cd "$w/a" && "$es" -c with.conf run --once >/dev/null 2>&1)
+is "nor from another folder" "$(leaves)" $((n + 1))
+is "and can be read from the segments" "$(cat "$w"/a/archive/segments/* | LC_ALL=C grep -ac 'https://tsa.example.org/')" 1
+is "but no password" "$(cat "$w"/a/archive/segments/* | LC_ALL=C grep -ac s3cret)" 0
+"$es" run --once >/dev/null 2>&1
+
 # ---- every verb answers as JSON with its schema
 answers() { # verb...
 	"$es" --json "$@" >"$w/o" 2>/dev/null
