@@ -108,7 +108,10 @@ past_chain(struct judge *j, const struct poe *poe, const struct xcv *x, int64_t 
 	return best;
 }
 
-/* 5.6.2.4.4 step 1: some revocation data of the certificate was there while its issuer's certificate was valid. */
+/*
+ * 5.6.2.4.4 step 1: some revocation data of the certificate was there while its issuer's certificate was valid, so that nobody
+ * made it with an old key since. The peer is content with a proof of the issuer's certificate.
+ */
 static bool
 revocation_issuer_proven(struct judge *j, const struct poe *poe, const struct xcv *x, const struct chain *ch)
 {
@@ -120,11 +123,13 @@ revocation_issuer_proven(struct judge *j, const struct poe *poe, const struct xc
 		return true;
 	a = judge_answers(j, ch->v[0], ch->v[1]);
 	for (size_t i = 0; a != NULL && i < a->n; i++) {
+		const struct cert *signer = a->v[i].signer;
+
 		if (!answer_accepted(j, a, i, x->line, &why))
 			continue;
 		any = true;
-		if (anchors_find(j->in->anchors, a->v[i].signer->sha256) != NULL ||
-		    poe_lowest(j, poe, a->v[i].object->sha256) <= a->v[i].signer->not_after)
+		if (anchors_find(j->in->anchors, signer->sha256) != NULL ||
+		    poe_lowest(j, poe, j->peer ? signer->sha256 : a->v[i].object->sha256) <= signer->not_after)
 			return true;
 	}
 	return !any;
