@@ -309,6 +309,18 @@ answered_under_sha1(struct tree *w)
 	return answered_by(w, &w->sha1_responder);
 }
 
+/* Many lists of one second, and one of them revokes. */
+static inline struct doc
+listed_in_one_second(struct tree *w)
+{
+	struct doc d = under(&w->leaf, &w->sub);
+
+	for (int i = 0; i < 8; i++)
+		lists(&d, &w->sub, &w->root, T0 + DAY);
+	doc_crl(&d, &w->sub, T0 + DAY, &w->leaf, T0);
+	return d;
+}
+
 static inline struct doc
 by_a_key_for_ciphers(struct tree *w)
 {

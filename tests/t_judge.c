@@ -34,6 +34,7 @@ static const struct row ROWS[] = {
     {"an answer by a responder with a critical extension", answered_by_odd, T0 + 2 * DAY, NO, SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE, PLAIN},
     {"an answer by the signer's own key", answered_by_itself, T0 + 2 * DAY, NO, SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE, PLAIN},
     {"an answer by a responder certified with SHA-1", answered_under_sha1, T0 + 2 * DAY, NO, SUB_CRYPTO_CONSTRAINTS_FAILURE_NO_POE, PLAIN},
+    {"of the lists of one second one revokes", listed_in_one_second, T0 + 2 * DAY, NO, SUB_REVOKED_NO_POE, PLAIN},
     {"signed by a key that must not sign", by_a_key_for_ciphers, T0 + 2 * DAY, NO, SUB_CHAIN_CONSTRAINTS_FAILURE, PLAIN},
     {"signed by a key that must not sign, as the peer has it", by_a_key_for_ciphers, T0 + 2 * DAY, IND_PASSED, SUB_NONE, DSS},
     {"a CA that promises never to revoke", under_a_silent_ca, T0 + 2 * DAY, NO, SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE, PLAIN},

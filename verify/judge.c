@@ -92,9 +92,6 @@ pool_rev(struct judge *j, const struct revocation *r)
 
 	if (pool_add_rev(&j->pool, r, &e) != ERR_OK)
 		judge_broke(j, &e);
-	for (size_t i = 0; i < r->n_certs; i++)
-		if (pool_add_cert(&j->pool, r->certs[i], &e) != ERR_OK)
-			judge_broke(j, &e);
 }
 
 /* The revocation object it is, NULL for anything else. */
@@ -461,7 +458,7 @@ judge_begin(struct judge *j, struct verifier *v, const struct verify_input *in, 
 	j->now = in->time_utc;
 	j->report = r;
 	pool_init(&j->pool, v->pki);
-	j->pool.peer_points = j->peer;
+	j->pool.peer = j->peer;
 }
 
 enum err_code

@@ -242,7 +242,7 @@ pool_add_rev(struct pool *pool, const struct revocation *r, struct err *e)
 	if (was)
 		return ERR_OK;
 	pool->revs[pool->n_revs++] = r;
-	for (i = 0; i < r->n_certs; i++)
+	for (i = 0; i < r->n_certs && !pool->peer; i++)
 		if (pool_add_cert(pool, r->certs[i], e) != ERR_OK)
 			return ERR_NOMEM;
 	return ERR_OK;

@@ -178,7 +178,11 @@ struct pool {
 	size_t n_certs, cap_certs;
 	const struct revocation **revs;
 	size_t n_revs, cap_revs;
-	bool peer_points; /* distribution points of CRLs are read as EU DSS does: a URI must be there, which one does not matter */
+	/*
+	 * Read as EU DSS does: a distribution point of a CRL must hold a URI, which one does not matter; certificates that
+	 * stand in OCSP responses alone lead nowhere up.
+	 */
+	bool peer;
 	/* The rest is pki.c's own: what was added, and the anchors decoded by the last pool_chains. */
 	uint8_t *seen;
 	size_t seen_cap;
@@ -223,8 +227,8 @@ unsigned chain_faults(const struct chain *c, size_t i);
 enum path_fault chain_fault(const struct chain *c, size_t *where);
 
 /*
- * What every CRL and OCSP response of the pool says of c, issued by issuer. Sorted by produced_at descending,
- * then by digest. Objects that do not concern c at all are left out; those that should but can't be used carry problem.
+ * What every CRL and OCSP response of the pool says of c, issued by issuer. Sorted by produced_at descending, of one
+ * second revoked and held first, then by digest. Objects that do not concern c at all are left out; those that should but can't be used carry problem.
  */
 MUST_USE enum err_code pool_answers(struct pool *pool, const struct cert *c, const struct cert *issuer,
     struct rev_answer **out, size_t *n, struct err *e);

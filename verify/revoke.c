@@ -164,7 +164,7 @@ names_crl_issuer(const struct cert *c, struct slice issuer)
 }
 
 static const char *
-crl_scope_problem(const struct rev_priv *r, const struct cert *c, bool peer_points, bool *unsupported)
+crl_scope_problem(const struct rev_priv *r, const struct cert *c, bool peer, bool *unsupported)
 {
 	*unsupported = r->r.indirect || r->r.delta || r->r.partial;
 	if (r->r.indirect)
@@ -181,7 +181,7 @@ crl_scope_problem(const struct rev_priv *r, const struct cert *c, bool peer_poin
 		return "CRL for end entities only, asked about a CA (RFC 5280 6.3.3 (b)(2)(ii))";
 	if (r->r.only_ca && !c->is_ca)
 		return "CRL for CAs only, asked about an end entity (RFC 5280 6.3.3 (b)(2)(iii))";
-	if (peer_points)
+	if (peer)
 		return r->r.idp_critical && !r->r.idp_uri ? "issuingDistributionPoint without a URI" : NULL;
 	if (r->idp_point.n > 0 && cert_priv(c)->crl_dp.n > 0 && !point_matches(c, r->idp_point))
 		return "CRL of another distribution point (RFC 5280 6.3.3 (b)(2)(i))";
@@ -200,7 +200,7 @@ ask_crl(struct question *q, const struct rev_priv *r, struct rev_answer *a)
 		return false;
 	a->this_update = a->produced_at = r->r.this_update;
 	a->next_update = r->r.next_update;
-	a->problem = crl_scope_problem(r, q->c, q->pool->peer_points, &a->unsupported);
+	a->problem = crl_scope_problem(r, q->c, q->pool->peer, &a->unsupported);
 	if (a->problem != NULL)
 		return true;
 	find_crl_signer(q, r, a);
@@ -529,13 +529,21 @@ ask_ocsp(struct question *q, const struct rev_priv *r, struct rev_answer *a)
 
 /* ---- all together ---- */
 
+/* Newest first; of one second the gravest: revoked, then held, the earlier date. Then the digest. */
 static int
 by_time(const void *x, const void *y)
 {
 	const struct rev_answer *a = x, *b = y;
+	bool bad_a = a->status >= REV_REVOKED, bad_b = b->status >= REV_REVOKED;
 
 	if (a->produced_at != b->produced_at)
 		return a->produced_at > b->produced_at ? -1 : 1;
+	if (bad_a != bad_b)
+		return bad_a ? -1 : 1;
+	if (bad_a && a->status != b->status)
+		return a->status == REV_REVOKED ? -1 : 1;
+	if (bad_a && a->revoked_at != b->revoked_at)
+		return a->revoked_at < b->revoked_at ? -1 : 1;
 	return memcmp(a->object->sha256, b->object->sha256, 32);
 }
 
