@@ -17,33 +17,9 @@ bld_auto(OSSL_PARAM_BLD **b)
 }
 
 static void
-params_auto(OSSL_PARAM **p)
-{
-	OSSL_PARAM_free(*p);
-}
-
-static void
 bn_auto(BIGNUM **n)
 {
 	BN_free(*n);
-}
-
-static void
-key_ctx_auto(EVP_PKEY_CTX **c)
-{
-	EVP_PKEY_CTX_free(*c);
-}
-
-static EVP_PKEY *
-from_params(const char *type, OSSL_PARAM_BLD *b)
-{
-	AUTO(params) OSSL_PARAM *p = OSSL_PARAM_BLD_to_param(b);
-	AUTO(key_ctx) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
-	EVP_PKEY *key = NULL;
-
-	if (p == NULL || ctx == NULL || EVP_PKEY_fromdata_init(ctx) != 1 || EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_PUBLIC_KEY, p) != 1)
-		return NULL;
-	return key;
 }
 
 static BIGNUM *
@@ -67,7 +43,7 @@ rsa(const xmlNode *v)
 	if (n == NULL || e == NULL || b == NULL || OSSL_PARAM_BLD_push_BN(b, OSSL_PKEY_PARAM_RSA_N, n) != 1 ||
 	    OSSL_PARAM_BLD_push_BN(b, OSSL_PKEY_PARAM_RSA_E, e) != 1)
 		return NULL;
-	return from_params("RSA", b);
+	return key_from("RSA", b);
 }
 
 static EVP_PKEY *
@@ -85,7 +61,7 @@ dsa(const xmlNode *v)
 	    OSSL_PARAM_BLD_push_BN(b, OSSL_PKEY_PARAM_FFC_G, g) != 1 ||
 	    OSSL_PARAM_BLD_push_BN(b, OSSL_PKEY_PARAM_PUB_KEY, y) != 1)
 		return NULL;
-	return from_params("DSA", b);
+	return key_from("DSA", b);
 }
 
 #define NS_DS11 "http://www.w3.org/2009/xmldsig11#"
@@ -94,18 +70,13 @@ static EVP_PKEY *
 ec(const xmlNode *v)
 {
 	const char *curve = xml_attr(xml_first(v, NS_DS11, "NamedCurve"), "URI");
-	const xmlNode *point = xml_first(v, NS_DS11, "PublicKey");
-	AUTO(buf) struct buf q = {.max_bytes = 1024};
-	AUTO(bld) OSSL_PARAM_BLD *b = OSSL_PARAM_BLD_new();
-	int nid;
+	AUTO(buf) struct buf point = {.max_bytes = 1024};
 
-	if (curve == NULL || strncmp(curve, "urn:oid:", 8) != 0 || point == NULL || xml_base64(point, &q, NULL) != ERR_OK || b == NULL)
+	if (curve == NULL || strncmp(curve, "urn:oid:", 8) != 0 || xml_base64(xml_first(v, NS_DS11, "PublicKey"), &point, NULL) != ERR_OK)
 		return NULL;
-	nid = OBJ_txt2nid(curve + 8);
-	if (nid == NID_undef || OSSL_PARAM_BLD_push_utf8_string(b, OSSL_PKEY_PARAM_GROUP_NAME, OBJ_nid2sn(nid), 0) != 1 ||
-	    OSSL_PARAM_BLD_push_octet_string(b, OSSL_PKEY_PARAM_PUB_KEY, q.p, q.n) != 1)
+	if (point.n == 0)
 		return NULL;
-	return from_params("EC", b);
+	return key_on_curve(curve + 8, buf_slice(&point));
 }
 
 /* A SubjectPublicKeyInfo (XMLDSig 1.1, 4.5.10). */

@@ -7,7 +7,6 @@
 #include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/objects.h>
-#include <openssl/param_build.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 #include <string.h>
@@ -198,8 +197,8 @@ plain_to_der(struct slice sig, struct buf *out)
 	return buf_ok(out, NULL) == ERR_OK;
 }
 
-static bool
-key_fits(enum key_kind kind, EVP_PKEY *key)
+bool
+key_fits(enum key_kind kind, const EVP_PKEY *key)
 {
 	switch (kind) {
 	case KEY_RSA:
@@ -391,7 +390,7 @@ spki_use(struct slice spki, struct slice *bits)
 	return use;
 }
 
-static EVP_PKEY *
+EVP_PKEY *
 key_from(const char *type, OSSL_PARAM_BLD *build)
 {
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
@@ -402,6 +401,7 @@ key_from(const char *type, OSSL_PARAM_BLD *build)
 		EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_PUBLIC_KEY, params);
 	OSSL_PARAM_free(params);
 	EVP_PKEY_CTX_free(ctx);
+	ERR_clear_error(); /* numbers that make no key leave entries behind */
 	return key;
 }
 
@@ -427,8 +427,8 @@ rsa_key(struct slice bits)
 	return key;
 }
 
-static EVP_PKEY *
-named_ec_key(const char *curve, struct slice bits)
+EVP_PKEY *
+key_on_curve(const char *curve, struct slice point)
 {
 	OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
 	int nid = OBJ_txt2nid(curve);
@@ -436,7 +436,7 @@ named_ec_key(const char *curve, struct slice bits)
 
 	if (build != NULL && nid != NID_undef &&
 	    OSSL_PARAM_BLD_push_utf8_string(build, OSSL_PKEY_PARAM_GROUP_NAME, OBJ_nid2sn(nid), 0) == 1 &&
-	    OSSL_PARAM_BLD_push_octet_string(build, OSSL_PKEY_PARAM_PUB_KEY, bits.p, bits.n) == 1)
+	    OSSL_PARAM_BLD_push_octet_string(build, OSSL_PKEY_PARAM_PUB_KEY, point.p, point.n) == 1)
 		key = key_from("EC", build);
 	OSSL_PARAM_BLD_free(build);
 	return key;
@@ -461,7 +461,7 @@ spki_key(struct slice spki)
 	} else if (strcmp(parts.oid, "1.2.840.10045.2.1") == 0 && parts.params.tag == BER_OID) {
 		ber_oid_text(parts.params.body, curve);
 		if (curve_bits(curve) != 0)
-			key = named_ec_key(curve, parts.bits);
+			key = key_on_curve(curve, parts.bits);
 	} else if (strcmp(parts.oid, "1.3.101.112") == 0) {
 		key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, parts.bits.p, parts.bits.n);
 	} else if (strcmp(parts.oid, "1.3.101.113") == 0) {

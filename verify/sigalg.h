@@ -12,6 +12,7 @@
 #include "policy/policy.h"
 
 #include <openssl/evp.h>
+#include <openssl/param_build.h>
 
 struct sig_scheme {
 	enum key_kind key; /* KEY_UNKNOWN: not known here, nothing verifies */
@@ -33,5 +34,10 @@ struct alg_use sig_use(const struct sig_scheme *s, enum alg_usage usage);
 struct alg_use spki_use(struct slice spki, struct slice *bits);
 /* The key; NULL if this OpenSSL can't read it. The caller frees. */
 EVP_PKEY *spki_key(struct slice spki);
+/* Public keys from their parts, NULL when they make none; the caller frees. build: borrowed. curve: dotted OID; point: uncompressed or not. */
+EVP_PKEY *key_from(const char *type, OSSL_PARAM_BLD *build);
+EVP_PKEY *key_on_curve(const char *curve, struct slice point);
+/* May a signature of that kind be verified with key? */
+bool key_fits(enum key_kind kind, const EVP_PKEY *key);
 
 #endif

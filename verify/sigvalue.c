@@ -3,6 +3,7 @@
  * SignatureMethod and SignatureValue (xades.md 1.7): the algorithm table, and
  * the one check of a value over the canonical SignedInfo.
  */
+#include "verify/sigalg.h"
 #include "verify/xades_int.h"
 
 #include <openssl/bn.h>
@@ -187,27 +188,6 @@ note(struct sigdoc *d, struct xsig *s, const char *text)
 	return ERR_OK;
 }
 
-static bool
-key_fits(const EVP_PKEY *key, enum key_kind kind)
-{
-	switch (kind) {
-	case KEY_RSA:
-		return EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA;
-	case KEY_RSA_PSS:
-		return EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA || EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA_PSS;
-	case KEY_ECDSA:
-		return EVP_PKEY_get_base_id(key) == EVP_PKEY_EC;
-	case KEY_DSA:
-		return EVP_PKEY_get_base_id(key) == EVP_PKEY_DSA;
-	case KEY_ED25519:
-		return EVP_PKEY_get_base_id(key) == EVP_PKEY_ED25519;
-	case KEY_ED448:
-		return EVP_PKEY_get_base_id(key) == EVP_PKEY_ED448;
-	default:
-		return false;
-	}
-}
-
 /* Octets of r and of s: by the group's order, or DSA's q. 0 = can't say. */
 static size_t
 half_width(EVP_PKEY *key, enum key_kind kind)
@@ -366,7 +346,7 @@ sig_check_value(struct sigdoc *d, struct xsig *s, EVP_PKEY *key, enum tri *out, 
 		return note(d, s, fault);
 	if (s->method.key == KEY_UNKNOWN)
 		return note(d, s, s->is_hmac ? "a message authentication code is not a signature" : "SignatureMethod is not supported");
-	if (!key_fits(key, s->method.key)) {
+	if (!key_fits(s->method.key, key)) {
 		*out = TRI_FALSE;
 		return note(d, s, "the key is of another kind than SignatureMethod says");
 	}
