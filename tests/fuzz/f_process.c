@@ -163,7 +163,8 @@ one_answer(struct slice in)
 	const struct slice parts[] = {{0}, in};
 	AUTO(buf) struct buf head = {0}, body = {0};
 
-	buf_addf(&head, "{\"time\":%lld,\"type\":\"%s\",\"want\":{\"newer_than\":\"2026-02-01T00:00:00Z\",\"cert_der\":\"", (long long)FUZZ_TIME, type);
+	/* 2026-01-05T08:00:00Z: just after the seeds' answers */
+	buf_addf(&head, "{\"time\":1767600000,\"type\":\"%s\",\"want\":{\"newer_than\":\"2026-01-01T00:00:00Z\",\"cert_der\":\"", type);
 	buf_addbase64(&head, fuzz_kit("signer.der"));
 	buf_adds(&head, "\",\"issuer_der\":\"");
 	buf_addbase64(&head, fuzz_kit("ca.der"));

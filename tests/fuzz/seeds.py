@@ -74,7 +74,7 @@ for what in ('refs', 'values', 'tsvd', 'anyvd'):
 
 # what a service answers: 0 OCSP, 1 list, 2 issuer
 for kind, folder in ((0, 'ocsp'), (1, 'crl'), (2, 'cert')):
-    for name, octets in list(files(folder))[:4]:
+    for name, octets in files(folder):
         put('answer/%s-%s' % (folder, name[:8]), bytes([kind]) + octets)
 for name, octets in files('anchors'):
     put('answer/%s' % name, b'\2' + octets)

@@ -4,6 +4,7 @@
 # beside their octets. An archive in small: documents signed by the test PKI are taken in, archived and exported.
 set -eu
 build=$1
+rm -rf "$2"
 mkdir -p "$2"
 dir=$(cd "$2" && pwd)
 case $build in /*) ;; *) build=$PWD/$build ;; esac
@@ -40,6 +41,12 @@ sign filtered --shape enveloped --key ecdsa --transform filter2 --encoding ISO-8
 sign xpath --shape enveloped --key ecdsa --transform xpath --c14n c14n10 --digest SHA512 --encoding UTF-16
 sign base64 --shape enveloping --key ecdsa --transform base64
 sign lta --shape enveloped --key ecdsa --level lta
+cat >dossier <<END
+<es:Dossier xmlns:es="https://www.microsec.hu/ds/e-szigno30#"><es:DossierProfile Id="P" OBJREF="D"><es:Title>t</es:Title></es:DossierProfile>
+<es:Documents Id="D"><es:Document><ds:Object xmlns:ds="http://www.w3.org/2000/09/xmldsig#" Id="O">a deed</ds:Object><es:DocumentProfile Id="Q" OBJREF="O"/>
+</es:Document></es:Documents></es:Dossier>
+END
+sign dossier --shape enveloped --key ecdsa --in dossier
 e deposit in/enveloped.xml in/enveloping.xml in/counter.xml >receipts
 for t in 2026-01-01T01:00:00Z 2026-01-02T02:00:00Z 2026-01-03T04:00:00Z 2026-01-05T06:00:00Z; do
 	echo $t >clock.new && mv clock.new clock
