@@ -162,9 +162,7 @@ not_yet(struct walk *w, const struct gathered *g, const char *gap, struct err *e
 	char why[400];
 
 	snprintf(why, sizeof(why), "%.180s%s%.180s", g->why[0] != '\0' ? g->why : "", g->why[0] != '\0' && gap[0] != '\0' ? "; " : "", gap);
-	/* A responder that only fails now denies nothing. */
-	if (!g->unknown && sig_is(w->s, "state", "quarantined") && json_set(w->s, "state", json_text("waiting"), e) != ERR_OK)
-		return err_wrap(e, "quarantine");
+	/* A quarantine stays: that nobody answers now is no better news. */
 	if (!g->unknown)
 		return walk_later(w, g->retry_utc, why[0] != '\0' ? why : "material is not complete", e);
 	if (issuer_hold(w, g, e) != ERR_OK)

@@ -99,6 +99,11 @@ tomorrow
 run a
 is "unknown, repeated: a hold" "$(ofj a status | json 'len([h for h in d["holds"] if h.get("held")])')" 1
 is "unknown: not archived" "$(state lost.xml archive_timestamps)" 0
+misbehave --service ocsp --mode http500
+tomorrow
+tomorrow
+run a
+is "unknown, then away: still in quarantine" "$(flow_state lost.xml)" quarantined
 misbehave --clear
 of a release "$(ofj a status | json '[h["key"] for h in d["holds"] if h.get("held")][0]')" >/dev/null || bad "release"
 for i in 1 2 3 4; do tomorrow; run a; done
