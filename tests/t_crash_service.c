@@ -18,11 +18,13 @@
 #include <unistd.h>
 
 #define DOCS 5
+#define MANY 110 /* more than the least of a group: a second one is kept while the first is answered */
 #define DISKS 90 /* about; each costs some runs of the program */
 #define SPOOL "spool/desk"
 
 struct bench {
 	struct lab lab;
+	int docs, each; /* given in all; every each-th is taken out again and looked for in the list */
 	char program[400], conf[300], out[300];
 };
 
@@ -42,7 +44,7 @@ static void
 doc_octets(int i, struct buf *out)
 {
 	buf_clear(out);
-	while (out->n < 700 + (size_t)i * 900)
+	while (out->n < 700 + (size_t)i % DOCS * 900)
 		buf_addf(out, "%%PDF-1.4 document %d octet %zu\n", i, out->n);
 }
 
@@ -137,13 +139,11 @@ deposit(const struct bench *b, int i)
 static void
 record_run(const struct bench *b)
 {
-	static const int upto[] = {1, 3, 5};
 	char mark[32];
-	size_t k;
-	int i = 0, from;
+	int i = 0, from, more = b->docs > DOCS ? b->docs : 1;
 
-	for (k = 0; k < 3; k++) {
-		for (from = i; i < upto[k]; i++)
+	for (; i < b->docs; more = 2) {
+		for (from = i; i < from + more && i < b->docs; i++)
 			deposit(b, i);
 		assert_int_equal(PROGRAM(b, true, "run", "--once"), 0);
 		for (; from < i; from++) {
@@ -156,8 +156,8 @@ record_run(const struct bench *b)
 /* --- what must be true --- */
 
 struct expect {
-	bool given[DOCS]; /* certainly in the spool */
-	bool done[DOCS];  /* the program said so */
+	bool given[MANY]; /* certainly in the spool */
+	bool done[MANY];  /* the program said so */
 };
 
 static void
@@ -230,23 +230,25 @@ records_named(const struct bench *b, const char *name)
 static const char *
 judge(const struct bench *b, const struct expect *x, size_t *twice)
 {
-	char before[DOCS][64] = {""}, after[64], name[40];
+	char before[MANY][64] = {""}, after[64], name[40];
 	int i, n;
 
-	for (i = 0; i < DOCS; i++)
+	for (i = 0; i < b->docs; i++)
 		if (!receipt(b, i, before[i]) && x->done[i])
 			return "a receipt that was given is gone";
 	if (PROGRAM(b, false, "scrub", "--full") != 0)
 		return "scrub";
 	if (PROGRAM(b, false, "run", "--once") != 0)
 		return "run";
-	for (i = 0; i < DOCS; i++) {
+	for (i = 0; i < b->docs; i++) {
 		if (!x->given[i] && before[i][0] == 0)
 			continue;
 		if (!receipt(b, i, after))
 			return "a deposit is lost: no receipt comes";
 		if (before[i][0] != 0 && strcmp(before[i], after) != 0)
 			return "a receipt has changed";
+		if (i % b->each != 0)
+			continue;
 		if (!comes_out(b, i, after))
 			return "a deposit with a receipt does not come out";
 		doc_name(i, name);
@@ -298,11 +300,13 @@ all_disks(const struct bench *b, const struct record *rec, const char *skip, siz
 }
 
 static void
-prepare(struct bench *b, struct record *rec)
+prepare(struct bench *b, int docs, int each, struct record *rec)
 {
 	char given[300], cmd[700];
 
 	bench_make(b);
+	b->docs = docs;
+	b->each = each;
 	snprintf(given, sizeof(given), "%s/given", b->lab.dir);
 	snprintf(cmd, sizeof(cmd), "cp -a '%s' '%s'", b->lab.work, given);
 	assert_int_equal(system(cmd), 0);
@@ -318,13 +322,34 @@ test_service_after_power_loss(void **state)
 	struct tally t = {0};
 
 	(void)state;
-	prepare(&b, &rec);
+	prepare(&b, DOCS, 1, &rec);
 	all_disks(&b, &rec, NULL, 1 + rec.n / DISKS, &t);
 	print_message("%zu calls, %zu disks, %zu deposits were there twice\n", rec.n, t.disks, t.twice);
 	if (t.bad != 0)
 		fail_msg("%zu of %zu disks are bad: %s", t.bad, t.disks, t.first);
 	assert_int_equal(t.twice, 0);
 	assert_true(t.disks > 40);
+}
+
+/* Two groups in one run: the first's receipts are written while the second is kept. */
+static void
+test_groups_side_by_side(void **state)
+{
+	AUTO(bench) struct bench b;
+	AUTO(record) struct record rec = {.v = NULL};
+	struct tally t = {0};
+	size_t i, groups = 0;
+
+	(void)state;
+	prepare(&b, MANY, 30, &rec);
+	for (i = 0; i < rec.n; i++)
+		groups += rec.v[i].op == 'S' && strstr(rec.v[i].path, "segments/data-") != NULL;
+	assert_true(groups >= 2);
+	all_disks(&b, &rec, NULL, 1 + rec.n / 48, &t);
+	print_message("%zu calls, %zu disks, %zu deposits were there twice\n", rec.n, t.disks, t.twice);
+	if (t.bad != 0)
+		fail_msg("%zu of %zu disks are bad: %s", t.bad, t.disks, t.first);
+	assert_int_equal(t.twice, 0);
 }
 
 static void
@@ -335,7 +360,7 @@ test_service_control(void **state)
 	struct tally t = {0};
 
 	(void)state;
-	prepare(&b, &rec);
+	prepare(&b, DOCS, 1, &rec);
 	all_disks(&b, &rec, "", 1 + rec.n / 25, &t); /* every path holds "": no sync counts */
 	print_message("without syncs %zu of %zu disks are bad: %s\n", t.bad, t.disks, t.first);
 	assert_true(t.bad >= 3);
@@ -346,6 +371,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_service_after_power_loss),
+	    cmocka_unit_test(test_groups_side_by_side),
 	    cmocka_unit_test(test_service_control),
 	};
 
