@@ -481,6 +481,8 @@ coverage_in_a_dossier(void **state)
 		assert_int_equal(fault == NULL, dossiers[i].fault == NULL);
 		if (fault != NULL)
 			assert_non_null(strstr(fault, dossiers[i].fault));
+		d->sigs[0].refs[2].nothing = true; /* the own profile, by a transform that takes the signature out */
+		assert_non_null(sig_dossier_fault(d, &d->sigs[0]));
 	}
 }
 

@@ -58,7 +58,7 @@ is_covered(const struct xsig *s, const xmlNode *element)
 		const struct xref *x = &s->refs[i];
 		bool document = x->uri != NULL && *x->uri == '\0';
 
-		if (x->intact != TRI_TRUE || !leaves_all(x->node))
+		if (x->intact != TRI_TRUE || x->nothing || !leaves_all(x->node))
 			continue;
 		if (document ? !own : is_within(element, x->target) && (!own || is_within(x->target, s->node)))
 			return true;
