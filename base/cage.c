@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a child may do after its warm-up: system calls and resource limits. docs/worker.md has the table. */
+/* What a child may do after its warm-up: system calls and resource limits. docs/cage.md has the table. */
 #include "base/worker_int.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The store keeps octets by their digest and commits them in groups. It never
- * knows what a signature is. Bytes on disk: docs/format.md.
+ * knows what a signature is. Bytes on disk: docs/format.md, docs/log.md.
  *
  *	store_create(dir, ...)				once
  *	store_open(dir, STORE_WRITE, ...)

@@ -3,7 +3,7 @@
  * The log as pure functions: leaves, RFC 9162 hashing, inclusion proofs and
  * signed checkpoints. Nothing here needs a store: a receipt is checked offline
  * with tlog_leaf_hash, tlog_verify_inclusion and tlog_checkpoint_verify.
- * Bytes: docs/format.md 6.
+ * Bytes: docs/log.md 6.
  */
 #ifndef EVERSEAL_STORE_TLOG_H
 #define EVERSEAL_STORE_TLOG_H

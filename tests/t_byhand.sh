@@ -118,7 +118,7 @@ ok "another log key: indeterminate" code 3 "$everseal" verify bundle/enveloped -
 ok "DER anchors of the auditor's" sh -c 'mkdir der && for f in pki/trust/*; do openssl x509 -in $f -outform DER -out der/$(basename $f).der; done && sh bundle/enveloped/check.sh der'
 ok "what openssl asn1parse reads in a token" sh -c 'openssl asn1parse -inform DER -in bundle/enveloped/tokens/0-0-SIGNATURE.tst | grep id-smime-ct-TSTInfo'
 
-# ---- the store's own files, without Everseal (docs/format.md 7) ----
+# ---- the store's own files, without Everseal (docs/log.md 7) ----
 mkdir store
 for t in archive/archive/segments/*.tar; do tar -xf "$t" -C store --skip-old-files 2>>tar.err; done
 objects_named() { (cd store && for f in objects/sha256/*; do echo "${f##*/}  $f"; done | sha256sum -c --quiet); }

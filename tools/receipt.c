@@ -64,7 +64,7 @@ read_claim(const json_t *receipt, struct claim *c, struct err *e)
 	return ERR_OK;
 }
 
-/* SHA-256(salt text, manifest's SHA-256): the event that the leaf carries (docs/format.md). */
+/* SHA-256(salt text, manifest's SHA-256): the event that the leaf carries (docs/log.md). */
 static enum err_code
 leaf_is_ours(const struct claim *c, struct err *e)
 {
