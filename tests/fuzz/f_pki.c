@@ -56,8 +56,13 @@ ask_chains(struct box *b, const struct cert *c)
 static bool
 same_integer(struct slice ours, const ASN1_INTEGER *theirs)
 {
-	ours = ber_int_canonical(ours);
-	return ours.n == 0 || (ASN1_STRING_get0_data(theirs)[0] == ours.p[ours.p[0] == 0 && ours.n > 1]) || ASN1_STRING_type(theirs) == V_ASN1_NEG_INTEGER;
+	struct slice value = slice_of(ASN1_STRING_get0_data(theirs), (size_t)ASN1_STRING_length(theirs));
+
+	if (ASN1_STRING_type(theirs) == V_ASN1_NEG_INTEGER)
+		return true;
+	while (ours.n > 1 && ours.p[0] == 0)
+		ours = slice_of(ours.p + 1, ours.n - 1);
+	return slice_eq(ours, value);
 }
 
 /* OpenSSL reads the same certificate; where it does, it must say the same. */
@@ -109,11 +114,9 @@ ask_answers(struct box *b, const struct cert *c, const struct cert *issuer)
 	size_t n = 0, i;
 
 	fuzz_must(pool_answers(&b->pool, c, issuer, &answers, &n, NULL) == ERR_OK);
-	for (i = 0; i < n; i++) {
-		/* What can't be used says nothing good, and what is usable has a signer. */
+	/* What can't be used says nothing good, and what is usable has a signer. */
+	for (i = 0; i < n; i++)
 		fuzz_must(answers[i].problem != NULL || answers[i].status == REV_NONE || answers[i].signer != NULL);
-		fuzz_must(answers[i].status != REV_REVOKED || answers[i].problem != NULL || answers[i].revoked_at != TIME_NONE || answers[i].reason >= -1);
-	}
 }
 
 static void
