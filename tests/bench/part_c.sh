@@ -62,19 +62,21 @@ if [ -s "$dir/took.restic" ]; then
 else
 	note "restic is not installed: left out"
 fi
-# Bulk: everything lies in the spools before the archive starts.
+# Bulk: everything lies in the spools before the archive starts, which has run before: its birth is nobody's deposit.
 if command -v strace >/dev/null 2>&1; then
 	new_archive bulk
+	"$everseal" -c "$arch/everseal.conf" run --once >/dev/null 2>&1
 	i=0
 	for f in "$files"/*.pdf; do
-		i=$((i % 8 + 1))
-		ln "$f" "$arch/spool/d$i/new/"
+		[ $i -lt 1000 ] || break
+		ln "$f" "$arch/spool/d$((i % 8 + 1))/new/"
+		i=$((i + 1))
 	done
 	strace -f -c -e trace=fsync,fdatasync,syncfs,sync,msync,sync_file_range -o "$dir/syncs" "$everseal" -c "$arch/everseal.conf" run --once >/dev/null 2>&1
 	syncs=$(awk '$NF ~ /sync/ { n += $4 } END { print n + 0 }' "$dir/syncs")
 	kept=$(find "$arch"/spool/*/done -name '*.receipt.json' | wc -l)
-	[ "$kept" -eq "$count" ] || { note "bulk: $kept receipts of $count"; exit 1; }
-	row c "syncs per 1,000 deposits in bulk" "$(awk -v s="$syncs" -v n="$count" 'BEGIN { printf "%.1f", s * 1000 / n }')" "<= 20" \
-		"$syncs syncs for $count deposits, 8 spools"
+	[ "$kept" -eq $i ] || { note "bulk: $kept receipts of $i"; exit 1; }
+	row c "syncs per 1,000 deposits in bulk" "$(awk -v s="$syncs" -v n=$i 'BEGIN { printf "%.1f", s * 1000 / n }')" "<= 20" \
+		"$syncs syncs for $i deposits, 8 spools, opening and closing included"
 fi
 rm -rf "$files" "$dir"/c.*
