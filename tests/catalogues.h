@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Small catalogues as RFC 5698 text, and times as texts: for the tests of what is good until when. */
+/* Small catalogues as RFC 5698 text, uses of algorithms, and times as texts: for the tests of what is good until when. */
 #ifndef EVERSEAL_TESTS_CATALOGUES_H
 #define EVERSEAL_TESTS_CATALOGUES_H
 
@@ -49,5 +49,41 @@ assert_time(int64_t got, int64_t want, const char *what)
 #define WHY(t) "<Information><Text>" t "</Text></Information>"
 #define SHA1_OID OID("1.3.14.3.2.26")
 #define SHA256_OID OID("2.16.840.1.101.3.4.2.1")
+#define SHA256RSA_OID OID("1.2.840.113549.1.1.11")
+
+/* A use of an algorithm, as an initializer. */
+#define SIG(k, bits, d)                                                                                                \
+	{                                                                                                              \
+		.is_signature = true, .key = (k), .key_bits = (bits), .digest = (d)                                    \
+	}
+#define PSS_MGF(bits, d, m)                                                                                            \
+	{                                                                                                              \
+		.is_signature = true, .key = KEY_RSA_PSS, .key_bits = (bits), .digest = (d), .mgf = (m)                \
+	}
+#define DSA_PQ(p, q, d)                                                                                                \
+	{                                                                                                              \
+		.is_signature = true, .key = KEY_DSA, .key_bits = (p), .q_bits = (q), .digest = (d)                    \
+	}
+#define HASH(d)                                                                                                        \
+	{                                                                                                              \
+		.digest = (d)                                                                                          \
+	}
+
+static inline void
+assert_ok(enum err_code rc, const struct err *e)
+{
+	if (rc != ERR_OK)
+		fail_msg("%s", e->text);
+}
+
+static inline struct catalogue *
+read_catalogue(const char *xml, struct buf *remarks)
+{
+	struct catalogue *c = NULL;
+	struct err e = {0};
+
+	assert_ok(catalogue_read(slice_str(xml), &c, remarks, &e), &e);
+	return c;
+}
 
 #endif
