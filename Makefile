@@ -53,7 +53,7 @@ $(BUILD)/tests/t_%: $(BUILD)/tests/t_%.o $(KIT_OBJS) $(LIBS)
 	$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(LIBS) $(PKG_LIBS) $(TEST_LIBS)
 
 $(BUILD)/tests/t_crash $(BUILD)/tests/t_crash_service: $(BUILD)/tests/crashdisk.o
-$(BUILD)/tests/t_store $(BUILD)/tests/t_store_open $(BUILD)/tests/t_store_damage $(BUILD)/tests/t_store_hostile: $(BUILD)/tests/storebox.o
+$(filter $(BUILD)/tests/t_store%,$(TESTS)): $(BUILD)/tests/storebox.o
 
 # The outside corpus (EVERSEAL_SHARED, else ../shared); what differs is told in build/corpus/differences.tsv.
 $(BUILD)/corpus/run: $(CORPUS_OBJS) $(LIBS)
