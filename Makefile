@@ -95,7 +95,7 @@ $(BUILD)/tests/shift.so: tests/purity/shift.c
 BENCH = $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(sort $(wildcard tests/bench/*.c)))
 BENCH_WRAP = -Wl,--wrap=EVP_PKEY_verify
 $(BUILD)/bench/lta: BENCH_WRAP += -Wl,--wrap=sig_verify
-XMLSEC := $(shell pkg-config --exists xmlsec1-openssl && echo xmlsec1-openssl)
+XMLSEC := $(shell pkg-config --exists xmlsec1-openssl 2>/dev/null && echo xmlsec1-openssl)
 $(BUILD)/tests/bench/core.o: CFLAGS += $(if $(XMLSEC),-DWITH_XMLSEC $(shell pkg-config --cflags $(XMLSEC)))
 $(BUILD)/bench/core: BENCH_LIBS = $(if $(XMLSEC),$(shell pkg-config --libs $(XMLSEC)))
 # What the command loads, whether it is used or not.
@@ -149,9 +149,13 @@ $(BUILD)/tests/recorder.so: tests/recorder.c
 
 tests: all $(TESTS) $(BUILD)/tests/recorder.so $(BUILD)/fuzz/replay $(BUILD)/fuzz/seeds/made
 
+# After the packages came, since this make looked for them before. With -j of its own if the caller gave none.
+QUIETLY = $(MAKE) -s --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
+
 check:
 	@sh tests/deps.sh
-	@$(MAKE) --no-print-directory tests
+	@echo "compiling the program and its tests" >&2
+	@$(QUIETLY) tests
 	@sh tests/run.sh $(BUILD)
 
 check-asan:
@@ -159,7 +163,8 @@ check-asan:
 
 demo:
 	@sh tests/deps.sh
-	@$(MAKE) --no-print-directory all
+	@echo "compiling" >&2
+	@$(QUIETLY) all
 	@BUILD=$(BUILD) sh tests/demo/demo.sh
 
 # Thirty virtual years with a twin that oversleeps; the short way is tests/t_travel.sh.

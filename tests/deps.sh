@@ -21,7 +21,15 @@ if ! command -v apt-get >/dev/null 2>&1; then
 fi
 sudo=
 [ "$(id -u)" -eq 0 ] || sudo=sudo
-echo "installing:$missing" >&2
-export DEBIAN_FRONTEND=noninteractive
+if [ -n "$sudo" ] && ! command -v sudo >/dev/null 2>&1; then
+	echo "There is no sudo. As root, once: apt-get install --no-install-recommends$missing" >&2
+	exit 1
+fi
+echo "installing, this once:$missing" >&2
+said=$(mktemp)
+trap 'rm -f "$said"' EXIT
 # shellcheck disable=SC2086 # both are lists
-$sudo apt-get update -qq >&2 && $sudo apt-get install -y -qq --no-install-recommends $missing >&2
+if ! { $sudo apt-get update -qq && $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing; } >"$said" 2>&1; then
+	cat "$said" >&2
+	exit 1
+fi
