@@ -119,7 +119,7 @@ collect(struct files *f, const char *path, const char *const *with, size_t n_wit
 	return ERR_OK;
 }
 
-/* A running service holds the lock: the same by its socket. */
+/* A running service holds the lock, or the archive is another user's: the same by the service's socket. */
 static enum err_code
 by_service(struct tool *t, const struct deposit *d, json_t **out, struct err *e)
 {
@@ -136,7 +136,9 @@ by_service(struct tool *t, const struct deposit *d, json_t **out, struct err *e)
 	}
 	if (d->meta != NULL && json_set(request, "meta", json_deep_copy(d->meta), e) != ERR_OK)
 		return e->code;
-	return archive_ask(t->cfg, request, fds, d->n_files, out, e);
+	if (archive_ask(t->cfg, request, fds, d->n_files, out, e) != ERR_OK && tool_shut_out(t))
+		err_wrap(e, "deposit: the archive is another user's, so its running service has to take it");
+	return e->code;
 }
 
 static int
@@ -180,6 +182,8 @@ open_or_service(struct tool *t, struct err *e)
 
 	if (tool_config(t, e) != ERR_OK)
 		return e->code;
+	if (tool_shut_out(t))
+		return ERR_OK;
 	r = tool_open(t, ARCHIVE_WRITE, e);
 	return r == ERR_BUSY ? ERR_OK : r;
 }

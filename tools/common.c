@@ -448,13 +448,23 @@ warn_of_catalogue(struct tool *t)
 		log_line(&t->log, LOG_LEVEL_WARN, "%s", e.text);
 }
 
+bool
+tool_shut_out(const struct tool *t)
+{
+	return faccessat(AT_FDCWD, t->cfg->archive.dir, R_OK | X_OK, AT_EACCESS) != 0 && errno == EACCES;
+}
+
 enum err_code
 tool_open(struct tool *t, enum archive_mode mode, struct err *e)
 {
 	struct archive_seams s;
+	struct stat st;
 
 	if (tool_config(t, e) != ERR_OK || tool_trust(t, e) != ERR_OK)
 		return e->code;
+	if (tool_shut_out(t) && stat(t->cfg->archive.dir, &st) == 0)
+		return err_set(e, ERR_REFUSED, "archive %s belongs to the user with id %u, and is closed to this one: run it as that user", t->cfg->archive.dir,
+		    (unsigned)st.st_uid);
 	if (mode == ARCHIVE_WRITE)
 		warn_of_catalogue(t);
 	more_files(t);

@@ -56,6 +56,8 @@ const struct verb *tool_verb(const char *name);
 
 /* Configuration with every fault told; policy, catalogue; anchors of the trust folder. */
 MUST_USE enum err_code tool_config(struct tool *t, struct err *e);
+/* The archive's folder is closed to this user; its service may still take a deposit. */
+bool tool_shut_out(const struct tool *t);
 /* Is the catalogue in force good for new evidence? Faults of digests go to f; the error's text names the first. */
 MUST_USE enum err_code tool_catalogue_check(struct tool *t, struct faults *f, struct err *e);
 MUST_USE enum err_code tool_trust(struct tool *t, struct err *e);
