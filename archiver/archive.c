@@ -11,12 +11,29 @@
 #include <string.h>
 
 #define STEP_BATCH 64
+#define TOLD_AGAIN_S 3600
 #define BATCH_MS 5000 /* a token that was got is durable that soon, and others have their turn */
 
 static struct store_seams
 store_seams_of(const struct archive *a)
 {
 	return (struct store_seams){.clock = a->seams.clock, .entropy = a->seams.entropy};
+}
+
+static bool
+told_lately(struct archive *a, const char *text)
+{
+	int64_t now = archive_now(a);
+	size_t i;
+
+	for (i = 0; i < ALARMS_TOLD; i++)
+		if (a->told[i].text != NULL && strcmp(a->told[i].text, text) == 0 && now - a->told[i].utc < TOLD_AGAIN_S)
+			return true;
+	i = a->n_told++ % ALARMS_TOLD;
+	free(a->told[i].text);
+	a->told[i].text = mem_dupstr(text);
+	a->told[i].utc = now;
+	return false;
 }
 
 void
@@ -31,7 +48,8 @@ archive_alarm(struct archive *a, const char *fmt, ...)
 	va_end(ap);
 	if (text == NULL)
 		return;
-	log_line(a->seams.log, LOG_LEVEL_WARN, "%s", text);
+	if (!told_lately(a, text))
+		log_line(a->seams.log, LOG_LEVEL_WARN, "%s", text);
 	if (a->alarms != NULL && json_array_size(a->alarms) < 1000)
 		json_array_append_new(a->alarms, json_text(text));
 }
@@ -157,6 +175,8 @@ archive_open(const struct config *cfg, const struct anchors *anchors, const stru
 void
 archive_close(struct archive *a)
 {
+	size_t i;
+
 	if (a == NULL)
 		return;
 	caged_free(a->caged);
@@ -167,6 +187,8 @@ archive_close(struct archive *a)
 	anchors_free(a->own_anchors);
 	json_decref(a->alarms);
 	json_decref(a->skipped);
+	for (i = 0; i < ALARMS_TOLD; i++)
+		free(a->told[i].text);
 	free(a);
 }
 

@@ -43,6 +43,8 @@ enum leaf_type {
 
 struct pile;
 
+#define ALARMS_TOLD 64
+
 struct archive {
 	const struct config *cfg;
 	const struct anchors *anchors;
@@ -53,6 +55,11 @@ struct archive {
 	struct caged *caged;	 /* ARCHIVE_WRITE */
 	struct fetcher *fetcher; /* ARCHIVE_WRITE */
 	json_t *alarms; /* of this run */
+	struct {
+		char *text;
+		int64_t utc;
+	} told[ALARMS_TOLD]; /* the log's newest lines: what a service meets at every look is written once an hour */
+	size_t n_told;
 	json_t *skipped; /* records whose step can't even be noted: not tried again in this run */
 	struct fetch_cache *cache; /* answers of this process's life */
 	/* The service's: whoever waits is answered between two groups of long work. */

@@ -3,6 +3,7 @@
 #include "archiver/control.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/inotify.h>
@@ -82,6 +83,20 @@ ends_service(enum err_code r)
 	return r == ERR_NOMEM || r == ERR_IO || r == ERR_BUG;
 }
 
+/* The service's log: a line for each look that did something. */
+static void
+tell(const struct archive *a, uint64_t taken, uint64_t refused, uint64_t steps)
+{
+	if (taken != 0 || refused != 0 || steps != 0)
+		log_line(a->seams.log, LOG_LEVEL_INFO, "taken %" PRIu64 ", refused %" PRIu64 ", steps %" PRIu64, taken, refused, steps);
+}
+
+static uint64_t
+count(const json_t *summary, const char *key)
+{
+	return (uint64_t)json_integer_value(json_object_get(summary, key));
+}
+
 /*
  * Spool, steps, sweep. A full disk is waited out, a fault that is not the store's own is told and met again at the next
  * look; what the store could not write or read ends the service, since only opening it anew says what it holds. Whatever
@@ -98,6 +113,7 @@ one_look(struct archive *a, struct err *e)
 		return err_set(e, r, "%s", why.text);
 	if (r != ERR_OK)
 		archive_alarm(a, "%s", why.text);
+	tell(a, count(summary, "taken"), count(summary, "refused"), count(summary, "steps"));
 	r = sweep_if_due(a, &sweep);
 	if (ends_service(r))
 		return err_set(e, r, "%s", sweep.text);
@@ -129,7 +145,10 @@ serve_waiting(void *ctx, struct err *e)
 		drain(w->spools);
 	else if (!w->a->spool_more)
 		return ERR_OK;
-	return archive_spool(w->a, &taken, &refused, e);
+	if (archive_spool(w->a, &taken, &refused, e) != ERR_OK)
+		return e->code;
+	tell(w->a, taken, refused, 0);
+	return ERR_OK;
 }
 
 enum err_code
@@ -144,6 +163,7 @@ archive_service(struct archive *a, struct err *e)
 	w.listener = listener;
 	a->between = serve_waiting;
 	a->between_ctx = &w;
+	log_line(a->seams.log, LOG_LEVEL_INFO, "the service of %s runs: %zu spools, control socket %s", a->cfg->archive.dir, a->cfg->n_spools, a->cfg->service.control);
 	while (!archive_stopping(a)) {
 		struct pollfd p[2] = {{listener, POLLIN, 0}, {spools, POLLIN, 0}};
 
@@ -158,5 +178,6 @@ archive_service(struct archive *a, struct err *e)
 	}
 	a->between = NULL;
 	(void)unlink(a->cfg->service.control);
+	log_line(a->seams.log, LOG_LEVEL_INFO, "the service has stopped, as it was told to");
 	return ERR_OK;
 }

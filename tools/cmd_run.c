@@ -48,6 +48,8 @@ verb_run(struct tool *t, int argc, char **argv)
 
 	if (tool_options(rows, 1, &argc, argv, &e) != ERR_OK || argc != 1)
 		return tool_usage(tool_verb("run"), e.code != ERR_OK ? e.text : NULL);
+	if (!once && !t->quiet)
+		t->log.level = LOG_LEVEL_INFO;
 	if (!once)
 		return tool_open(t, ARCHIVE_WRITE, &e) == ERR_OK && archive_service(t->archive, &e) == ERR_OK ? EXIT_POSITIVE : tool_fail(t, &e);
 	if (run_once(t, &summary, &e) != ERR_OK)
