@@ -113,7 +113,7 @@ claim_one(struct look *l, const char *name, const char *record, struct err *e)
 	}
 	if (errno != ENOENT)
 		/* A folder changes its parent: that needs the right to write in it. */
-		err_errno(e, ERR_REFUSED, errno, "claim %s%s", name, errno == EACCES ? " (the service may not write in it)" : "");
+		err_errno(e, ERR_REFUSED, errno, "claim %s%s", name, errno == EACCES ? " (the service may not write in it: chmod -R g+rwX first)" : "");
 	if (with_meta)
 		(void)renameat2(l->s->cur, to_meta, l->s->new, meta, RENAME_NOREPLACE);
 	return e->code;

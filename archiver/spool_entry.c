@@ -166,8 +166,11 @@ add_file(const struct reading *r, int dir, const char *name, const char *shown, 
 
 	if (k >= r->limits->record_files)
 		return err_set(e, ERR_REFUSED, "more than %u files in one deposit", r->limits->record_files);
-	if (sys_open_read(dir, name, &fd, e) != ERR_OK || sys_size(fd, &size, e) != ERR_OK)
+	if (sys_open_read(dir, name, &fd, e) != ERR_OK || sys_size(fd, &size, e) != ERR_OK) {
+		if (fd < 0 && faccessat(dir, name, R_OK, AT_EACCESS) != 0 && errno == EACCES)
+			return err_set(e, ERR_REFUSED, "%s: the service may not read it: chmod -R g+rwX first", shown);
 		return err_wrap(e, "%s", shown);
+	}
 	if (!mem_grow(&en->fds, &en->cap_fds, k, sizeof(*en->fds)) || !mem_grow(&en->names, &en->cap_names, k, sizeof(*en->names)) ||
 	    (en->names[k] = mem_dupstr(shown)) == NULL)
 		return err_nomem(e);
