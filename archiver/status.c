@@ -38,6 +38,22 @@ list_rows(void *ctx, struct slice key, struct slice value, bool *stop, struct er
 	return json_push(ctx, TAKE(row), e);
 }
 
+static json_t *
+anchors_of(const struct archive *a)
+{
+	json_int_t signer = 0, tsa = 0, ocsp = 0;
+	size_t i;
+
+	for (i = 0; i < anchors_count(a->anchors); i++) {
+		unsigned roles = anchors_at(a->anchors, i)->roles;
+
+		signer += (roles & ROLE_SIGNER) != 0;
+		tsa += (roles & ROLE_TSA) != 0;
+		ocsp += (roles & ROLE_OCSP) != 0;
+	}
+	return json_pack("{s:I, s:I, s:I}", "signer", signer, "tsa", tsa, "ocsp", ocsp);
+}
+
 enum err_code
 archive_status(struct archive *a, json_t **out, struct err *e)
 {
@@ -64,8 +80,8 @@ archive_status(struct archive *a, json_t **out, struct err *e)
 		return err_wrap(e, "status");
 	if (store_get_row(a->store, "state", slice_str("sweep"), &sweep, NULL) == ERR_OK)
 		(void)!json_read(buf_slice(&sweep), NULL, &last, NULL);
-	*out = json_pack("{s:i, s:o, s:b, s:s, s:o, s:O, s:O, s:O, s:O, s:o, s:o, s:o, s:{s:I, s:I, s:I, s:I, s:b, s:I}, s:i}", "schema", 1,
-	    "time", json_time(archive_now(a)), "simulated", a->cfg->archive.clock_file != NULL, "cage", cage_line, "intake", gate_json(a), "signatures", states,
+	*out = json_pack("{s:i, s:o, s:b, s:s, s:o, s:o, s:O, s:O, s:O, s:O, s:o, s:o, s:o, s:{s:I, s:I, s:I, s:I, s:b, s:I}, s:i}", "schema", 1,
+	    "time", json_time(archive_now(a)), "simulated", a->cfg->archive.clock_file != NULL, "cage", cage_line, "intake", gate_json(a), "anchors", anchors_of(a), "signatures", states,
 	    "services", services, "tsa_certificates", jobs, "holds", holds, "due", json_incref(plan), "last_sweep",
 	    last != NULL ? last : json_null(), "next_step", next == TIME_MAX ? json_null() : json_time(next), "store", "groups",
 	    (json_int_t)st.groups, "objects", (json_int_t)st.objects, "log_size", (json_int_t)st.log_size, "bytes", (json_int_t)st.bytes,

@@ -382,6 +382,26 @@ config_print(struct tool *t, struct buf *text)
 	return fputs(buf_str(text), stdout) != EOF ? EXIT_POSITIVE : EXIT_IO;
 }
 
+/* No fault, since anchors may come later; but who forgot them would wonder at every verdict. */
+static void
+remark_anchors(struct tool *t)
+{
+	struct err why = {0};
+	unsigned had = 0;
+	size_t i;
+
+	if (tool_trust(t, &why) != ERR_OK && why.code != ERR_NOTFOUND) {
+		buf_addf(&t->remarks, "%s\n", why.text);
+		return;
+	}
+	for (i = 0; t->anchors != NULL && i < anchors_count(t->anchors); i++)
+		had |= anchors_at(t->anchors, i)->roles;
+	for (i = 0; i < sizeof(roles) / sizeof(roles[0]); i++)
+		if ((roles[i].bits == ROLE_SIGNER || roles[i].bits == ROLE_TSA) && (had & roles[i].bits) == 0)
+			buf_addf(&t->remarks, "trust folder %s: no anchor of role %s yet: nothing can be found valid (everseal trust add)\n", t->cfg->trust_dir,
+			    roles[i].word);
+}
+
 static int
 config_check_verb(struct tool *t)
 {
@@ -392,6 +412,7 @@ config_check_verb(struct tool *t)
 		buf_adds(&t->remarks, "algorithms, against the built-in catalogue:\n");
 		catalogue_diff(catalogue_builtin("default"), t->catalogue, &t->remarks);
 	}
+	remark_anchors(t);
 	if (!t->json && t->remarks.n != 0)
 		fputs(buf_str(&t->remarks), stderr);
 	if (tool_catalogue_check(t, &f, &e) != ERR_OK && e.code == ERR_OK)

@@ -194,6 +194,15 @@ print_intake(const json_t *intake, bool simulated)
 												   : "the kernel does not say whether it is synchronised");
 }
 
+static void
+print_anchors(const json_t *anchors)
+{
+	long long signer = int_of(anchors, "signer"), tsa = int_of(anchors, "tsa");
+
+	tool_more("anchors: %lld for signers, %lld for TSAs%s", signer, tsa,
+	    signer == 0 || tsa == 0 ? ": NOTHING can be found valid without (everseal trust add)" : "");
+}
+
 static int
 verb_status(struct tool *t, int argc, char **argv)
 {
@@ -212,6 +221,7 @@ verb_status(struct tool *t, int argc, char **argv)
 		return tool_print(t, out);
 	tool_line(t, "archive %s at %s", t->cfg->archive.dir, text_of(out, "time"));
 	print_intake(json_object_get(out, "intake"), t->cfg->archive.clock_file != NULL);
+	print_anchors(json_object_get(out, "anchors"));
 	printf("  cage: %s\n  signatures:", text_of(out, "cage"));
 	json_object_foreach (json_object_get(out, "signatures"), key, value)
 		printf(" %s %lld", key, json_integer_value(value));
