@@ -220,6 +220,10 @@ timeout 120 "$es" --quiet run 2>"$w/err" &
 service=$!
 for i in $(seq 1 50); do [ -S "$w/t/archive/control" ] && break; sleep 0.1; done
 rec=$("$es" deposit "$w/in/three.xml" | json 'd["record"]')
+has "status: nothing can be valid without anchors" "$("$es" status)" "anchors: 0 for signers, 0 for TSAs: NOTHING"
+"$es" config check >/dev/null 2>"$w/o"
+is "config check: that is no fault" $? 0
+has "config check: but remarked" "$(cat "$w/o")" "no anchor of role tsa yet"
 is "no anchor, no chain" "$("$es" --json history "$rec" | json 'd[0]["signatures"][0]["subindication"]')" NO_CERTIFICATE_CHAIN_FOUND
 until_state() { for i in $(seq 1 100); do [ "$(state "$rec")" = "$1" ] && break; sleep 0.1; done; state "$rec"; }
 echo 2026-01-01T00:30:00Z >"$clock"
@@ -327,6 +331,51 @@ kill -TERM $service
 wait $service
 is "the service ends well" $? 0
 service=
+
+# ---- a service's log, and depositors to whom the archive's folder is closed
+m=$(mktemp -d)
+cp "$es" "$w/in/three.xml" "$m/"
+"$es" init --simulated "$m/d" --clock "$clock" --tsa "$u/tsa1" --allow-net "127.0.0.1:$(cat "$w/pki/port")" >/dev/null
+printf '\n[service]\ncontrol = %s/control\nrescan = 1s\n' "$m" >>"$m/d/everseal.conf"
+cp "$clock" "$m/clock" && sed -i "s|^clock_file.*|clock_file = $m/clock|" "$m/d/everseal.conf"
+# Root: as a user without rights. Who is that already closes the folder for a moment, which the service has open.
+stranger() {
+	if [ "$(id -u)" -eq 0 ]; then
+		chmod 755 "$m" "$m/d" && setpriv --reuid 65534 --regid 65534 --clear-groups "$m/everseal" -c "$m/d/everseal.conf" "$@"
+	else
+		chmod 0 "$m/d/archive"
+		"$m/everseal" -c "$m/d/everseal.conf" "$@"
+		set -- $?
+		chmod 750 "$m/d/archive"
+		return "$1"
+	fi
+}
+stranger deposit "$m/three.xml" >/dev/null 2>"$w/o"
+is "the archive is closed, no service runs" $? 66
+has "and that is said" "$(cat "$w/o")" "its running service has to take it"
+stranger list >/dev/null 2>"$w/o"
+is "a reader is told" $? 65
+has "whose the archive is" "$(cat "$w/o")" "belongs to the user with id"
+timeout 120 "$es" -c "$m/d/everseal.conf" run 2>"$m/log" &
+service=$!
+for i in $(seq 1 50); do [ -S "$m/control" ] && break; sleep 0.1; done
+stranger deposit "$m/three.xml" >"$w/o" 2>&1
+is "the service takes their deposit by its socket" $? 0
+is "as theirs" "$(json 'd["depositor"].startswith("uid:")' <"$w/o")" True
+stranger hold 00000000 --reason none >/dev/null 2>&1
+is "and nothing else" $? 65
+cp "$m/three.xml" "$m/d/spool/desk/tmp/" && mv "$m/d/spool/desk/tmp/three.xml" "$m/d/spool/desk/new/"
+for i in $(seq 1 50); do [ -e "$m/d/spool/desk/done/three.xml.receipt.json" ] && break; sleep 0.1; done
+mkdir "$m/elsewhere" && mv "$m/d/spool/desk/new" "$m/elsewhere/" && : >"$m/d/spool/desk/new"
+sleep 4
+kill -TERM $service
+wait $service
+service=
+has "log: the service runs" "$(cat "$m/log")" "info: the service of $m/d/archive runs: 1 spools, control socket $m/control"
+has "log: what was taken" "$(cat "$m/log")" "info: taken 1, refused 0"
+is "log: what is met at every look is told once" "$(grep -c 'warning: spool of desk: ' "$m/log")" 1
+has "log: its end" "$(tail -n 1 "$m/log")" "the service has stopped"
+rm -rf "$m"
 
 # ---- a slow TSA does not keep depositors waiting
 /usr/bin/python3 - "$w" "$u/tsa1" <<'END' &
