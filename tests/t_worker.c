@@ -1,17 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Requests and answers; time, memory and crashes end a request and never the caller. */
 #include "base/sys.h"
-#include "base/worker_int.h"
-#include "base/xml.h"
-#include "tests/kit.h"
+#include "tests/children.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -37,15 +33,6 @@ enum request {
 	ROGUE_TAIL, /* octets behind the frame */
 	ROGUE_CODE, /* an error code that is none */
 };
-
-static size_t
-number(struct slice s)
-{
-	char text[24] = "";
-
-	memcpy(text, s.p, s.n < sizeof(text) - 1 ? s.n : sizeof(text) - 1);
-	return strtoul(text, NULL, 10);
-}
 
 /* --- in the child ------------------------------------------------------------- */
 
@@ -75,17 +62,6 @@ child_fill_fd(int fd, size_t n, struct err *e)
 	for (size_t at = 0; code == ERR_OK && at < n; at += sizeof(octets))
 		code = sys_pwrite(fd, slice_of(octets, sizeof(octets)), at, e);
 	return code;
-}
-
-static enum err_code
-child_parse(struct slice body, struct buf *reply, struct err *e)
-{
-	AUTO(xml_doc) xmlDocPtr doc = NULL;
-
-	if (xml_load(body, NULL, &doc, e) != ERR_OK)
-		return err_wrap(e, "document");
-	xml_text(xmlDocGetRootElement(doc), reply);
-	return ERR_OK;
 }
 
 static enum err_code
@@ -171,12 +147,7 @@ handle(void *ctx, uint32_t type, struct slice body, const int *fds, size_t nfds,
 static struct worker *
 start(struct worker_limits limits)
 {
-	struct worker_spec spec = {.name = "test", .handle = handle, .limits = limits};
-	struct worker *w = NULL;
-	struct err e = {0};
-
-	OK(worker_start(&spec, &w, &e));
-	return w;
+	return child_start((struct worker_spec){.handle = handle, .limits = limits});
 }
 
 /* The worker is usable: what every test ends with. */
