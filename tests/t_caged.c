@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A child in its cage: some calls end it, no capability is left, and what the warm-up promises is there. */
+/* A child in its cage: some calls end it, no capability and no memory of others is left, and what the warm-up promises is there. */
 #include "base/digest.h"
 #include "tests/children.h"
 
@@ -11,6 +11,7 @@
 #include <openssl/evp.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -23,6 +24,7 @@ enum request {
 	THREAD,
 	DIE,	   /* body: name in deaths[] */
 	WHO,	   /* replies its process id */
+	PEEK, /* reads six octets at the address in ctx */
 };
 
 /* --- in the child ------------------------------------------------------------- */
@@ -154,7 +156,6 @@ child_thread(struct buf *reply, struct err *e)
 static enum err_code
 handle(void *ctx, uint32_t type, struct slice body, const int *fds, size_t nfds, struct buf *reply, struct err *e)
 {
-	(void)ctx;
 	(void)fds;
 	(void)nfds;
 	switch ((enum request)type) {
@@ -172,6 +173,9 @@ handle(void *ctx, uint32_t type, struct slice body, const int *fds, size_t nfds,
 		return child_die(body, reply, e);
 	case WHO:
 		buf_addf(reply, "%d", (int)getpid());
+		return ERR_OK;
+	case PEEK:
+		buf_add(reply, ctx, 6);
 		return ERR_OK;
 	default:
 		return err_set(e, ERR_BUG, "no such request");
@@ -243,6 +247,30 @@ capabilities_are_gone(void **state)
 		assert_true((capabilities(buf_str(&pid), "CapEff:") & ~rows[i].kept) == 0);
 		assert_true(capabilities(buf_str(&pid), "CapInh:") == 0);
 	}
+}
+
+/* An index that main has mapped, for one: a child could read it, and write to its lock file's pages. */
+static void
+no_shared_memory(void **state)
+{
+	AUTO(worker) struct worker *w = NULL;
+	AUTO(buf) struct buf reply = {0};
+	AUTO(fd) int fd = -1;
+	struct err e = {0};
+	struct worker_spec spec = {.name = "test", .handle = handle};
+
+	(void)state;
+	OK(worker_memfd(slice_str("secret"), &fd, &e));
+	spec.ctx = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+	assert_ptr_not_equal(spec.ctx, MAP_FAILED);
+	OK(worker_start(&spec, &w, &e));
+	/* nothing is there, or what the child has put there itself since */
+	if (worker_call(w, PEEK, slice_str(""), NULL, 0, 10000, &reply, &e) == ERR_OK)
+		assert_string_not_equal(buf_str(&reply), "secret");
+	else
+		assert_int_equal(e.code, ERR_REFUSED);
+	assert_memory_equal(spec.ctx, "secret", 6);
+	munmap(spec.ctx, 4096);
 }
 
 static void
@@ -411,6 +439,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(deadly_calls_kill),
 	    cmocka_unit_test(capabilities_are_gone),
+	    cmocka_unit_test(no_shared_memory),
 	    cmocka_unit_test(status_is_told),
 	    cmocka_unit_test(encodings_in_the_cage),
 	    cmocka_unit_test(cryptography_in_the_cage),
