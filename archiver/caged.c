@@ -87,9 +87,10 @@ ask(struct caged *c, enum caged_request type, json_t *head, const struct slice *
     size_t n_fds, json_t **out, struct err *e)
 {
 	AUTO(buf) struct buf text = {0}, body = {0}, reply = {0};
-	/* A restart failed before: our trouble, not that of what is asked. */
-	if (c->w == NULL && worker_new(c, e) != ERR_OK)
-		return e != NULL ? e->code : ERR_IO;
+	struct err why = {0};
+	/* A restart failed before: whatever hinders it, what is asked is not to blame. */
+	if (c->w == NULL && worker_new(c, &why) != ERR_OK)
+		return err_set(e, why.code == ERR_NOMEM ? ERR_NOMEM : ERR_IO, "can't start again: %s", why.text);
 	if (json_canonical(head, &text, e) != ERR_OK)
 		return err_wrap(e, "request");
 	buf_addvec(&body, buf_slice(&text));
