@@ -176,14 +176,13 @@ forget_claimed(struct look *l)
 	l->n_claimed = 0;
 }
 
-/* At the first time what lies in cur/ of before is worked on as well. What is being answered must not be found again. */
+/* At the first time what lies in cur/ of before is worked on as well. */
 static enum err_code
-list_cur(struct look *l, struct spool_work *w, struct err *e)
+list_cur(struct look *l, struct err *e)
 {
 	bool more = false;
 	enum err_code r;
 
-	spool_work_wait(w);
 	forget_claimed(l);
 	r = list_names(l->s->cur, false, &l->claimed, &l->n_claimed, &more, e);
 	l->cur_listed = r == ERR_OK && !more;
@@ -195,8 +194,9 @@ claim(struct look *l, struct spool_work *w)
 {
 	struct err why = {0};
 
-	if ((!l->cur_listed && tidy_cur(l, &why) != ERR_OK) || claim_new(l, &why) != ERR_OK ||
-	    (!l->cur_listed && list_cur(l, w, &why) != ERR_OK))
+	if (!l->cur_listed)
+		spool_work_wait(w); /* what is being answered must not be found again */
+	if ((!l->cur_listed && tidy_cur(l, &why) != ERR_OK) || claim_new(l, &why) != ERR_OK || (!l->cur_listed && list_cur(l, &why) != ERR_OK))
 		at_fault(l, &why);
 }
 
@@ -226,10 +226,9 @@ look_once(struct look *looks, size_t n, struct spool_work *w, struct err *e)
 			claim(&looks[i], w);
 		claims += looks[i].n_claimed;
 	}
-	if (claims != 0)
-		spool_work_claimed(w, claims);
+	spool_work_claimed(w, claims);
 	for (i = 0; r == ERR_OK && i < n; i++)
-		for (k = 0; r == ERR_OK && k < looks[i].n_claimed && !archive_stopping(looks[i].a); k++)
+		for (k = 0; r == ERR_OK && k < looks[i].n_claimed && !w->claims_wait && !archive_stopping(looks[i].a); k++)
 			r = spool_work_add(w, &looks[i], looks[i].claimed[k], e);
 	if (r == ERR_OK)
 		r = spool_work_keep(w, e);
@@ -257,9 +256,9 @@ look_at(struct archive *a, struct look *looks, size_t n, struct err *e)
 		before = moved(looks, n);
 		if (look_once(looks, n, &w, e) != ERR_OK || archive_between(a, e) != ERR_OK)
 			return e->code;
-		more = moved(looks, n) != before || !spool_work_wait_a_moment(&w) || moved(looks, n) != before;
+		more = w.claims_wait || moved(looks, n) != before || !spool_work_wait_a_moment(&w) || moved(looks, n) != before;
 		/* A service has other things to do as well. */
-		if (more && a->between != NULL && sys_monotonic_ms() >= until_ms) {
+		if (more && !w.claims_wait && a->between != NULL && sys_monotonic_ms() >= until_ms) {
 			a->spool_more = true;
 			break;
 		}

@@ -91,7 +91,8 @@ struct spool_work {
 	size_t n_looks;
 	struct spool_batch two[2], *in, *out;
 	size_t most; /* deposits in one group, of this round */
-	bool answering, syncing, claims_wait;
+	bool answering, syncing;
+	bool claims_wait; /* a spool of this round could not be synced: nothing of the round is kept, the next is without it */
 	pthread_t answerer, syncer;
 	uint64_t done;
 };

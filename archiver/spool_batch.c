@@ -135,6 +135,8 @@ spool_work_claimed(struct spool_work *w, size_t claims)
 
 	w->most = half < BATCH_LEAST ? BATCH_LEAST : half > SPOOL_BATCH ? SPOOL_BATCH : half;
 	w->claims_wait = false;
+	if (claims == 0)
+		return;
 	w->syncing = pthread_create(&w->syncer, NULL, sync_claims, w) == 0;
 	if (!w->syncing)
 		sync_claims(w);
@@ -148,11 +150,19 @@ spool_work_round_ends(struct spool_work *w)
 	if (w->syncing)
 		pthread_join(w->syncer, NULL);
 	w->syncing = false;
-	for (i = 0; i < w->n_looks && !w->claims_wait; i++) {
-		w->claims_wait = w->looks[i].n_claimed != 0 && !w->looks[i].synced;
-		if (w->claims_wait)
-			archive_alarm(w->a, "spool %s can't be synced: the claimed files wait", w->looks[i].s->cfg->dir);
+	if (w->claims_wait)
+		return; /* told */
+	for (i = 0; i < w->n_looks; i++) {
+		struct look *l = &w->looks[i];
+
+		if (l->n_claimed == 0 || l->synced)
+			continue;
+		archive_alarm(w->a, "spool %s can't be synced: the claimed files wait", l->s->cfg->dir);
+		w->claims_wait = l->at_fault = true;
 	}
+	/* The others' are found again by the next round, without those that hold them up. */
+	for (i = 0; i < w->n_looks && w->claims_wait; i++)
+		w->looks[i].cur_listed = false;
 }
 
 /* ---- keeping ---- */
@@ -210,7 +220,7 @@ keep(struct spool_work *w, struct spool_batch *b, struct err *e)
 	if (b->n_deposits != 0)
 		r = deposit_when(w->a, b->deposits, b->n_deposits, claims_durable, w, e);
 	if (r == ERR_BUSY && w->claims_wait)
-		r = ERR_OK; /* told; they lie in cur/ for the next look */
+		r = ERR_OK; /* told; they lie in cur/ for the next round or look */
 	for (i = 0; i < b->n_deposits; i++)
 		b->answers[b->of[i]] = b->deposits[i].receipt;
 	for (i = 0; i < b->n; i++)

@@ -44,6 +44,22 @@ is "folders of many files at once" $? 0
 is "300 files" "$(receipt many1 | json 'len(d["originals"])')" 300
 is "900 files" "$(receipt many2 | json 'len(d["originals"])')" 900
 
+# ---- a spool whose file system fails, one call after the other: the neighbour's deposits are kept all the same
+told=0
+late=
+for n in $(seq 1 12); do
+	put "sick$n" "$n"
+	printf '%s' "$n" >"$w/a/spool/other/tmp/x" && mv "$w/a/spool/other/tmp/x" "$w/a/spool/other/new/well$n"
+	ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0 LD_PRELOAD=$(pwd)/$build/tests/recorder.so RECORD_DIR=$(pwd)/$spool FAIL_AT=$n \
+		timeout 60 "$es" --uncaged --quiet --json run --once >"$w/run" 2>"$w/err" || late="$late run$n"
+	grep -q "the claimed files wait" "$w/run" && told=$((told + 1))
+	[ -f "$w/a/spool/other/done/well$n.receipt.json" ] || late="$late well$n"
+done
+run
+is "whatever fails in one spool, the other's receipts come" "$late" ""
+is "a spool that can't be synced is told of" "$([ $told -gt 0 ] && echo yes)" yes
+is "and what was given there is answered once it can be" "$(ls "$spool/done" "$spool/failed" | grep -c '^sick[0-9]*\.\(receipt\|reason\)\.json$')" 12
+
 # ---- names that are taken
 put same "one"
 run
@@ -81,7 +97,7 @@ run
 is "a meta file left by an answered claim goes" "$(ls -A "$spool/cur" "$spool/new" | grep -c meta)" 0
 mkdir -p "$w/a/spool/other/cur" && echo again >"$w/a/spool/other/cur/$rec.stolen"
 run
-is "another depositor's record gives no receipt" "$(ls "$w/a/spool/other/done" | wc -l)" 0
+is "another depositor's record gives no receipt" "$(ls "$w/a/spool/other/done" | grep -c -v "^well")" 0
 
 # ---- a spool that can't be written to
 mkdir "$spool/done/blocked.receipt.json" "$spool/done/.blocked.receipt.json"
