@@ -266,9 +266,12 @@ is_local(enum err_code r)
 	return r == ERR_NOMEM || r == ERR_IO || r == ERR_NOSPACE;
 }
 
-/* A receipt that can't be made now (its record is damaged) must not keep the others' back; the claim stays, and is met again. */
+/*
+ * A receipt that can't be made now (its record is damaged) keeps back neither the others' nor the steps of a run; the claim
+ * stays, and is met again. Who gave one file by a verb (alone) is told.
+ */
 static enum err_code
-hand_out_all(struct archive *a, struct intake *all, size_t n, struct err *e)
+hand_out_all(struct archive *a, struct intake *all, size_t n, bool alone, struct err *e)
 {
 	size_t i;
 
@@ -276,7 +279,7 @@ hand_out_all(struct archive *a, struct intake *all, size_t n, struct err *e)
 		struct err why = {0};
 		enum err_code r = hand_out(a, &all[i], &why);
 
-		if (r != ERR_OK && (is_local(r) || n == 1))
+		if (r != ERR_OK && (is_local(r) || alone))
 			return err_set(e, r, "receipt: %s", why.text);
 		if (r != ERR_OK)
 			archive_alarm(a, "receipt of record %s: %s", all[i].record, why.text);
@@ -387,7 +390,7 @@ deposit_all(struct archive *a, struct intake *all, size_t n, bool (*ready)(void 
 		return err_set(e, ERR_BUSY, "deposit: not yet");
 	if (store_commit(&b, NULL, e) != ERR_OK)
 		return err_wrap(e, "deposit");
-	return hand_out_all(a, all, n, e);
+	return hand_out_all(a, all, n, n == 1 && ready == NULL, e);
 }
 
 enum err_code

@@ -195,6 +195,30 @@ rm "$desk/done/four.xml.status.json"
 run
 is "what was told is not told again" "$(ls "$desk/done" | grep -c four.xml.status.json)" 0
 
+# ---- a receipt that can't be made again holds up nobody
+printf '{"id":"twice"}' >"$desk/new/five.xml.meta.json" && cp "$w/in/three.xml" "$desk/new/five.xml"
+run
+cp -a "$w/b" "$w/d"
+export EVERSEAL_CONFIG="$w/d/everseal.conf"
+/usr/bin/python3 - "$(json 'd["record"]' <"$desk/done/five.xml.receipt.json")" "$w/d/archive/segments"/* <<'END' || bad "no first manifest found"
+import re, sys
+for path in sys.argv[2:]:
+    old = open(path, "rb").read()
+    new = re.sub(b'("record":"%s"[^{}]*"seq":)1,' % sys.argv[1].encode(), rb"\g<1>7,", old)
+    if new != old:
+        open(path, "wb").write(new)
+        sys.exit(0)
+sys.exit(1)
+END
+rec=$("$es" deposit "$w/in/one.xml" | json 'd["record"]')
+printf '{"id":"twice"}' >"$w/d/spool/desk/new/six.xml.meta.json" && cp "$w/in/three.xml" "$w/d/spool/desk/new/six.xml"
+run
+is "the same again, whose first manifest is damaged: the run ends well" $? 0
+has "and it is said" "$(cat "$w/run")" "receipt of record"
+is "the steps go on" "$(state "$rec")" waiting
+is "and the file stays claimed" "$(ls "$w/d/spool/desk/cur" | grep -c 'six.xml$')" 1
+export EVERSEAL_CONFIG="$w/b/everseal.conf"
+
 # ---- an operator's "try again now"
 for n in 1 2; do "$build/testpki" misbehave "$w/pki" --service tsa$n --mode http500 >/dev/null; done
 rec=$("$es" deposit "$w/in/two.xml" | json 'd["record"]')
