@@ -336,8 +336,8 @@ test_forbidden_addresses(void **state)
 	    "http://2130706433:%u/ok", "http://localhost:%u/ok", "http://0.0.0.0:%u/ok", "http://[::1]:%u/ok", "http://[::ffff:127.0.0.1]:%u/ok",
 	    "http://10.0.0.1/", "http://172.16.0.1/", "http://192.168.0.1/", "http://169.254.169.254/", "http://[fe80::1]/", "http://[fd00::1]/",
 	    "http://224.0.0.1/", "http://100.64.0.1/", "http://192.0.2.1:8080/", "http://[64:ff9b::7f00:1]/"};
-	struct fetch_answer a = {0};
-	struct world w = {0};
+	AUTO(fetch_answer) struct fetch_answer a = {0};
+	AUTO(world) struct world w = {0};
 	size_t i;
 
 	(void)state;
@@ -357,8 +357,6 @@ test_forbidden_addresses(void **state)
 			fail_msg("%s: %s", url, a.why);
 		CLASS(FETCH_ALTERNATE, a.class == FETCH_RETRY ? FETCH_ALTERNATE : a.class);
 	}
-	fetch_answer_release(&a);
-	world_auto(&w);
 }
 
 static void
@@ -366,8 +364,8 @@ test_forbidden_urls(void **state)
 {
 	static const char *const urls[] = {"file:///etc/passwd", "gopher://127.0.0.1/", "ftp://127.0.0.1/x", "ldap://127.0.0.1/x", "dict://127.0.0.1/x",
 	    "http://me:secret@127.0.0.1/ok", "http://me@127.0.0.1/ok", "", "ok", "http://", "javascript:1"};
-	struct fetch_answer a = {0};
-	struct world w = {0};
+	AUTO(fetch_answer) struct fetch_answer a = {0};
+	AUTO(world) struct world w = {0};
 	size_t i;
 
 	(void)state;
@@ -376,16 +374,14 @@ test_forbidden_urls(void **state)
 		CLASS(FETCH_ALTERNATE, get(&w, FETCH_CERT, urls[i], &a));
 		assert_int_equal(a.body.n, 0);
 	}
-	fetch_answer_release(&a);
-	world_auto(&w);
 }
 
 static void
 test_redirects(void **state)
 {
 	static const char *const bad[] = {"/loop", "/to-file", "/to-gopher", "/to-user", "/to-shut", "/to-inside"};
-	struct fetch_answer a = {0};
-	struct world w = {0};
+	AUTO(fetch_answer) struct fetch_answer a = {0};
+	AUTO(world) struct world w = {0};
 	struct err e = {0};
 	char url[100];
 	size_t i;
@@ -407,8 +403,6 @@ test_redirects(void **state)
 		CLASS(FETCH_OK, a.class);
 		SAME(buf_slice(&a.body), slice_str("POST query"));
 	}
-	fetch_answer_release(&a);
-	world_auto(&w);
 }
 
 /* Credentials are for the service that the configuration names, not for whom it redirects to. */
@@ -418,8 +412,8 @@ test_credentials_stay(void **state)
 	static const struct {
 		const char *path, *want;
 	} rows[] = {{"/who", "known"}, {"/to-who", "known"}, {"/to-other", "unknown"}};
-	struct fetch_answer a = {0};
-	struct world w = {0};
+	AUTO(fetch_answer) struct fetch_answer a = {0};
+	AUTO(world) struct world w = {0};
 	struct err e = {0};
 	char url[100], file[200];
 	size_t i, k;
@@ -440,8 +434,6 @@ test_credentials_stay(void **state)
 			SAME(buf_slice(&a.body), slice_str(rows[i].want));
 		}
 	}
-	fetch_answer_release(&a);
-	world_auto(&w);
 }
 
 /* --- what a server does --- */
@@ -458,8 +450,8 @@ test_classes(void **state)
 	    {"/status/405", FETCH_CONFIG}, {"/status/413", FETCH_CONFIG}, {"/status/415", FETCH_CONFIG}, {"/html", FETCH_ALTERNATE},
 	    {"/empty", FETCH_RETRY}, {"/cut", FETCH_RETRY}, {"/head", FETCH_RETRY}, {"/nothing", FETCH_RETRY}, {"/large", FETCH_REFUSED},
 	    {"/endless", FETCH_REFUSED}, {"/octets", FETCH_OK}};
-	struct fetch_answer a = {0};
-	struct world w = {0};
+	AUTO(fetch_answer) struct fetch_answer a = {0};
+	AUTO(world) struct world w = {0};
 	size_t i;
 
 	(void)state;
@@ -469,15 +461,13 @@ test_classes(void **state)
 			fail_msg("%s: %s, not %s: %s", rows[i].path, fetch_class_name(a.class), fetch_class_name(rows[i].want), a.why);
 	assert_true(at(&w, "/chunkcut", &a) != FETCH_OK && a.body.n == 0);
 	CLASS(FETCH_OK, at(&w, "/ok", &a)); /* after all that, it goes on */
-	fetch_answer_release(&a);
-	world_auto(&w);
 }
 
 static void
 test_retry_after(void **state)
 {
-	struct fetch_answer a = {0};
-	struct world w = {0};
+	AUTO(fetch_answer) struct fetch_answer a = {0};
+	AUTO(world) struct world w = {0};
 
 	(void)state;
 	world_make(&w);
@@ -491,16 +481,14 @@ test_retry_after(void **state)
 	assert_true(a.retry_after_seconds >= -1 && a.retry_after_seconds <= 86400);
 	CLASS(FETCH_OK, at(&w, "/ok", &a));
 	assert_int_equal(a.retry_after_seconds, -1);
-	fetch_answer_release(&a);
-	world_auto(&w);
 }
 
 static void
 test_slow(void **state)
 {
 	static const char *const paths[] = {"/drip", "/silent", "/headers"};
-	struct fetch_answer a = {0};
-	struct world w = {0};
+	AUTO(fetch_answer) struct fetch_answer a = {0};
+	AUTO(world) struct world w = {0};
 	size_t i;
 
 	(void)state;
@@ -514,8 +502,6 @@ test_slow(void **state)
 			fail_msg("%s took %lld ms", paths[i], (long long)(sys_monotonic_ms() - began));
 		CLASS(FETCH_OK, at(&w, "/ok", &a));
 	}
-	fetch_answer_release(&a);
-	world_auto(&w);
 }
 
 /* --- TLS --- */
@@ -544,8 +530,8 @@ tls(struct world *w, const char *cert, const char *ca, struct fetch_answer *a)
 static void
 test_client_certificate(void **state)
 {
-	struct fetch_answer a = {0};
-	struct world w = {0};
+	AUTO(fetch_answer) struct fetch_answer a = {0};
+	AUTO(world) struct world w = {0};
 
 	(void)state;
 	world_make(&w);
@@ -555,8 +541,6 @@ test_client_certificate(void **state)
 	assert_true(tls(&w, "stranger", "ca", &a) != FETCH_OK && a.body.n == 0);
 	CLASS(FETCH_CONFIG, tls(&w, "client", "other", &a)); /* the server is not who it should be: nobody goes on quietly */
 	CLASS(FETCH_OK, tls(&w, "client", "ca", &a));
-	fetch_answer_release(&a);
-	world_auto(&w);
 }
 
 /* It demands a protocol that the server has not. Main itself reads no configuration, as the program's does not. */
@@ -564,8 +548,8 @@ static void
 test_openssl_configuration(void **state)
 {
 	AUTO(mem) char *path = NULL;
-	struct fetch_answer a = {0};
-	struct world w = {0};
+	AUTO(fetch_answer) struct fetch_answer a = {0};
+	AUTO(world) struct world w = {0};
 	struct err e = {0};
 
 	(void)state;
@@ -582,8 +566,6 @@ test_openssl_configuration(void **state)
 		unsetenv("OPENSSL_CONF");
 		assert_true((tls(&w, "client", "ca", &a) == FETCH_OK) == !strict);
 	}
-	fetch_answer_release(&a);
-	world_auto(&w);
 }
 
 int
