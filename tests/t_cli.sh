@@ -366,6 +366,7 @@ is "hold" $? 0
 "$es" --json hold "$rec" --reason "case 7 is closed" --release >"$w/o"
 is "hold --release" "$(json 'd["held"], d["reason"]' <"$w/o")" "False case 7 is closed"
 has "history says why" "$("$es" history "$rec")" "hold: case 7"
+has "history: why a signature is where it is" "$("$es" history "$rec")" "found: BES, EPES or T with a chain to an anchor"
 "$es" hold "$rec" --reason "again" --release >/dev/null 2>"$w/o"
 is "hold --release of what is not held" $? 66
 "$es" release "$rec" >/dev/null 2>"$w/o"

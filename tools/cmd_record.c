@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Verbs about records: deposit, get, history, hold, release. */
-#include "tools/page.h"
+/* Verbs about records: deposit, get, export, list, hold, release. */
 #include "tools/tarball.h"
 #include "tools/tools.h"
 
@@ -250,15 +249,7 @@ verb_deposit(struct tool *t, int argc, char **argv)
 	return code;
 }
 
-/* ---- get, history ---- */
-
-static const char *
-word(const json_t *j, const char *key, const char *otherwise)
-{
-	const char *s = json_string_value(json_object_get(j, key));
-
-	return s != NULL ? s : otherwise;
-}
+/* ---- get ---- */
 
 static int
 verb_get(struct tool *t, int argc, char **argv)
@@ -322,69 +313,6 @@ verb_export(struct tool *t, int argc, char **argv)
 	if (archive_export(t->archive, argv[1], to, &out, &e) != ERR_OK)
 		return tool_fail(t, &e);
 	return tool_print(t, out);
-}
-
-static enum err_code
-history_page(struct tool *t, const json_t *history, const char *path, struct err *e)
-{
-	const json_t *m = json_array_get(history, json_array_size(history) - 1);
-	const char *record = json_string_value(json_object_get(m, "record"));
-	AUTO(json) json_t *ends = NULL;
-	AUTO(json) json_t *report = NULL;
-	AUTO(json) json_t *deadline = NULL;
-	AUTO(buf) struct buf html = {0};
-	struct page_record r = {.history = history, .simulated = t->cfg->archive.clock_file != NULL};
-
-	if (record == NULL)
-		return err_set(e, ERR_DAMAGED, "the newest manifest names no record");
-	if (tool_time(t, "now", &r.now_utc, e) != ERR_OK || archive_class_ends(t->archive, m, &ends, e) != ERR_OK ||
-	    archive_verify(t->archive, record, r.now_utc, &report, e) != ERR_OK || archive_deadline(t->archive, m, &deadline, e) != ERR_OK)
-		return e->code;
-	r.ends = ends;
-	r.report = report;
-	r.deadline = deadline;
-	return page_record(&r, &html, e) == ERR_OK ? page_write(path, &html, e) : e->code;
-}
-
-/* One state: when, what happened, how each signature stood. */
-static void
-history_line(struct tool *t, const json_t *m)
-{
-	const json_t *s = NULL, *holds = json_object_get(m, "holds"), *sigs = json_object_get(m, "signatures");
-	const char *event = word(m, "event", "-");
-	size_t k;
-
-	if (strncmp(event, "hold", 4) == 0)
-		tool_line(t, "%3lld  %s  %s: %s", (long long)json_integer_value(json_object_get(m, "seq")), word(m, "time", "-"), event,
-		    word(json_array_get(holds, json_array_size(holds) - 1), "reason", "-"));
-	else
-		tool_line(t, "%3lld  %s  %s", (long long)json_integer_value(json_object_get(m, "seq")), word(m, "time", "-"), event);
-	json_array_foreach (sigs, k, s)
-		tool_more("     signature %zu: %s, %s%s%s, %s", k, word(s, "level", "-"), word(s, "indication", "-"),
-		    word(s, "subindication", "")[0] != '\0' ? " " : "", word(s, "subindication", ""), word(s, "state", "-"));
-}
-
-static int
-verb_history(struct tool *t, int argc, char **argv)
-{
-	const char *html = NULL;
-	const struct option_row rows[] = {{.name = "html", .value = &html}};
-	AUTO(json) json_t *out = NULL;
-	struct err e = {0};
-	const json_t *m = NULL;
-	size_t i;
-
-	if (tool_options(rows, 1, &argc, argv, &e) != ERR_OK || argc != 2)
-		return tool_usage(tool_verb("history"), e.code != ERR_OK ? e.text : "name a record");
-	if (tool_open(t, ARCHIVE_READ, &e) != ERR_OK || archive_history(t->archive, argv[1], &out, &e) != ERR_OK)
-		return tool_fail(t, &e);
-	if (html != NULL)
-		return history_page(t, out, html, &e) == ERR_OK ? EXIT_POSITIVE : tool_fail(t, &e);
-	if (t->json)
-		return tool_print(t, out);
-	json_array_foreach (out, i, m)
-		history_line(t, m);
-	return EXIT_POSITIVE;
 }
 
 /* ---- list ---- */

@@ -225,6 +225,8 @@ verb_status(struct tool *t, int argc, char **argv)
 	printf("  cage: %s\n  signatures:", text_of(out, "cage"));
 	json_object_foreach (json_object_get(out, "signatures"), key, value)
 		printf(" %s %lld", key, json_integer_value(value));
+	if (int_of(json_object_get(out, "signatures"), "quarantined") != 0)
+		printf(" (everseal list: which; history RECORD: why)");
 	printf("\n  next step: %s\n  renewal: %lld due, %lld lapsed, next class due %s\n", text_of(out, "next_step"),
 	    int_of(json_object_get(out, "due"), "records"), int_of(json_object_get(out, "due"), "lapsed"), text_of(json_object_get(out, "due"), "next"));
 	json_array_foreach (json_object_get(out, "tsa_certificates"), i, row)
@@ -235,7 +237,8 @@ verb_status(struct tool *t, int argc, char **argv)
 		if (int_of(row, "failures") == 0)
 			tool_more("%s %s: good", text_of(row, "kind"), text_of(row, "name"));
 		else
-			tool_more("%s %s: FAILING, %s; next try %s", text_of(row, "kind"), text_of(row, "name"), text_of(row, "why"), text_of(row, "next"));
+			tool_more("%s %s: FAILING, %s; next try %s", text_of(row, "kind"), text_of(row, "name"), text_of(row, "why"),
+			    strcmp(text_of(row, "next"), text_of(out, "time")) > 0 ? text_of(row, "next") : "when it is needed");
 	}
 	json_array_foreach (json_object_get(out, "holds"), i, row)
 		tool_more("issuer %s %s since %s: %s", text_of(row, "key"), json_is_true(json_object_get(row, "held")) ? "ON HOLD" : "watched",

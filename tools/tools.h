@@ -48,6 +48,17 @@ struct verb {
 };
 extern const struct verb verbs_verify[], verbs_record[], verbs_admin[], verbs_run[]; /* each ends with a NULL name */
 
+int verb_history(struct tool *t, int argc, char **argv); /* cmd_history.c; a row of verbs_record */
+
+/* Text of a member; otherwise if it is no text. */
+static inline const char *
+word(const json_t *j, const char *key, const char *otherwise)
+{
+	const char *s = json_string_value(json_object_get(j, key));
+
+	return s != NULL ? s : otherwise;
+}
+
 /* Print the error and give its exit code. */
 int tool_fail(struct tool *t, const struct err *e);
 int tool_usage(const struct verb *v, const char *why);

@@ -114,7 +114,7 @@ say "took $(($(date +%s) - start)) s"
 
 step "What became of them (judged now)"
 "$everseal" list --judge
-say "  trees: kept, no stamp of its own to renew; quarantined: an operator has to look ($build/everseal status)"
+say "  trees: kept, no stamp of its own to renew; quarantined: an operator has to look (history says why)"
 "$everseal" --json list --judge >"$demo/summary.json"
 "$everseal" log verify
 first=$("$everseal" --json list | sed -n 's/.*"name":"contract.xml"[^}]*"record":"\([0-9a-f-]*\)".*/\1/p' | head -n 1)
