@@ -54,14 +54,28 @@ store_stat(struct store *s, const uint8_t sha256[32], struct store_info *out, st
 	return ERR_OK;
 }
 
+/* A sector that can't be read any more is damage of what lies there: it must not stop the work on all else, as ERR_IO would. */
 static enum err_code
 object_read(void *ctx, uint64_t off, void *to, size_t n, struct err *e)
 {
 	const struct store_object *o = ctx;
+	struct err why = {0};
+	enum err_code r;
 
 	if (off > o->ref.size_bytes || o->ref.size_bytes - off < n)
 		return err_set(e, ERR_BUG, "read past the end of an object");
-	return sys_pread(o->fd, to, n, o->start + off, e);
+	r = sys_pread(o->fd, to, n, o->start + off, &why);
+	return r == ERR_OK ? r : err_set(e, r == ERR_IO ? ERR_DAMAGED : r, "%s", why.text);
+}
+
+/* ERR_NOTFOUND would say that no group holds the object, and who asks would keep it anew. */
+static enum err_code
+open_segment(struct store *s, const struct seg_id *id, int *fd, struct err *e)
+{
+	struct err why = {0};
+	enum err_code r = store_segment_fd(s, id, fd, &why);
+
+	return r == ERR_OK ? r : err_set(e, r == ERR_NOTFOUND ? ERR_DAMAGED : r, "%s", why.text);
 }
 
 enum err_code
@@ -82,7 +96,7 @@ store_open_object(struct store *s, const uint8_t sha256[32], struct store_object
 	o->seg = m.seg;
 	o->start = m.off + tar_head_bytes(m.ref.size_bytes);
 	o->source = (struct source){object_read, o, m.ref.size_bytes};
-	r = store_segment_fd(s, &seg.id, &o->fd, e);
+	r = open_segment(s, &seg.id, &o->fd, e);
 	if (r == ERR_OK)
 		*out = TAKE(o);
 	return r;
@@ -196,7 +210,7 @@ store_object_fd(struct store *s, const uint8_t sha256[32], int *fd, uint64_t *of
 	if (!seg.id.alone)
 		return err_set(e, ERR_REFUSED, "the object shares segment %" PRIu32 " with others", m.seg);
 	*offset_bytes = m.off + tar_head_bytes(m.ref.size_bytes);
-	return store_segment_fd(s, &seg.id, fd, e);
+	return open_segment(s, &seg.id, fd, e);
 }
 
 /* --- rows --- */

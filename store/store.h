@@ -183,7 +183,7 @@ void store_object_free(struct store_object *o);
 void store_object_auto(struct store_object **o);
 /*
  * Copy out and rehash (SHA-256). ERR_DAMAGED names segment and offset; the sink has then got wrong octets already and the
- * caller throws them away.
+ * caller throws them away. Octets that can't be read, or whose segment is gone, are ERR_DAMAGED too.
  */
 MUST_USE enum err_code store_get(struct store *s, const uint8_t sha256[32], const struct sink *to, struct err *e);
 /* store_get into a buffer; ERR_LIMIT above max_bytes. Nothing is appended unless it is right. */

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -73,6 +74,47 @@ test_get_rehashes(void **state)
 	SAYS("segment 2 offset");
 	assert_int_equal(got.n, 0);
 	has_text(x.s, "document 0");
+}
+
+static bool bad_sector;
+
+/* In place of the system's: the store reads by this one. */
+ssize_t
+pread(int fd, void *to, size_t n, off_t off)
+{
+	if (!bad_sector)
+		return (ssize_t)syscall(SYS_pread64, fd, to, n, off);
+	errno = EIO;
+	return -1;
+}
+
+/* Octets that can't be read are damage of theirs, not "not there" (it would be kept anew) and not trouble of the whole store. */
+static void
+test_what_cannot_be_read(void **state)
+{
+	AUTO(box) struct box x = {.s = NULL};
+	AUTO(buf) struct buf got = {0};
+	struct store_info info;
+	struct store_ref ref;
+	struct err e = {0};
+	char path[200], aside[200];
+
+	(void)state;
+	box_make(&x, NULL);
+	fill(x.s, 0, 2);
+	OK(store_hash_octets(slice_str("document 1"), &ref, &e));
+	OK(store_stat(x.s, ref.sha256, &info, &e));
+	bad_sector = true;
+	FAILS(ERR_DAMAGED, store_get_bytes(x.s, ref.sha256, 100, &got, &e));
+	bad_sector = false;
+	SAYS("Input/output error");
+	snprintf(path, sizeof(path), "%s/segments/%s", x.path, info.segment);
+	snprintf(aside, sizeof(aside), "%s/aside", x.path);
+	assert_int_equal(rename(path, aside), 0);
+	FAILS(ERR_DAMAGED, store_get_bytes(x.s, ref.sha256, 100, &got, &e));
+	SAYS(info.segment);
+	assert_int_equal(rename(aside, path), 0);
+	has_text(x.s, "document 1");
 }
 
 /* Damage in the log is never taken for a torn end: the open says so and changes nothing. */
@@ -317,6 +359,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_every_octet_matters),
 	    cmocka_unit_test(test_get_rehashes),
+	    cmocka_unit_test(test_what_cannot_be_read),
 	    cmocka_unit_test(test_broken_log_is_not_cut),
 	    cmocka_unit_test(test_refused_group),
 	    cmocka_unit_test(test_no_memory_in_a_batch),
