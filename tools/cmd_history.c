@@ -48,11 +48,27 @@ same_state(const json_t *a, const json_t *b)
 	return same;
 }
 
-/* One state: when, what happened, how each signature stood, and why if that is new. prev: the state before, or NULL. */
-static void
-history_line(struct tool *t, const json_t *m, const json_t *prev)
+size_t
+history_run(const json_t *history, size_t i)
 {
-	const json_t *s = NULL, *holds = json_object_get(m, "holds"), *sigs = json_object_get(m, "signatures");
+	while (i + 1 < json_array_size(history) && same_state(json_array_get(history, i), json_array_get(history, i + 1)))
+		i++;
+	return i;
+}
+
+const char *
+history_why(const json_t *history, size_t i, size_t k)
+{
+	const char *why = word(signature_of(json_array_get(history, i), k), "reason", "");
+
+	return i != 0 && strcmp(why, word(signature_of(json_array_get(history, i - 1), k), "reason", "")) == 0 ? "" : why;
+}
+
+/* One state: when, what happened, how each signature stood, and why if that is new. */
+static void
+history_line(struct tool *t, const json_t *history, size_t i)
+{
+	const json_t *m = json_array_get(history, i), *s = NULL, *holds = json_object_get(m, "holds"), *sigs = json_object_get(m, "signatures");
 	const char *event = word(m, "event", "-");
 	size_t k;
 
@@ -62,10 +78,8 @@ history_line(struct tool *t, const json_t *m, const json_t *prev)
 	else
 		tool_line(t, "%3lld  %s  %s", (long long)json_integer_value(json_object_get(m, "seq")), word(m, "time", "-"), event);
 	json_array_foreach (sigs, k, s) {
-		const char *why = word(s, "reason", "");
+		const char *why = history_why(history, i, k);
 
-		if (strcmp(why, word(signature_of(prev, k), "reason", "")) == 0)
-			why = "";
 		tool_more("     signature %zu: %s, %s%s%s, %s%s%s", k, word(s, "level", "-"), word(s, "indication", "-"),
 		    word(s, "subindication", "")[0] != '\0' ? " " : "", word(s, "subindication", ""), word(s, "state", "-"), why[0] != '\0' ? ": " : "", why);
 	}
@@ -78,8 +92,7 @@ verb_history(struct tool *t, int argc, char **argv)
 	const struct option_row rows[] = {{.name = "html", .value = &html}};
 	AUTO(json) json_t *out = NULL;
 	struct err e = {0};
-	const json_t *m = NULL;
-	size_t i;
+	size_t i, last;
 
 	if (tool_options(rows, 1, &argc, argv, &e) != ERR_OK || argc != 2)
 		return tool_usage(tool_verb("history"), e.code != ERR_OK ? e.text : "name a record");
@@ -89,15 +102,11 @@ verb_history(struct tool *t, int argc, char **argv)
 		return history_page(t, out, html, &e) == ERR_OK ? EXIT_POSITIVE : tool_fail(t, &e);
 	if (t->json)
 		return tool_print(t, out);
-	json_array_foreach (out, i, m) {
-		size_t last = i;
-
-		history_line(t, m, i != 0 ? json_array_get(out, i - 1) : NULL);
-		while (last + 1 < json_array_size(out) && same_state(m, json_array_get(out, last + 1)))
-			last++;
+	for (i = 0; i < json_array_size(out); i = last + 1) {
+		last = history_run(out, i);
+		history_line(t, out, i);
 		if (last != i)
 			tool_more("     the same %zu times more, last at %s", last - i, word(json_array_get(out, last), "time", "-"));
-		i = last;
 	}
 	return EXIT_POSITIVE;
 }

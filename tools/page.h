@@ -48,4 +48,7 @@ const char *page_day(int64_t utc, char text[24]);
 const char *page_str(const json_t *j, const char *key, const char *otherwise);
 int page_int(const json_t *j, const char *key);
 
+/* cmd_history.c: the last state in a row that differs from i in its time alone; what is new about signature k in state i, or "". */
+size_t history_run(const json_t *history, size_t i);
+const char *history_why(const json_t *history, size_t i, size_t k);
 #endif

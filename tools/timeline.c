@@ -412,14 +412,38 @@ files(struct buf *out, const json_t *m)
 }
 
 static void
+event_row(struct buf *out, const json_t *history, size_t i, size_t last)
+{
+	const json_t *h = json_array_get(history, i), *end = json_array_get(history, last);
+	size_t k, n = json_array_size(json_object_get(h, "signatures"));
+
+	page_put(out, "<tr><td>%d", page_int(h, "seq"));
+	if (last != i)
+		page_put(out, " to %d", page_int(end, "seq"));
+	page_put(out, "<td class=\"d\">%s", page_str(h, "time", "-"));
+	if (last != i)
+		page_put(out, " to %s", page_str(end, "time", "-"));
+	page_put(out, "<td>%s<td>", page_str(h, "event", "-"));
+	for (k = 0; k < n; k++) {
+		const char *why = history_why(history, i, k);
+
+		if (why[0] != '\0' && (k == 0 || strcmp(why, history_why(history, i, k - 1)) != 0))
+			page_put(out, "<div><bdi>%s</bdi></div>", why);
+	}
+	page_put(out, "</tr>\n");
+}
+
+static void
 events(struct buf *out, const json_t *history, const json_t *m)
 {
 	const json_t *h = NULL;
-	size_t i;
+	size_t i, last;
 
-	page_put(out, "<h2>Events</h2>\n<table>\n<thead><tr><th scope=\"col\">Manifest<th scope=\"col\">Time<th scope=\"col\">Event</tr></thead>\n<tbody>\n");
-	json_array_foreach (history, i, h)
-		page_put(out, "<tr><td>%d<td class=\"d\">%s<td>%s</tr>\n", page_int(h, "seq"), page_str(h, "time", "-"), page_str(h, "event", "-"));
+	page_put(out, "<h2>Events</h2>\n<table>\n<thead><tr><th scope=\"col\">Manifest<th scope=\"col\">Time<th scope=\"col\">Event<th scope=\"col\">Why</tr></thead>\n<tbody>\n");
+	for (i = 0; i < json_array_size(history); i = last + 1) {
+		last = history_run(history, i);
+		event_row(out, history, i, last);
+	}
 	page_put(out, "</tbody>\n</table>\n");
 	if (json_array_size(json_object_get(m, "holds")) == 0)
 		return;
