@@ -6,6 +6,18 @@
  */
 #include "tests/mini_world.h"
 
+/* Stamped when there was neither a weakness nor yet a certificate. */
+static struct doc
+sha1_before_certificate(struct world *w)
+{
+	struct doc d = doc_new((struct doc_spec){.signer = &w->signer, .signing_time = T0, .sha1 = true});
+
+	doc_crl(&d, &w->ca, T0 + DAY, NULL, 0);
+	doc_stamp(&d, STAMP_SIGNATURE, &w->tsa_long, T0 - 15 * YEAR, false);
+	doc_crl(&d, &w->troot, T0 + DAY, NULL, 0);
+	return d;
+}
+
 /* ---- rows ---- */
 
 enum how { PLAIN = 0, STRICT = 1, SUNSET = 2, SWAPPED = 4 /* anchors in the other's role */, FRESHNESS = 8, ORDER = 16, PEER = 32, ITSELF = 64 /* the signer is the anchor */ };
@@ -53,6 +65,7 @@ static const struct row ROWS[] = {
 	SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE, PLAIN},
     {"SHA-1, archived before its end", sha1_in_time, T0 + 2 * DAY, IND_PASSED, SUB_NONE, PLAIN},
     {"SHA-1, archived after its end", sha1_too_late, T0 + 2 * DAY, IND_INDETERMINATE, SUB_CRYPTO_CONSTRAINTS_FAILURE_NO_POE, PLAIN},
+    {"SHA-1, stamped before the certificate began", sha1_before_certificate, T0 + 2 * DAY, IND_FAILED, SUB_NOT_YET_VALID, PLAIN},
     {"stamped before the certificate began", stamp_before_certificate, T0 + 2 * DAY, IND_FAILED, SUB_NOT_YET_VALID, PLAIN},
     {"renewed, TSA data before each cover: ignore", renewed_before, T0 + 1400 * DAY, IND_PASSED, SUB_NONE, PLAIN},
     {"renewed, TSA data before each cover: strict", renewed_before, T0 + 1400 * DAY, IND_INDETERMINATE, SUB_OUT_OF_BOUNDS_NOT_REVOKED, STRICT},

@@ -87,7 +87,7 @@ mend(struct judge *j, struct jsig *g, struct verdict v)
 			return g->sav;
 		if (x->v.ind != IND_PASSED || subject_weak(j, &g->sub, g->bst) != NULL)
 			return v;
-		return passed();
+		return g->bst < g->cert->not_before ? failed(SUB_NOT_YET_VALID) : passed();
 	case SUB_REVOKED_NO_POE:
 	case SUB_REVOKED_CA_NO_POE:
 	case SUB_OUT_OF_BOUNDS_NOT_REVOKED:
