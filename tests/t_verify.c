@@ -6,6 +6,37 @@
  */
 #include "tests/mini_world.h"
 
+static struct doc
+inside_the_grace(struct world *w)
+{
+	return listed_at(w, T0 + 5 * DAY + 12 * 3600);
+}
+
+/* The list of the authority that is above the signer's is of another day; each stands for a week. */
+static struct doc
+ca_listed_at(struct world *w, int64_t at)
+{
+	struct doc d = stamped(w, &w->deep, &w->tsa, T0 + 20 * DAY);
+
+	doc_cert(&d, &w->sub);
+	doc_crl(&d, &w->troot, T0 + 38 * DAY, NULL, 0);
+	doc_crl(&d, &w->sub, T0 + 38 * DAY, NULL, 0);
+	doc_crl(&d, &w->root, at, NULL, 0);
+	return d;
+}
+
+static struct doc
+ca_list_stale_then(struct world *w)
+{
+	return ca_listed_at(w, T0 + 3 * DAY);
+}
+
+static struct doc
+ca_list_fresh_then(struct world *w)
+{
+	return ca_listed_at(w, T0 + 15 * DAY);
+}
+
 /* Stamped when there was neither a weakness nor yet a certificate. */
 static struct doc
 sha1_before_certificate(struct world *w)
@@ -82,7 +113,10 @@ static const struct row ROWS[] = {
     {"stale list, freshness asked for", list_stale, T0 + 40 * DAY, IND_INDETERMINATE, SUB_TRY_LATER, FRESHNESS},
     {"stale list, not asked for", list_stale, T0 + 40 * DAY, IND_PASSED, SUB_NONE, PLAIN},
     {"stale now, but newer than the stamp and grace", fresh_for_the_stamp, T0 + 40 * DAY, IND_PASSED, SUB_NONE, FRESHNESS},
+    {"stale now, newer than the stamp, not than the grace", inside_the_grace, T0 + 40 * DAY, IND_INDETERMINATE, SUB_TRY_LATER, FRESHNESS},
     {"stale now, older than the stamp", older_than_the_stamp, T0 + 40 * DAY, IND_INDETERMINATE, SUB_TRY_LATER, FRESHNESS},
+    {"a CA's list stale now, not at the stamp", ca_list_fresh_then, T0 + 40 * DAY, IND_PASSED, SUB_NONE, FRESHNESS},
+    {"a CA's list stale at the stamp already", ca_list_stale_then, T0 + 40 * DAY, IND_INDETERMINATE, SUB_TRY_LATER, FRESHNESS},
     {"the signer is the anchor", plain, T0 + 2 * DAY, IND_PASSED, SUB_NONE, ITSELF},
     {"the same before its certificate began", plain, T0 - 2 * YEAR, IND_FAILED, SUB_NOT_YET_VALID, ITSELF},
     {"signer's anchor trusted for TSAs only", plain, T0 + 2 * DAY, IND_INDETERMINATE, SUB_NO_CERTIFICATE_CHAIN_FOUND, SWAPPED},
@@ -101,7 +135,8 @@ judge_by(struct world *w, const struct doc *d, const struct row *r, const struct
 	if ((r->how & ORDER) != 0)
 		policy.level[CHECK_TIMESTAMP_COHERENCE][CTX_SIGNATURE][POS_SIGNING] = LEVEL_FAIL;
 	for (int x = 0; (r->how & FRESHNESS) != 0 && x < CTX_COUNT; x++)
-		policy.level[CHECK_REVOCATION_FRESHNESS][x][POS_SIGNING] = LEVEL_FAIL;
+		for (int pos = POS_SIGNING; pos <= POS_CA; pos++)
+			policy.level[CHECK_REVOCATION_FRESHNESS][x][pos] = LEVEL_FAIL;
 	doc_text(d, &text);
 	struct verify_input in = {.name = "row", .doc = buf_slice(&text), .policy = &policy, .time_utc = r->at, .material = m,
 	    .anchors = (r->how & ITSELF) != 0 ? w->signer_itself : (r->how & SWAPPED) != 0 ? w->only_tsa : (r->how & SUNSET) != 0 ? w->sunset : w->anchors, .grace_seconds = DAY, .want_material = wants};

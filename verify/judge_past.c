@@ -226,6 +226,23 @@ older_than_ca_end(struct judge *j, const struct poe *poe, const struct xcv *x)
 	return true;
 }
 
+/*
+ * Stale data: of the signing certificate only what was issued after t and the grace tells of that time (as 5.5.4 step 7), of a
+ * certificate authority what was not stale then.
+ */
+static bool
+told_since(const struct judge *j, const struct xcv *x, int64_t t)
+{
+	const struct chain_link *l = x->at;
+
+	if (l[0].rev == NULL || l[0].rev->this_update < t + (l[0].revocation.ind == IND_PASSED ? 0 : j->in->grace_seconds))
+		return false;
+	for (size_t i = 1; i < x->chain->n; i++)
+		if (verdict_is(l[i].revocation, SUB_TRY_LATER) && l[i].revoked_at == TIME_NONE && l[i].rev->this_update < t && !answer_fresh(l[i].rev, t))
+			return false;
+	return true;
+}
+
 static struct verdict
 past_verdict(struct judge *j, const struct subject *s, struct verdict cur, const struct poe *poe, const struct chain *ch, int64_t ct)
 {
@@ -242,9 +259,8 @@ past_verdict(struct judge *j, const struct subject *s, struct verdict cur, const
 	case SUB_NO_CERTIFICATE_CHAIN_FOUND_NO_POE:
 		return within(c, t, SUB_OUT_OF_BOUNDS_NO_POE);
 	case SUB_TRY_LATER:
-		/* stale: only what was issued after the proof tells of that time (as 5.5.4 step 7) */
-		if (s->x->at[0].revoked_at == TIME_NONE)
-			return s->x->at[0].rev != NULL && s->x->at[0].rev->this_update >= t ? passed() : cur;
+		if (s->x->at[0].revoked_at == TIME_NONE && !told_since(j, s->x, t))
+			return cur;
 		return within(c, t, SUB_OUT_OF_BOUNDS_NOT_REVOKED);
 	case SUB_REVOKED_NO_POE:
 	case SUB_REVOCATION_OUT_OF_BOUNDS_NO_POE:
