@@ -81,6 +81,12 @@ archive_now(const struct archive *a)
 {
 	return clock_now(&a->seams.clock);
 }
+/* Memory, the disk: the next record or deposit would meet it as well. Anything else is the trouble of the one at hand. */
+static inline bool
+is_our_trouble(enum err_code r)
+{
+	return r == ERR_NOMEM || r == ERR_IO || r == ERR_NOSPACE;
+}
 /* A line for the operator, also among the run's alarms. */
 void archive_alarm(struct archive *a, const char *fmt, ...) PRINTF(2, 3);
 bool archive_stopping(const struct archive *a);

@@ -259,13 +259,6 @@ hand_out(struct archive *a, struct intake *in, struct err *e)
 	return receipt_make(a, in->manifest, &in->manifest_ref, in->leaf, &in->d->receipt, e);
 }
 
-/* Our own trouble, which the next deposit would meet as well. Anything else is this deposit's: it is given back with the reason. */
-static bool
-is_local(enum err_code r)
-{
-	return r == ERR_NOMEM || r == ERR_IO || r == ERR_NOSPACE;
-}
-
 /*
  * A receipt that can't be made now (its record is damaged) keeps back neither the others' nor the steps of a run; the claim
  * stays, and is met again. Who gave one file by a verb (alone) is told.
@@ -279,7 +272,7 @@ hand_out_all(struct archive *a, struct intake *all, size_t n, bool alone, struct
 		struct err why = {0};
 		enum err_code r = hand_out(a, &all[i], &why);
 
-		if (r != ERR_OK && (is_local(r) || alone))
+		if (r != ERR_OK && (is_our_trouble(r) || alone))
 			return err_set(e, r, "receipt: %s", why.text);
 		if (r != ERR_OK)
 			archive_alarm(a, "receipt of record %s: %s", all[i].record, why.text);
@@ -287,7 +280,7 @@ hand_out_all(struct archive *a, struct intake *all, size_t n, bool alone, struct
 	return ERR_OK;
 }
 
-/* One that is refused leaves nothing in the batch; only our own trouble ends it. */
+/* One that is refused leaves nothing in the batch, and is given back with the reason; only our own trouble ends it. */
 static enum err_code
 keep_or_refuse(struct archive *a, struct batch *b, struct intake *in, struct err *e)
 {
@@ -299,7 +292,7 @@ keep_or_refuse(struct archive *a, struct batch *b, struct intake *in, struct err
 		return ERR_OK;
 	batch_undo(b, mark);
 	in->in_batch = false;
-	if (is_local(r))
+	if (is_our_trouble(r))
 		return err_set(e, r, "%s", why.text);
 	in->d->receipt = reason_of(in, &why);
 	return ERR_OK;

@@ -107,7 +107,7 @@ record_renew(struct archive *a, struct batch *b, const char *record, size_t sign
 		return fault.code == ERR_NOMEM ? err_nomem(e) : ERR_OK;
 	}
 	r = renew(&w, late, renewed, why, &fault);
-	if (r == ERR_NOMEM || r == ERR_IO || r == ERR_NOSPACE)
+	if (is_our_trouble(r))
 		return err_set(e, r, "record %s: %s", record, fault.text);
 	if (r != ERR_OK) {
 		snprintf(why, 300, "%.299s", fault.text);

@@ -440,13 +440,6 @@ step_failed(struct walk *w, const struct err *why, struct err *e)
 	return try_later(w->a, w->s, TIME_NONE, why->text, e);
 }
 
-/* Our own trouble, which the next record would meet as well. */
-static bool
-is_local(enum err_code r)
-{
-	return r == ERR_NOMEM || r == ERR_IO || r == ERR_NOSPACE;
-}
-
 /* A record whose newest manifest can't be read: nothing can be noted in it. It must not hold up the others. */
 static enum err_code
 step_skipped(struct archive *a, const char *record, const struct err *why, struct err *e)
@@ -483,7 +476,7 @@ record_step(struct archive *a, struct batch *b, const char *record, bool *again,
 	if (opened)
 		r = sig_step(&w, &why);
 	if (r != ERR_OK) {
-		if ((opened && is_local(r)) || r == ERR_NOMEM || clean == NULL)
+		if ((opened && is_our_trouble(r)) || r == ERR_NOMEM || clean == NULL)
 			return err_set(e, r, "record %s: %s", record, why.text);
 		batch_undo(b, mark);
 		json_decref(m);

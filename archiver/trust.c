@@ -87,7 +87,7 @@ judge_batch(struct archive *a, const json_t *ids, struct err *e)
 		struct err why = {0};
 		enum err_code r = judge_record(a, b, json_string_value(id), &why);
 
-		if (r == ERR_NOMEM || r == ERR_IO || r == ERR_NOSPACE)
+		if (is_our_trouble(r))
 			return err_set(e, r, "%s", why.text);
 		if (r == ERR_OK)
 			continue;

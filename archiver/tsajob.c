@@ -344,7 +344,7 @@ tsa_jobs(struct archive *a, uint64_t *ran, uint64_t *failed, int64_t *next, stru
 		if (archive_stopping(a))
 			break;
 		r = job(a, json_string_value(tsa), &holds, &why);
-		if (r == ERR_NOMEM || r == ERR_IO || r == ERR_NOSPACE)
+		if (is_our_trouble(r))
 			return err_set(e, r, "material jobs: %s", why.text);
 		/* A row that can't be worked on is an alarm each time, and holds up nobody. */
 		if (r != ERR_OK) {
