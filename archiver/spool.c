@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #define LOOK_MS 2000		  /* then a service's steps have their turn */
+#define LONE_META_S 3600
 #define SPOOLS_AT_ONCE ((size_t)16) /* open at once: six descriptors each */
 
 void
@@ -139,6 +140,21 @@ claim_or_refuse(struct look *l, const char *name, int64_t now, struct err *e)
 	return ERR_OK;
 }
 
+/* It came after what it speaks of, and would go with the next deposit of that name. */
+static void
+tell_of_lone_meta(struct look *l, const char *meta, int64_t now)
+{
+	AUTO(mem) char *name = mem_dupstr(meta);
+	struct stat st;
+
+	if (name == NULL || l->a->cfg->archive.clock_file != NULL || fstatat(l->s->new, meta, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
+	    now - st.st_mtime < LONE_META_S)
+		return;
+	name[strlen(name) - strlen(META_SUFFIX)] = '\0';
+	if (fstatat(l->s->new, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		archive_alarm(l->a, "spool %s: new/%s is alone for an hour: it goes with the next %s that comes", l->s->cfg->dir, meta, name);
+}
+
 static enum err_code
 claim_new(struct look *l, struct err *e)
 {
@@ -152,7 +168,9 @@ claim_new(struct look *l, struct err *e)
 	if (r == ERR_OK && (l->claimed = mem_new(n + 1, sizeof(*l->claimed))) == NULL)
 		r = err_nomem(e);
 	for (i = 0; r == ERR_OK && i < n; i++)
-		if (!ends_with(names[i], META_SUFFIX) && !still_written(l->s->new, names[i]))
+		if (ends_with(names[i], META_SUFFIX))
+			tell_of_lone_meta(l, names[i], now);
+		else if (!still_written(l->s->new, names[i]))
 			r = claim_or_refuse(l, names[i], now, e);
 	free_names(names, n);
 	return r;

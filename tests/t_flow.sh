@@ -516,6 +516,13 @@ mkdir -p "$w/r" && printf '[archive]\ndir = archive\n[trust]\ndir = ../pki2/trus
 for n in 1 2; do printf '[tsa tsa%s]\nurl = http://127.0.0.1:%s/tsa%s\n' $n "$p" $n; done >>"$w/r/everseal.conf"
 export EVERSEAL_CONFIG="$w/r/everseal.conf"
 "$es" init >/dev/null
+mkdir -p "$w/r/desk/new"
+echo '{}' >"$w/r/desk/new/young.meta.json"
+echo '{}' >"$w/r/desk/new/late.meta.json" && touch -d '2 hours ago' "$w/r/desk/new/late.meta.json"
+run
+has "a meta file that came too late is told of" "$(cat "$w/run")" "new/late.meta.json is alone for an hour"
+is "one that waits for its deposit is not" "$(grep -c young "$w/run")" 0
+rm "$w"/r/desk/new/*
 "$es" deposit "$w/in/real.xml" >/dev/null
 is "a real clock: intake is open" $? 0
 date -u -d '2 hours' +%Y-%m-%dT%H:%M:%SZ >"$w/clock2"
