@@ -66,9 +66,9 @@ news_owe(struct batch *b, const json_t *m, struct err *e)
 
 struct telling {
 	struct archive *a;
-	json_t *told;	 /* records whose news stand in done/, not yet synced */
+	json_t *told;	 /* record: its depositor; their news stand in done/, not yet synced */
 	json_t *spools;	 /* depositor: its spool has been written to since the last sync */
-	json_t *failing; /* depositor: its spool can't be written to; said once a call */
+	json_t *failing; /* depositor: its spool can't be written to or synced; said once a call */
 };
 
 static enum err_code
@@ -83,7 +83,7 @@ write_news(struct archive *a, const struct conf_spool *to, const char *record, s
 	return spool_answer(s.done, json_string_value(json_object_get(m, "spool_name")), record, ".status.json", status, e);
 }
 
-/* One sync for all that was written to a spool. */
+/* One sync for all that was written to a spool. One that fails is its depositor's trouble. */
 static enum err_code
 sync_news(const struct telling *t, struct err *e)
 {
@@ -92,36 +92,39 @@ sync_news(const struct telling *t, struct err *e)
 
 	json_object_foreach (t->spools, depositor, value) {
 		AUTO(spool) struct spool s = SPOOL_NONE;
+		struct err why = {0};
 
-		if (spool_open(spool_of(t->a->cfg, depositor), &s, e) != ERR_OK)
+		if (spool_open(spool_of(t->a->cfg, depositor), &s, &why) == ERR_OK && syncfs(s.root) == 0)
+			continue;
+		if (why.code == ERR_OK)
+			err_errno(&why, ERR_IO, errno, "spool %s: sync", s.cfg->dir);
+		archive_alarm(t->a, "news: %s", why.text);
+		if (json_set(t->failing, depositor, json_true(), e) != ERR_OK)
 			return err_wrap(e, "news");
-		if (syncfs(s.root) != 0)
-			return err_errno(e, ERR_IO, errno, "spool %s: sync", s.cfg->dir);
 	}
 	return ERR_OK;
 }
 
-/* Durable now, so nothing is owed any more. What can't be synced is written again at the next call. */
+/* What is durable now is owed no more. What can't be synced is written again at the next call. */
 static enum err_code
 news_told(struct telling *t, struct err *e)
 {
 	AUTO(batch) struct batch *b = NULL;
-	const json_t *record = NULL;
-	struct err why = {0};
-	enum err_code r = ERR_OK;
-	size_t i;
+	const char *record = NULL;
+	json_t *depositor = NULL;
+	enum err_code r = sync_news(t, e);
 
-	if (sync_news(t, &why) != ERR_OK) {
-		archive_alarm(t->a, "%s", why.text);
-	} else if (json_array_size(t->told) != 0) {
-		r = store_batch_begin(t->a->store, &b, e);
-		json_array_foreach (t->told, i, record)
-			if (r == ERR_OK)
-				r = batch_row(b, "news", slice_str(json_string_value(record)), NULL, e);
+	json_object_foreach (t->told, record, depositor) {
+		if (r != ERR_OK || json_object_get(t->failing, json_string_value(depositor)) != NULL)
+			continue;
+		if (b == NULL)
+			r = store_batch_begin(t->a->store, &b, e);
 		if (r == ERR_OK)
-			r = store_commit(&b, NULL, e);
+			r = batch_row(b, "news", slice_str(record), NULL, e);
 	}
-	json_array_clear(t->told);
+	if (r == ERR_OK && b != NULL)
+		r = store_commit(&b, NULL, e);
+	json_object_clear(t->told);
 	json_object_clear(t->spools);
 	return r;
 }
@@ -146,15 +149,15 @@ tell(void *ctx, struct slice key, struct slice value, bool *stop, struct err *e)
 		archive_alarm(t->a, "news of record %s: %s", record, why.text);
 		return why.code == ERR_DAMAGED ? ERR_OK : json_set(t->failing, depositor, json_true(), e);
 	}
-	if ((to != NULL && json_set(t->spools, depositor, json_true(), e) != ERR_OK) || json_push(t->told, json_text(record), e) != ERR_OK)
+	if ((to != NULL && json_set(t->spools, depositor, json_true(), e) != ERR_OK) || json_set(t->told, record, json_text(depositor), e) != ERR_OK)
 		return err_wrap(e, "news");
-	return json_array_size(t->told) < NEWS_AT_ONCE ? ERR_OK : news_told(t, e);
+	return json_object_size(t->told) < NEWS_AT_ONCE ? ERR_OK : news_told(t, e);
 }
 
 enum err_code
 archive_news(struct archive *a, struct err *e)
 {
-	AUTO(json) json_t *told = json_array();
+	AUTO(json) json_t *told = json_object();
 	AUTO(json) json_t *spools = json_object();
 	AUTO(json) json_t *failing = json_object();
 	struct telling t = {a, told, spools, failing};

@@ -47,11 +47,14 @@ is "900 files" "$(receipt many2 | json 'len(d["originals"])')" 900
 # ---- a spool whose file system fails, one call after the other: the neighbour's deposits are kept all the same
 told=0
 late=
+failing_run() {
+	ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0 LD_PRELOAD=$(pwd)/$build/tests/recorder.so RECORD_DIR=$(pwd)/$spool FAIL_AT=$1 \
+		timeout 60 "$es" --uncaged --quiet --json run --once >"$w/run" 2>"$w/err"
+}
 for n in $(seq 1 12); do
 	put "sick$n" "$n"
 	printf '%s' "$n" >"$w/a/spool/other/tmp/x" && mv "$w/a/spool/other/tmp/x" "$w/a/spool/other/new/well$n"
-	ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0 LD_PRELOAD=$(pwd)/$build/tests/recorder.so RECORD_DIR=$(pwd)/$spool FAIL_AT=$n \
-		timeout 60 "$es" --uncaged --quiet --json run --once >"$w/run" 2>"$w/err" || late="$late run$n"
+	failing_run "$n" || late="$late run$n"
 	grep -q "the claimed files wait" "$w/run" && told=$((told + 1))
 	[ -f "$w/a/spool/other/done/well$n.receipt.json" ] || late="$late well$n"
 done
@@ -59,6 +62,22 @@ run
 is "whatever fails in one spool, the other's receipts come" "$late" ""
 is "a spool that can't be synced is told of" "$([ $told -gt 0 ] && echo yes)" yes
 is "and what was given there is answered once it can be" "$(ls "$spool/done" "$spool/failed" | grep -c '^sick[0-9]*\.\(receipt\|reason\)\.json$')" 12
+hold() { "$es" hold "$(json 'd["record"]' <"$1.receipt.json")" --reason "$2" >/dev/null; }
+again=
+synced=
+for n in $(seq 1 26); do
+	hold "$spool/done/sick1" "$n"
+	hold "$w/a/spool/other/done/well1" "$n"
+	failing_run "$n"
+	grep -q "/desk: sync" "$w/run" && synced=no
+	rm -f "$w/a/spool/other/done/well1.status.json" "$spool/done/sick1.status.json"
+	run
+	[ -f "$spool/done/sick1.status.json" ] && again="$again sick"
+	[ -f "$w/a/spool/other/done/well1.status.json" ] && again="$again well$n"
+done
+is "news: a spool that can't be synced is told of" "$synced" no
+has "they are told again" "$again" sick
+is "the neighbour's are not" "$(echo "$again" | grep -o 'well[0-9]*')" ""
 
 # ---- names that are taken
 put same "one"
