@@ -477,9 +477,12 @@ say_report(struct tool *t, const char *verb, const struct store_report *r, json_
 
 	if (t->json)
 		(void)tool_print(t, out);
+	else if (strcmp(verb, "log verify") == 0)
+		tool_line(t, "%s: %llu groups, %llu leaves, %llu octets; %llu damaged", verb, (unsigned long long)r->groups, (unsigned long long)r->leaves,
+		    (unsigned long long)r->bytes, (unsigned long long)r->damaged);
 	else
-		tool_line(t, "%s: %llu groups, %llu leaves, %llu members, %llu octets; %llu damaged", verb, (unsigned long long)r->groups,
-		    (unsigned long long)r->leaves, (unsigned long long)r->members, (unsigned long long)r->bytes, (unsigned long long)r->damaged);
+		tool_line(t, "%s: %llu members of %llu segments, %llu octets; %llu damaged", verb, (unsigned long long)r->members,
+		    (unsigned long long)r->segments, (unsigned long long)r->bytes, (unsigned long long)r->damaged);
 	return r->damaged != 0 ? EXIT_NEGATIVE : EXIT_POSITIVE;
 }
 

@@ -510,6 +510,6 @@ const struct verb verbs_record[] = {
     {"export", "RECORD -o DIR|FILE.tar", "a bundle that proves without the archive and the network", verb_export},
     {"history", "RECORD [--html FILE]", "every state of a record; --html: its timeline to look at", verb_history},
     {"hold", "RECORD --reason TEXT [--release]", "legal hold on a record", verb_hold},
-    {"release", "RECORD|ISSUER", "end a quarantine or an issuer hold", verb_release},
+    {"release", "RECORD|ISSUER|clock", "end a quarantine or an issuer hold; clock: ours is right, the log's newest entry is not", verb_release},
     {NULL, NULL, NULL, NULL},
 };

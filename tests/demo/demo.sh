@@ -68,12 +68,13 @@ sign unknown --shape enveloped --key ecdsa
 "$testpki" forget "$demo/pki" --name unknown >/dev/null
 printf '%%PDF-1.4\n%% a plain file without a signature of ours\n%%%%EOF\n' >"$demo/in/plain.pdf"
 put "$demo"/in/*.xml "$demo/in/detached" "$demo/in/plain.pdf"
-if [ -n "${DOCUMENTS:-}" ]; then
-	for f in "$DOCUMENTS"/*; do put "$f"; done
-fi
 printf '{"profile": "baseline", "title": "An invoice", "id": "INV-2026-1"}\n' >"$spool/new/invoice.xml.meta.json"
 printf '{"profile": "rsa-tsa"}\n' >"$spool/new/latin2.xml.meta.json"
 "$everseal" run --once
+if [ -n "${DOCUMENTS:-}" ]; then # after ours are taken: names may be the same
+	for f in "$DOCUMENTS"/*; do put "$f"; done
+	"$everseal" run --once
+fi
 say "receipts in $spool/done: $(cd "$spool/done" && ls | grep -c 'receipt.json$')"
 
 step "$years years, in steps of a month"
@@ -117,14 +118,14 @@ step "What became of them (judged now)"
 say "  trees: kept, no stamp of its own to renew; quarantined: an operator has to look (history says why)"
 "$everseal" --json list --judge >"$demo/summary.json"
 "$everseal" log verify
-first=$("$everseal" --json list | sed -n 's/.*"name":"contract.xml"[^}]*"record":"\([0-9a-f-]*\)".*/\1/p' | head -n 1)
+first=$(sed -n 's/^ "record": "\([0-9a-f-]*\)".*/\1/p' "$spool/done/contract.xml.receipt.json")
 step "Look further (the archive stays in $demo)"
 cat <<END
   export EVERSEAL_CONFIG=$demo/everseal.conf
   $build/everseal status
   $build/everseal forecast
-  $build/everseal history ${first:-RECORD}
-  $build/everseal get ${first:-RECORD} -o /tmp/contract
+  $build/everseal history $first
+  $build/everseal get $first -o /tmp/contract
   $build/everseal verify /tmp/contract/contract.xml --trust $demo/trust --at $last-01-01T00:00:00Z
   $build/everseal verify $spool/done/contract.xml.receipt.json --log-key $demo/archive/log.pub
 END
