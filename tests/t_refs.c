@@ -427,6 +427,48 @@ path_below_long_names(void **state)
 	assert_non_null(strstr(path, "99/a"));
 }
 
+/* A stamp of 1.1.1 or 1.2.2 proves of the properties before it what its own list names whole; one without a list all of them. */
+static const struct {
+	const char *name, *ns, *list;
+	size_t reach;
+} lists[] = {
+    {"no list", NS_X122, "", 3},
+    {"the value alone", NS_X122, "<o:Include URI=\"#SV\"/>", 0},
+    {"all", NS_X122, "<o:Include URI=\"#SV\"/><o:Include URI=\"#A\"/><o:Include URI=\"#B\"/><o:Include URI=\"#C\"/>", 3},
+    {"what is around them", NS_X122, "<o:Include URI=\"#U\"/>", 3},
+    {"the second left out", NS_X122, "<o:Include URI=\"#C\"/><o:Include URI=\"#A\"/>", 1},
+    {"a part of the first", NS_X122, "<o:Include URI=\"#P\"/>", 0},
+    {"the data behind it", NS_X122, "<o:Include URI=\"#A\" referencedData=\"true\"/>", 0},
+    {"nothing that is there", NS_X122, "<o:Include URI=\"#none\"/><o:Include/>", 0},
+    {"1.1.1", NS_X111, "<o:HashDataInfo uri=\"#A\"/><o:HashDataInfo uri=\"#B\"/>", 2},
+    {"1.1.1, transformed", NS_X111, "<o:HashDataInfo uri=\"#A\"><o:Transforms/></o:HashDataInfo>", 0},
+    {"1.3.2, where no list says what is covered", NS_X132, "<o:Include URI=\"#SV\"/>", 3},
+};
+
+static void
+stamps_reach_what_they_list(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		AUTO(mem) char *doc = mem_printf("<s:Signature xmlns:s=\"" DS_NS "\" Id=\"S\"><s:SignedInfo/><s:SignatureValue Id=\"SV\">AA==</s:SignatureValue>"
+						 "<s:Object><o:QualifyingProperties xmlns:o=\"%s\" Target=\"#S\"><o:UnsignedProperties><o:UnsignedSignatureProperties Id=\"U\">"
+						 "<o:CertificateValues Id=\"A\"><o:EncapsulatedX509Certificate Id=\"P\">AA==</o:EncapsulatedX509Certificate></o:CertificateValues>"
+						 "<o:RevocationValues Id=\"B\"/><o:CounterSignature Id=\"C\"/><o:ArchiveTimeStamp>%s<o:EncapsulatedTimeStamp>AA=="
+						 "</o:EncapsulatedTimeStamp></o:ArchiveTimeStamp></o:UnsignedSignatureProperties></o:UnsignedProperties>"
+						 "</o:QualifyingProperties></s:Object></s:Signature>",
+		    lists[i].ns, lists[i].list);
+		AUTO(sigdoc) struct sigdoc *d = NULL;
+		struct err e = {0};
+
+		OK(sigdoc_open(slice_str(doc), NULL, 0, NULL, &d, &e));
+		assert_int_equal(d->sigs[0].n_stamps, 1);
+		size_t got = stamp_reach(d, &d->sigs[0], &d->sigs[0].stamps[0]);
+		if (got != lists[i].reach)
+			print_error("%s: %zu\n", lists[i].name, got);
+		assert_int_equal(got, lists[i].reach);
+	}
+}
+
 int
 main(void)
 {
@@ -442,6 +484,7 @@ main(void)
 	    cmocka_unit_test(references_that_cover_a_part),
 	    cmocka_unit_test(paths_among_many_siblings),
 	    cmocka_unit_test(path_below_long_names),
+	    cmocka_unit_test(stamps_reach_what_they_list),
 	};
 
 	xml_init();

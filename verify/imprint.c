@@ -332,6 +332,45 @@ write_old(struct imprint *m)
 	return m->s->version == XADES_111 ? hash_data_infos(m, must) : includes(m, false, must);
 }
 
+/* What an entry of such a list names whole; NULL for referenced data and for what transforms may leave of an element. */
+static const xmlNode *
+listed_element(struct imprint *m, const xmlNode *entry)
+{
+	const char *uri = xml_attr(entry, m->s->version == XADES_111 ? "uri" : "URI");
+	struct run r = {.d = m->d, .s = m->s};
+	AUTO(data) struct data at = {0};
+
+	if (xml_first(entry, NULL, NULL) != NULL || is_true(xml_attr(entry, "referencedData")) || !uri_is_local(uri) || *uri == '\0')
+		return NULL;
+	return deref_local(&r, uri, &at, m->e) == ERR_OK && r.fault == REF_FINE ? at.nodes.apex : NULL;
+}
+
+static bool
+is_listed(struct imprint *m, const xmlNode *property)
+{
+	const xmlNode *i;
+
+	for (i = xml_first(m->t->node, own_ns(m), NULL); i != NULL; i = xml_next(i, own_ns(m), NULL))
+		if ((xml_is(i, own_ns(m), "Include") || xml_is(i, own_ns(m), "HashDataInfo")) && is_within(property, listed_element(m, i)))
+			return true;
+	return false;
+}
+
+size_t
+stamp_reach(struct sigdoc *d, struct xsig *s, const struct xstamp *t)
+{
+	struct err ignored = {0};
+	struct imprint m = {.d = d, .s = s, .t = t, .e = &ignored};
+	const xmlNode *n = xml_first(s->unsigned_props, NULL, NULL);
+	size_t at;
+
+	if (!old_recipe(&m))
+		return t->position;
+	for (at = 0; n != NULL && at < t->position && is_listed(&m, n); at++)
+		n = xml_next(n, NULL, NULL);
+	return at;
+}
+
 static enum err_code
 write_kind(struct imprint *m, bool second)
 {

@@ -210,10 +210,8 @@ add_counter_signatures(struct judge *j, struct jsig *g, size_t before, int64_t t
 }
 
 static void
-extract_archive(struct judge *j, struct jsig *g, const struct jstamp *t, int64_t time)
+extract_archive(struct judge *j, struct jsig *g, size_t before, int64_t time)
 {
-	size_t before = t->xs->position;
-
 	add_signature(j, g, time);
 	add_covered(j, g, g, before, time);
 	add_refs(j, g, before, time);
@@ -223,6 +221,8 @@ extract_archive(struct judge *j, struct jsig *g, const struct jstamp *t, int64_t
 void
 poe_extract(struct judge *j, struct jsig *g, struct jstamp *t, int64_t time)
 {
+	size_t before = stamp_reach(j->doc, g->s, t->xs);
+
 	switch (t->xs->type) {
 	case STAMP_ALL_DATA:
 	case STAMP_INDIVIDUAL_DATA:
@@ -233,15 +233,15 @@ poe_extract(struct judge *j, struct jsig *g, struct jstamp *t, int64_t time)
 	case STAMP_SIG_AND_REFS:
 		add_signature(j, g, time);
 		for (size_t i = 0; i < g->n_stamps; i++)
-			if (g->stamps[i].xs->type == STAMP_SIGNATURE && g->stamps[i].xs->position < t->xs->position)
+			if (g->stamps[i].xs->type == STAMP_SIGNATURE && g->stamps[i].xs->position < before)
 				add_token(j, g, &g->stamps[i], time);
-		add_refs(j, g, t->xs->position, time);
+		add_refs(j, g, before, time);
 		break;
 	case STAMP_REFS_ONLY:
-		add_refs(j, g, t->xs->position, time);
+		add_refs(j, g, before, time);
 		break;
 	case STAMP_ARCHIVE:
-		extract_archive(j, g, t, time);
+		extract_archive(j, g, before, time);
 		break;
 	}
 	t->r->gives_poe = true;

@@ -226,6 +226,11 @@ MUST_USE enum err_code stamp_octets(
 MUST_USE enum err_code stamp_imprint(struct sigdoc *d, struct xsig *s, const struct xstamp *stamp, enum digest_alg alg,
     struct digest *out, struct err *e);
 /*
+ * How many of the unsigned properties it covers, where its kind covers those before it: its position. One of 1.1.1 or 1.2.2
+ * lists what it covers: then up to the first that its list does not name as it stands.
+ */
+size_t stamp_reach(struct sigdoc *d, struct xsig *s, const struct xstamp *stamp);
+/*
  * Does the canonical form of data that a stamp covers depend on the stamp's method beyond its spelling? It does where a
  * reference leaves an element uncanonicalised and an element around that has xml: attributes: the inclusive methods take
  * them in, the exclusive ones don't, and readers differ on what is canonicalised first (stamp_imprint_listed).
@@ -242,7 +247,7 @@ MUST_USE enum err_code stamp_imprint_listed(struct sigdoc *d, struct xsig *s, co
 /* What the judge knows of a level beyond the properties that are there. */
 struct level_facts {
 	bool values_complete;	 /* every certificate that needs revocation data has some in this signature */
-	bool t_in_time;		 /* no signature time-stamp is younger than the signing certificate */
+	bool t_in_time;		 /* a signature time-stamp is there, and each is from before the signing certificate's end */
 	bool signer_in_key_info; /* the signing certificate was identified, and stands in KeyInfo (EN 319 132-1 6.3) */
 };
 /* Level by xades.md 6; static text from the Names table. */
