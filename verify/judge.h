@@ -204,7 +204,7 @@ struct alg_use answer_alg(const struct rev_answer *a);
 bool answer_accepted(struct judge *j, struct answers *a, size_t i, enum line line, const char **why);
 /* Newest acceptable answer; NULL if none. any: whether the pool had anything about it at all. */
 const struct rev_answer *select_answer(struct judge *j, struct answers *a, enum line line, bool *any, const char **why);
-/* NULL, or why this answer can't be used by itself; whether its issuer is trusted is not asked. Static text. */
+/* NULL, or why this answer can't be used by itself; of its issuer only who it is and where its chain ends is asked. Static text. */
 const char *answer_fault(struct judge *j, const struct answers *a, size_t i, enum line line);
 /* The chain of an answer's signer, where it is not the certificate's own; NULL otherwise. */
 const struct chain *signer_chain(struct judge *j, const struct rev_answer *a, enum line line);
