@@ -210,7 +210,10 @@ find_next(struct walk *w, struct err *e)
 	return r;
 }
 
-/* After the chain's end no whole group may stand anywhere: else the chain was broken by damage, not by a crash. */
+/*
+ * After the chain's end no whole group may stand anywhere: else the chain was broken by damage, not by a crash. Members
+ * lie side by side, so what is read as groups is never more than the file; headers that promise more were put there.
+ */
 static enum err_code
 nothing_behind(struct walk *w, struct err *e)
 {
@@ -220,7 +223,7 @@ nothing_behind(struct walk *w, struct err *e)
 	for (i = 0; i < w->n_files; i++) {
 		const struct seg_id *id = &w->files[i];
 		AUTO(fd) int fd = -1;
-		uint64_t off, size = 0, n = 0;
+		uint64_t off, size = 0, n = 0, taken = 0;
 		enum err_code r;
 
 		if (id->kind != STORE_LOG || id->id < w->seg)
@@ -230,11 +233,18 @@ nothing_behind(struct walk *w, struct err *e)
 			r = sys_size(fd, &size, e);
 		if (r != ERR_OK)
 			return r;
-		for (off = id->id == w->seg ? w->off : 0; off + TAR_BLOCK <= size; off += TAR_BLOCK)
-			if (group_at(fd, off, &text, &n, NULL) == ERR_OK && n > w->n)
+		for (off = id->id == w->seg ? w->off : 0; off + TAR_BLOCK <= size; off += TAR_BLOCK) {
+			buf_clear(&text);
+			r = group_at(fd, off, &text, &n, NULL);
+			taken += text.n;
+			if (taken > size)
+				return err_set(e, ERR_DAMAGED, "segment %" PRIu32 " holds groups that overlap behind group %" PRIu64
+				    "; nothing was changed", id->id, w->n);
+			if (r == ERR_OK && n > w->n)
 				return err_set(e, ERR_DAMAGED, "the log is broken behind group %" PRIu64 ": segment %" PRIu32
 				    " still holds group %" PRIu64 " at offset %" PRIu64 "; nothing was changed",
 				    w->n, id->id, n, off);
+		}
 	}
 	return ERR_OK;
 }

@@ -384,6 +384,29 @@ test_swelling_groups(void **state)
 	}
 }
 
+/* A thousand headers behind the chain, each of a group of 60 MiB that reaches over all the others. */
+static void
+test_overlapping_groups(void **state)
+{
+	AUTO(pristine) struct pristine p = {.x = {.s = NULL}};
+	AUTO(buf) struct buf log = {0};
+	uint8_t head[TAR_HEAD_MAX];
+
+	(void)state;
+	pristine_make(&p);
+	buf_addslice(&log, buf_slice(&p.octets[2]));
+	for (int i = 0; i < 1000; i++) {
+		tar_head("groups/0000000009.json", 60u << 20, head);
+		buf_add(&log, head, TAR_BLOCK);
+	}
+	for (int i = 0; i < 61 << 20; i += TAR_HEAD_MAX) {
+		memset(head, 'x', sizeof(head));
+		buf_add(&log, head, sizeof(head));
+	}
+	lay_out(&p, (struct slice[3]){buf_slice(&p.octets[0]), buf_slice(&p.octets[1]), buf_slice(&log)});
+	assert_int_equal(audited(&p.x, "overlapping groups", 0), 1);
+}
+
 int
 main(void)
 {
@@ -392,6 +415,7 @@ main(void)
 	    cmocka_unit_test(test_lying_groups),
 	    cmocka_unit_test(test_groups_that_take_back),
 	    cmocka_unit_test(test_swelling_groups),
+	    cmocka_unit_test(test_overlapping_groups),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
