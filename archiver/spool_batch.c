@@ -324,11 +324,11 @@ spool_work_wait_a_moment(struct spool_work *w)
 {
 	struct timespec until;
 
-	clock_gettime(CLOCK_REALTIME, &until);
+	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_nsec += MOMENT_NS;
 	until.tv_sec += until.tv_nsec / 1000000000;
 	until.tv_nsec %= 1000000000;
-	if (w->answering && pthread_timedjoin_np(w->answerer, NULL, &until) != 0)
+	if (w->answering && pthread_clockjoin_np(w->answerer, NULL, CLOCK_MONOTONIC, &until) != 0)
 		return false;
 	w->answering = false;
 	spool_work_wait(w);
