@@ -235,7 +235,7 @@ MUST_USE enum err_code tsa_jobs(struct archive *a, uint64_t *ran, uint64_t *fail
 bool service_open(struct archive *a, const char *name, int64_t *retry_utc);
 /* What came of asking. class as fetch.h; refused = a bad answer. retry_after -1 none. */
 void service_told(struct archive *a, const char *name, const char *kind, enum fetch_class class, const char *why, int64_t retry_after);
-/* The operator acted: TSAs that were stopped for a fault of configuration or trust are asked again. */
+/* The operator acted: TSAs that failed are asked again, whatever pause was set. */
 void service_forgive(struct archive *a);
 /* True while today's budget lasts; take: counts one. budget 0 = no limit. */
 bool service_budget(struct archive *a, const char *name, int64_t budget, bool take);

@@ -75,5 +75,6 @@ rules_note(struct archive *a, struct err *e)
 		return ERR_OK;
 	if (keep_rules(a, texts, sizeof(texts) / sizeof(texts[0]), event, hex, e) != ERR_OK)
 		return err_wrap(e, "rules");
+	service_forgive(a); /* a URL may be right now */
 	return ERR_OK;
 }

@@ -108,9 +108,8 @@ service_forgive(struct archive *a)
 
 	for (i = 0; i < a->cfg->n_tsas; i++) {
 		AUTO(json) json_t *row = load(a, a->cfg->tsas[i].name);
-		const char *class = json_string_value(json_object_get(row, "class"));
 
-		if (class == NULL || strcmp(class, fetch_class_name(FETCH_CONFIG)) != 0 || json_set(row, "next", json_integer(0), NULL) != ERR_OK)
+		if (!json_is_string(json_object_get(row, "class")) || json_set(row, "next", json_integer(0), NULL) != ERR_OK)
 			continue;
 		keep(a, a->cfg->tsas[i].name, row);
 	}

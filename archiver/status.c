@@ -135,5 +135,8 @@ archive_release(struct archive *a, const char *what, struct err *e)
 		return err_set(e, ERR_NOTFOUND, "release: no signature of record %s is in quarantine or waits for another try", manifest_record(m));
 	if (walk_put(a, b, m, prev, LEAF_STEP, "released", &again, e) != ERR_OK)
 		return err_wrap(e, "release");
-	return store_commit(&b, NULL, e);
+	if (store_commit(&b, NULL, e) != ERR_OK)
+		return e->code;
+	service_forgive(a);
+	return ERR_OK;
 }

@@ -176,7 +176,7 @@ mkdir -p "$TESTPKI_POOL"
 service=
 trap '"$build/testpki" stop "$w/pki" >/dev/null 2>&1; [ -z "$service" ] || kill "$service" 2>/dev/null' EXIT
 u=http://127.0.0.1:$(cat "$w/pki/port")
-for n in one two three; do "$build/testpki" sign "$w/pki" --name $n --out "$w/in/$n.xml" --shape enveloped --key ecdsa >/dev/null; done
+for n in one two three url1 url2; do "$build/testpki" sign "$w/pki" --name $n --out "$w/in/$n.xml" --shape enveloped --key ecdsa >/dev/null; done
 "$es" init --simulated "$w/b" --clock "$clock" --tsa "$u/tsa1,$u/tsa2" --allow-net "127.0.0.1:$(cat "$w/pki/port")" >/dev/null
 export EVERSEAL_CONFIG="$w/b/everseal.conf"
 cp "$EVERSEAL_CONFIG" "$w/b/more.conf"
@@ -270,6 +270,21 @@ run
 is "HTTP 400 to the POST: the GET behind it serves" "$(state "$rec")" archived
 is "and the responder is not held to be down" "$("$es" --json status | json '[s["failures"] for s in d["services"] if s["kind"] == "OCSP"]')" "[0]"
 "$build/testpki" misbehave "$w/pki" --clear >/dev/null
+
+# ---- a TSA's URL that was wrong
+cp "$w/b/everseal.conf" "$w/right.conf"
+sed -i 's|/tsa\([12]\)$|/none\1|' "$w/b/everseal.conf"
+rec=$("$es" deposit "$w/in/url1.xml" | json 'd["record"]')
+run
+is "a URL that is wrong: a signature waits" "$(state "$rec")" found
+has "and status says why" "$("$es" status)" "FAILING, HTTP status 404"
+cp "$w/right.conf" "$w/b/everseal.conf"
+other=$("$es" deposit "$w/in/url2.xml" | json 'd["record"]')
+run
+is "set right, it is asked at once" "$(state "$other")" waiting
+"$es" release "$rec" >/dev/null
+run
+is "and again for who waits, if the operator says so" "$(state "$rec")" waiting
 
 # ---- a service takes anchors while it runs
 echo 2026-01-01T00:00:00Z >"$clock"
