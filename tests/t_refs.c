@@ -283,6 +283,11 @@ much_canonical_form(void **state)
 	"</s:XPath></s:Transform></s:Transforms>"
 #define PROPS_TYPE "http://uri.etsi.org/01903#SignedProperties"
 #define PROPS_REF(type, transforms) "<s:Reference URI=\"#P\" Type=\"" type "\">" transforms "</s:Reference>"
+/* as Austrian card software wrote 1.1.1 */
+#define AROUND(path) \
+	"<s:Reference URI=\"#O\" Type=\"" NS_X111 "SignedProperties\"><s:Transforms><s:Transform Algorithm=\"" FILTER2 "\"><f:XPath " \
+	"xmlns:f=\"" FILTER2 "\" xmlns:x=\"" NS_X111 "\" Filter=\"intersect\">" path "</f:XPath></s:Transform></s:Transforms></s:Reference>"
+#define FILTER2 "http://www.w3.org/2002/06/xmldsig-filter2"
 
 static const struct {
 	const char *name, *ns, *references;
@@ -302,6 +307,10 @@ static const struct {
     {"a Type that never was", NS_X132, PROPS_REF(NS_X132 "SignedProperties", ""), false, NULL},
     {"1.2.2", NS_X122, PROPS_REF(NS_X122 "SignedProperties", ""), true, NULL},
     {"1.1.1", NS_X111, PROPS_REF(NS_X111 "SignedProperties", ""), true, NULL},
+    {"the Object around, filtered", NS_X111, AROUND("id('O')/x:QualifyingProperties/x:SignedProperties"), true, NULL},
+    {"filtered to a part", NS_X111, AROUND("id('O')//x:SigningTime"), false, "does not lead"},
+    {"filtered to more", NS_X111, AROUND("id('O')"), false, "does not lead"},
+    {"the Object around", NS_X111, "<s:Reference URI=\"#O\" Type=\"" NS_X111 "SignedProperties\"/>", false, "does not lead"},
     {"1.1.1 by the Type of 1.3.2", NS_X111, PROPS_REF(PROPS_TYPE, ""), false, NULL},
 };
 
@@ -314,7 +323,7 @@ signed_properties_that_are_covered(void **state)
 	for (i = 0; i < sizeof(props_refs) / sizeof(props_refs[0]); i++) {
 		AUTO(mem) char *doc = mem_printf("<s:Signature xmlns:s=\"" DS_NS "\" Id=\"S\"><s:SignedInfo><s:CanonicalizationMethod Algorithm=\"" EXCLUSIVE
 						 "\"/><s:SignatureMethod Algorithm=\"urn:x\"/>%s</s:SignedInfo><s:SignatureValue>AA==</s:SignatureValue>"
-						 "<s:Object><x:QualifyingProperties xmlns:x=\"%s\" Target=\"#S\"><x:SignedProperties Id=\"P\">"
+						 "<s:Object Id=\"O\"><x:QualifyingProperties xmlns:x=\"%s\" Target=\"#S\"><x:SignedProperties Id=\"P\">"
 						 "<x:SignedSignatureProperties><x:SigningTime>2026</x:SigningTime></x:SignedSignatureProperties>"
 						 "</x:SignedProperties></x:QualifyingProperties></s:Object></s:Signature>",
 		    props_refs[i].references, props_refs[i].ns);

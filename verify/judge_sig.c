@@ -63,10 +63,17 @@ ref_name(const struct xref *x)
 	return x->uri == NULL ? "(no URI)" : x->uri;
 }
 
-static struct verdict
-ref_found(struct judge *j, const struct xref *x)
+/* The peer doesn't see SignedProperties through a filter on the Object around them. */
+static bool
+behind_a_filter(const struct jsig *g, const struct xref *x)
 {
-	if (x->found == TRI_TRUE)
+	return x == g->s->props_ref && x->target != g->s->signed_props && x->uri != NULL && *x->uri != '\0';
+}
+
+static struct verdict
+ref_found(struct judge *j, const struct jsig *g, const struct xref *x)
+{
+	if (x->found == TRI_TRUE && !(j->peer && behind_a_filter(g, x)))
 		return passed();
 	find_add(j, 1, x->found == TRI_FALSE ? FIND_FAIL : FIND_NOT_CHECKED, "ReferenceDataExistence", CV, ref_name(x), "give the data",
 	    "%s", x->note == NULL ? "not found" : x->note);
@@ -152,7 +159,7 @@ refs_verdict(struct judge *j, struct jsig *g)
 	struct verdict v = passed(), intact = passed(), first = passed();
 
 	for (size_t i = 0; i < g->s->n_refs; i++) {
-		struct verdict f = ref_found(j, &g->s->refs[i]), t = ref_intact(j, g, &g->s->refs[i]);
+		struct verdict f = ref_found(j, g, &g->s->refs[i]), t = ref_intact(j, g, &g->s->refs[i]);
 
 		if (v.ind == IND_PASSED)
 			v = f;

@@ -89,7 +89,7 @@ container_read(struct xsig *s)
 		s->target_differs = true;
 }
 
-/* 1.1.1 as some wrote it: URI "" and an XPath filter that leaves exactly the SignedProperties of this signature. */
+/* 1.1.1 as some wrote it: URI "" or the Object around, and an XPath filter that leaves exactly the SignedProperties of this signature. */
 static enum err_code
 selects_props(struct sigdoc *d, struct xsig *s, const struct xref *x, bool *out, struct err *e)
 {
@@ -101,7 +101,7 @@ selects_props(struct sigdoc *d, struct xsig *s, const struct xref *x, bool *out,
 	*out = false;
 	if (t == NULL || xml_attr(t, "Algorithm") == NULL || strcmp(xml_attr(t, "Algorithm"), FILTER2_URI) != 0)
 		return ERR_OK;
-	if (deref_local(&r, "", &io, e) != ERR_OK || xpath_filter2(&r, t, &io, e) != ERR_OK)
+	if (deref_local(&r, x->uri, &io, e) != ERR_OK || xpath_filter2(&r, t, &io, e) != ERR_OK)
 		return err_wrap(e, "XPath");
 	if (r.fault != REF_FINE || io.nodes.marks == NULL)
 		return ERR_OK;
@@ -172,7 +172,7 @@ covers_props(struct sigdoc *d, struct xsig *s, const struct xref *x, bool *found
 	*found = x->target == s->signed_props;
 	if (*found)
 		return leaves_whole(d, s, x, whole, e);
-	if (x->uri == NULL || *x->uri != '\0')
+	if (x->uri == NULL || (*x->uri != '\0' && (x->target == NULL || !is_within(s->signed_props, x->target))))
 		return ERR_OK;
 	if (selects_props(d, s, x, whole, e) != ERR_OK)
 		return err_wrap(e, "SignedProperties");

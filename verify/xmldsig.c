@@ -229,7 +229,7 @@ false_claim(const struct xsig *s, const struct xref *x)
 
 	if (x->uri == NULL || x->uri[0] != '#' || strncmp(x->uri, "#xpointer(/", 11) == 0)
 		return NULL;
-	if (is_props_type(s, type) && x->target != s->signed_props)
+	if (is_props_type(s, type) && x->target != s->signed_props && x != s->props_ref)
 		return "the reference claims SignedProperties, but does not lead to those of this signature";
 	if (strcmp(type, TYPE_OBJECT) == 0 && x->target != s->key_info && !(is_ds(x->target, "Object") && x->target->parent == s->node))
 		return "the reference claims an Object, but does not lead to one of this signature";
