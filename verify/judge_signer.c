@@ -36,26 +36,34 @@ value_with_bare_key(struct judge *j, struct jsig *g)
 	return t;
 }
 
-bool
-in_key_info(const struct jsig *g, const struct cert *c)
+/* Does this very signature hold it: in KeyInfo, or (anywhere) in its values too? */
+static bool
+holds_cert(const struct jsig *g, const struct cert *c, bool anywhere)
 {
 	for (size_t i = 0; i < g->s->n_embedded; i++) {
 		const struct embedded *m = &g->s->embedded[i];
 
-		if (m->place == IN_KEY_INFO && m->kind == EMB_CERT && slice_eq(m->der, c->der))
+		if (m->kind == EMB_CERT && (anywhere || m->place == IN_KEY_INFO) && slice_eq(m->der, c->der))
 			return true;
 	}
 	return false;
 }
 
-/* Where KeyInfo holds certificates the peer takes the signer's from nowhere else. */
-static bool
-beside_key_info(const struct jsig *g, const struct cert *c)
+bool
+in_key_info(const struct jsig *g, const struct cert *c)
 {
+	return holds_cert(g, c, false);
+}
+
+/* The peer takes the signer's certificate from KeyInfo alone when that holds any, else from this signature's own values. */
+static bool
+out_of_its_sight(const struct jsig *g, const struct cert *c)
+{
+	bool any = false;
+
 	for (size_t i = 0; i < g->s->n_embedded; i++)
-		if (g->s->embedded[i].place == IN_KEY_INFO && g->s->embedded[i].kind == EMB_CERT)
-			return !in_key_info(g, c);
-	return false;
+		any = any || (g->s->embedded[i].place == IN_KEY_INFO && g->s->embedded[i].kind == EMB_CERT);
+	return !holds_cert(g, c, !any);
 }
 
 /* One that is not the first of the property counts for the peer when its key verifies. */
@@ -65,7 +73,7 @@ by_property(struct judge *j, struct jsig *g, size_t *which)
 	for (size_t k = 0; k < g->s->n_cert_ids; k++) {
 		const struct cert *c = cert_by_digest(j, &g->s->cert_ids[k].digest);
 
-		if (c == NULL || (j->peer && (beside_key_info(g, c) || (k > 0 && value_with(j, g, c) != TRI_TRUE))))
+		if (c == NULL || (j->peer && (out_of_its_sight(g, c) || (k > 0 && value_with(j, g, c) != TRI_TRUE))))
 			continue;
 		*which = k;
 		return c;
