@@ -89,14 +89,6 @@ add_folder(struct files *f, const char *path, const char *prefix, unsigned depth
 	return r;
 }
 
-static const char *
-base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash != NULL ? slash + 1 : path;
-}
-
 static enum err_code
 collect(struct files *f, const char *path, const char *const *with, size_t n_with, struct err *e)
 {
@@ -110,10 +102,10 @@ collect(struct files *f, const char *path, const char *const *with, size_t n_wit
 			return e->code;
 		return f->n != 0 ? ERR_OK : err_set(e, ERR_REFUSED, "%s is an empty folder", path);
 	}
-	if (add_file(f, AT_FDCWD, path, base_name(path), e) != ERR_OK)
+	if (add_file(f, AT_FDCWD, path, tool_base_name(path), e) != ERR_OK)
 		return e->code;
 	for (i = 0; i < n_with; i++)
-		if (add_file(f, AT_FDCWD, with[i], base_name(with[i]), e) != ERR_OK)
+		if (add_file(f, AT_FDCWD, with[i], tool_base_name(with[i]), e) != ERR_OK)
 			return e->code;
 	return ERR_OK;
 }
@@ -190,7 +182,7 @@ open_or_service(struct tool *t, struct err *e)
 static int
 refuse(struct tool *t, const char *path, const struct err *why)
 {
-	AUTO(json) json_t *reason = json_pack("{s:i, s:b, s:o, s:o}", "schema", 1, "refused", 1, "name", json_text(base_name(path)), "reason", json_text(why->text));
+	AUTO(json) json_t *reason = json_pack("{s:i, s:b, s:o, s:o}", "schema", 1, "refused", 1, "name", json_text(tool_base_name(path)), "reason", json_text(why->text));
 
 	(void)t;
 	return print_receipt(reason);
@@ -274,7 +266,7 @@ static enum err_code
 export_tar(struct tool *t, const char *record, const char *path, json_t **out, struct err *e)
 {
 	AUTO(mem) char *folder = mem_printf("%s.part", path);
-	AUTO(mem) char *name = mem_dup(base_name(path), strlen(base_name(path)) - 4);
+	AUTO(mem) char *name = mem_dup(tool_base_name(path), strlen(tool_base_name(path)) - 4);
 	enum err_code r;
 
 	if (folder == NULL || name == NULL)
@@ -302,8 +294,8 @@ verb_export(struct tool *t, int argc, char **argv)
 		return tool_usage(tool_verb("export"), e.code != ERR_OK ? e.text : "name a record, and -o DIR or -o FILE.tar");
 	if (tool_open(t, ARCHIVE_READ, &e) != ERR_OK)
 		return tool_fail(t, &e);
-	n = strlen(base_name(to));
-	if (n > 4 && strcmp(base_name(to) + n - 4, ".tar") == 0) {
+	n = strlen(tool_base_name(to));
+	if (n > 4 && strcmp(tool_base_name(to) + n - 4, ".tar") == 0) {
 		if (export_tar(t, argv[1], to, &out, &e) != ERR_OK)
 			return tool_fail(t, &e);
 		(void)json_object_del(out, "directory"); /* it was on the way only */

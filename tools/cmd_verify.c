@@ -214,14 +214,6 @@ add_policies(struct verify_job *j, const char *const *paths, size_t n, struct er
 
 /* ---- one document ---- */
 
-static const char *
-base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash != NULL ? slash + 1 : path;
-}
-
 static enum err_code
 ask(struct worker *w, struct verify_job *j, const char *path, struct buf *reply, struct err *e)
 {
@@ -236,7 +228,7 @@ ask(struct worker *w, struct verify_job *j, const char *path, struct buf *reply,
 	for (i = 0; i < j->n_with; i++)
 		if (j->with[i].slot >= 0)
 			fds[n++] = j->with[i].fd;
-	buf_adds(&body, base_name(path));
+	buf_adds(&body, tool_base_name(path));
 	if (buf_ok(&body, e) != ERR_OK)
 		return err_wrap(e, "%s", path);
 	return worker_call(w, 1, buf_slice(&body), fds, n, 120000, reply, e);
@@ -246,7 +238,7 @@ ask(struct worker *w, struct verify_job *j, const char *path, struct buf *reply,
 static json_t *
 unjudged_document(const char *path, const char *status, const char *why)
 {
-	return json_pack("{s:o, s:s, s:o, s:[], s:[]}", "file", json_text(base_name(path)), "status", status, "error",
+	return json_pack("{s:o, s:s, s:o, s:[], s:[]}", "file", json_text(tool_base_name(path)), "status", status, "error",
 	    json_text(why), "signatures", "evidence_records");
 }
 

@@ -532,3 +532,11 @@ tool_options(const struct option_row *rows, size_t n, int *argc, char **argv, st
 	*argc = rest;
 	return ERR_OK;
 }
+
+const char *
+tool_base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash != NULL ? slash + 1 : path;
+}

@@ -100,6 +100,8 @@ int tool_done(struct tool *t, json_t *j, const char *fmt, ...) PRINTF(3, 4);
 /* A line on stdout, with SIMULATED in front where it applies; one below it. Foreign text in them stays on its line. */
 void tool_line(const struct tool *t, const char *fmt, ...) PRINTF(2, 3);
 void tool_more(const char *fmt, ...) PRINTF(1, 2);
+/* What stands behind the last slash; points into path. */
+const char *tool_base_name(const char *path);
 
 /* Options of a verb: "--name VALUE", "--name=VALUE", "--flag". */
 struct option_row {
