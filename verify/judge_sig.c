@@ -63,17 +63,18 @@ ref_name(const struct xref *x)
 	return x->uri == NULL ? "(no URI)" : x->uri;
 }
 
-/* The peer doesn't see SignedProperties through a filter on the Object around them. */
+/* The peer knows the reference to SignedProperties by its target alone, not by what a filter leaves of more. */
 static bool
-behind_a_filter(const struct jsig *g, const struct xref *x)
+props_behind_a_filter(const struct judge *j, const struct jsig *g)
 {
-	return x == g->s->props_ref && x->target != g->s->signed_props && x->uri != NULL && *x->uri != '\0';
+	return j->peer && g->s->props_ref != NULL && g->s->props_ref->target != g->s->signed_props;
 }
 
 static struct verdict
 ref_found(struct judge *j, const struct jsig *g, const struct xref *x)
 {
-	if (x->found == TRI_TRUE && !(j->peer && behind_a_filter(g, x)))
+	/* with URI "" it finds the document, with that of an Object it misses what the Type promises */
+	if (x->found == TRI_TRUE && !(x == g->s->props_ref && props_behind_a_filter(j, g) && *x->uri != '\0'))
 		return passed();
 	find_add(j, 1, x->found == TRI_FALSE ? FIND_FAIL : FIND_NOT_CHECKED, "ReferenceDataExistence", CV, ref_name(x), "give the data",
 	    "%s", x->note == NULL ? "not found" : x->note);
@@ -214,8 +215,8 @@ judge_sav(struct judge *j, struct jsig *g)
 	    find_level(j, 1, level_of(j, CHECK_SIGNING_TIME_IN_CERT_RANGE, sig_context(g), POS_SIGNING), "SigningTimeInCertRange", CL,
 		g->r->id, NULL, "the claimed time is outside the certificate's validity"))
 		return no;
-	/* the peer knows their reference by its target alone, not by what transforms leave of the document */
-	if ((s->props_ref == NULL || (j->peer && s->props_ref->target != s->signed_props)) && find_level(j, 1, LEVEL_FAIL, "SignedProperties", CL, g->r->id, NULL, "no signed properties"))
+	if ((s->props_ref == NULL || props_behind_a_filter(j, g)) &&
+	    find_level(j, 1, LEVEL_FAIL, "SignedProperties", CL, g->r->id, NULL, "no signed properties"))
 		return no;
 	/* A dossier's own rules of coverage (xades.md 9); a peer that knows no dossiers passes over them. */
 	if (!j->peer && (gap = sig_dossier_fault(j->doc, s)) != NULL &&

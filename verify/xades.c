@@ -202,7 +202,8 @@ find_props_ref(struct sigdoc *d, struct xsig *s, struct err *e)
 		if (whole && s->props_ref == NULL)
 			s->props_ref = x;
 	}
-	s->props_ref_stray = s->format_fault == NULL && s->qualifying != NULL && !partly && ((claims > 1 && astray > 0) || (claims == 1 && s->props_ref == NULL));
+	s->props_ref_stray = s->format_fault == NULL && s->qualifying != NULL && !partly &&
+	    ((claims > 1 && astray > 0) || (claims == 1 && s->props_ref == NULL));
 	if (claims > 1 && astray > 0)
 		format_fault(s, "more than one reference to SignedProperties (EN 319 132-1 4.4.2)");
 	if (partly && s->props_ref == NULL)
