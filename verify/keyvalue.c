@@ -85,11 +85,11 @@ der(const xmlNode *v)
 {
 	AUTO(buf) struct buf spki = {.max_bytes = 16384};
 
-	return xml_base64(v, &spki, NULL) == ERR_OK && spki.n != 0 ? spki_key(buf_slice(&spki)) : NULL;
+	return xml_base64(v, &spki, NULL) == ERR_OK && spki.n != 0 ? spki_key(buf_slice(&spki), NULL) : NULL;
 }
 
-EVP_PKEY *
-key_value(const xmlNode *key_info)
+static EVP_PKEY *
+any_value(const xmlNode *key_info)
 {
 	const xmlNode *box = xml_first(key_info, NS_DS, "KeyValue"), *v;
 
@@ -101,5 +101,16 @@ key_value(const xmlNode *key_info)
 		return dsa(v);
 	if ((v = xml_first(box, NS_DS11, "ECKeyValue")) != NULL)
 		return ec(v);
+	return NULL;
+}
+
+EVP_PKEY *
+key_value(const xmlNode *key_info)
+{
+	EVP_PKEY *key = any_value(key_info);
+
+	if (key == NULL || key_fault(key) == NULL)
+		return key;
+	EVP_PKEY_free(key);
 	return NULL;
 }

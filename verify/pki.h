@@ -150,8 +150,10 @@ MUST_USE enum err_code pki_crl(struct pki *p, struct slice der, const struct rev
 MUST_USE enum err_code pki_ocsp(struct pki *p, struct slice der, const struct revocation **out, struct err *e);
 MUST_USE enum err_code pki_token(struct pki *p, struct slice der, const struct token **out, struct err *e);
 
-/* The certificate's public key, made on first use, owned by the pki. NULL: this OpenSSL can't read it. */
+/* The certificate's public key, made on first use, owned by the pki. NULL: pki_key_fault says why. */
 EVP_PKEY *pki_key(const struct cert *c);
+/* NULL, or why nothing is verified with its key: not readable here, or one that others can sign with. Static text. */
+const char *pki_key_fault(const struct cert *c);
 /* The same certificate as OpenSSL sees it, made on first use (dear: 100 us), owned by the pki. NULL if it can't. */
 X509 *pki_x509(const struct cert *c);
 /* Its names are equal and its own key verifies it: asked on first use, so that a folder of anchors costs no signatures. */
@@ -217,11 +219,11 @@ struct chain {
 MUST_USE enum err_code pool_chains(struct pool *pool, const struct cert *target, const struct anchors *anchors,
     unsigned roles, struct chain **out, size_t *n, struct chain *partial, struct err *e);
 /*
- * RFC 5280 6.1 without times, revocation and algorithms: CA flag, path length, keyCertSign, name constraints,
+ * RFC 5280 6.1 without times, revocation and algorithms: a sound key, CA flag, path length, keyCertSign, name constraints,
  * unknown critical extensions. The set of rules that the certificate at index i breaks; each is there, whatever
  * stands beside it, since a policy may mind one and not the other.
  */
-enum path_fault { PATH_OK = 0, PATH_NOT_CA = 1, PATH_LENGTH = 2, PATH_KEY_USAGE = 4, PATH_NAME_CONSTRAINTS = 8, PATH_CRITICAL = 16 };
+enum path_fault { PATH_OK = 0, PATH_NOT_CA = 1, PATH_LENGTH = 2, PATH_KEY_USAGE = 4, PATH_NAME_CONSTRAINTS = 8, PATH_CRITICAL = 16, PATH_KEY = 32 };
 unsigned chain_faults(const struct chain *c, size_t i);
 /* The first of them from the anchor down, *where it stands; PATH_OK: none at all. */
 enum path_fault chain_fault(const struct chain *c, size_t *where);

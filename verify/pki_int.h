@@ -16,6 +16,7 @@ enum obj_kind { OBJ_NONE = 0, OBJ_CERT, OBJ_CRL, OBJ_OCSP, OBJ_TOKEN };
 struct cert_priv {
 	struct cert c; /* first: the public half */
 	uint32_t id;
+	int version; /* as encoded: 0 is version 1, 2 is version 3; -1 = unreadable */
 	uint64_t subject_hash, issuer_hash; /* equal for names that are equal by RFC 5280 7.1 */
 	struct slice tbs, signature, spki;
 	struct slice key_octets; /* content of the key's BIT STRING: what KeyHash is made of */
@@ -23,6 +24,7 @@ struct cert_priv {
 	struct slice crl_dp, name_constraints, alt_names; /* extension values, empty if absent */
 	struct pki *owner;
 	EVP_PKEY *key;
+	const char *key_why; /* there is none */
 	X509 *x509;
 	bool key_tried, x509_tried;
 };

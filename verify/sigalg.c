@@ -255,41 +255,6 @@ sig_verify(const struct sig_scheme *s, EVP_PKEY *key, struct slice data, struct 
 	return ok;
 }
 
-struct curve_row {
-	const char *oid;
-	unsigned order_bits;
-};
-
-#define BRAINPOOL "1.3.36.3.3.2.8.1.1."
-static const struct curve_row curves[] = {
-    {"1.2.840.10045.3.1.7", 256},
-    {"1.3.132.0.34", 384},
-    {"1.3.132.0.35", 521},
-    {"1.2.840.10045.3.1.1", 192},
-    {"1.3.132.0.33", 224},
-    {"1.3.132.0.10", 256},
-    {BRAINPOOL "7", 256},
-    {BRAINPOOL "8", 256},
-    {BRAINPOOL "9", 320},
-    {BRAINPOOL "10", 320},
-    {BRAINPOOL "11", 384},
-    {BRAINPOOL "12", 384},
-    {BRAINPOOL "13", 512},
-    {BRAINPOOL "14", 512},
-    {"1.2.250.1.223.101.256.1", 256},
-};
-
-static unsigned
-curve_bits(const char *oid)
-{
-	size_t i;
-
-	for (i = 0; i < sizeof(curves) / sizeof(curves[0]); i++)
-		if (strcmp(curves[i].oid, oid) == 0)
-			return curves[i].order_bits;
-	return 0;
-}
-
 /* The parts of a SubjectPublicKeyInfo. */
 struct spki_parts {
 	char oid[OID_TEXT];
@@ -335,12 +300,10 @@ ec_use(const struct spki_parts *parts, struct slice spki, struct alg_use *use)
 	EVP_PKEY *key;
 
 	use->key = KEY_ECDSA;
-	if (parts->params.tag == BER_OID) {
-		ber_oid_text(parts->params.body, curve);
+	if (curve_named(&parts->params, curve))
 		use->key_bits = curve_bits(curve);
-	}
 	if (use->key_bits == 0) {
-		key = spki_key(spki); /* explicit or rare curve: ask the library */
+		key = spki_key(spki, NULL); /* a rare curve: ask the library */
 		if (key != NULL)
 			use->key_bits = (unsigned)EVP_PKEY_get_bits(key);
 		EVP_PKEY_free(key);
@@ -427,27 +390,12 @@ rsa_key(struct slice bits)
 	return key;
 }
 
-EVP_PKEY *
-key_on_curve(const char *curve, struct slice point)
-{
-	OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
-	int nid = OBJ_txt2nid(curve);
-	EVP_PKEY *key = NULL;
-
-	if (build != NULL && nid != NID_undef &&
-	    OSSL_PARAM_BLD_push_utf8_string(build, OSSL_PKEY_PARAM_GROUP_NAME, OBJ_nid2sn(nid), 0) == 1 &&
-	    OSSL_PARAM_BLD_push_octet_string(build, OSSL_PKEY_PARAM_PUB_KEY, point.p, point.n) == 1)
-		key = key_from("EC", build);
-	OSSL_PARAM_BLD_free(build);
-	return key;
-}
-
 /*
  * The common kinds are put together from their numbers: OpenSSL 3.0 spends 100 us on finding a decoder
  * for a SubjectPublicKeyInfo, five RSA-2048 verifications' worth.
  */
-EVP_PKEY *
-spki_key(struct slice spki)
+static EVP_PKEY *
+any_key(struct slice spki)
 {
 	struct spki_parts parts;
 	char curve[OID_TEXT];
@@ -458,8 +406,7 @@ spki_key(struct slice spki)
 		return NULL;
 	if (strcmp(parts.oid, PKCS1 "1") == 0) {
 		key = rsa_key(parts.bits);
-	} else if (strcmp(parts.oid, "1.2.840.10045.2.1") == 0 && parts.params.tag == BER_OID) {
-		ber_oid_text(parts.params.body, curve);
+	} else if (strcmp(parts.oid, "1.2.840.10045.2.1") == 0 && curve_named(&parts.params, curve)) {
 		if (curve_bits(curve) != 0)
 			key = key_on_curve(curve, parts.bits);
 	} else if (strcmp(parts.oid, "1.3.101.112") == 0) {
@@ -470,5 +417,20 @@ spki_key(struct slice spki)
 	if (key == NULL)
 		key = d2i_PUBKEY(NULL, &p, (long)spki.n);
 	ERR_clear_error();
+	return key;
+}
+
+EVP_PKEY *
+spki_key(struct slice spki, const char **why)
+{
+	EVP_PKEY *key = any_key(spki);
+	const char *fault = key != NULL ? key_fault(key) : "a key that can't be read here";
+
+	if (fault != NULL) {
+		EVP_PKEY_free(key);
+		key = NULL;
+	}
+	if (why != NULL)
+		*why = fault;
 	return key;
 }

@@ -31,14 +31,28 @@ read_key_info(struct cert_priv *p, struct slice spki, struct err *e)
 	return p->key_octets.p != NULL;
 }
 
+/* Absent means version 1 (RFC 5280 4.1.2.1). */
+static int
+read_version(struct cur *c)
+{
+	struct ber outer, number;
+	struct cur in;
+	int64_t n;
+
+	if (!ber_opt(c, BER_CTXC(0), &outer))
+		return 0;
+	in = cur_from(outer.body);
+	return ber_take(&in, BER_INTEGER, &number) && ber_int64(number.body, &n) && n >= 0 && n <= 2 ? (int)n : -1;
+}
+
 /* The first part that can't be read, or NULL. */
 static const char *
 read_tbs(struct cert_priv *p, struct slice body, struct slice *inner_alg, struct err *e)
 {
 	struct cur c = cur_from(body), validity;
-	struct ber version, serial, alg, issuer, subject, spki, unique, ext;
+	struct ber serial, alg, issuer, subject, spki, unique, ext;
 
-	ber_opt(&c, BER_CTXC(0), &version);
+	p->version = read_version(&c);
 	ber_take(&c, BER_INTEGER, &serial);
 	ber_take(&c, BER_SEQUENCE, &alg);
 	ber_take(&c, BER_SEQUENCE, &issuer);
@@ -174,9 +188,15 @@ pki_key(const struct cert *c)
 	struct cert_priv *p = cert_priv(c);
 
 	if (!p->key_tried)
-		p->key = spki_key(p->spki);
+		p->key = spki_key(p->spki, &p->key_why);
 	p->key_tried = true;
 	return p->key;
+}
+
+const char *
+pki_key_fault(const struct cert *c)
+{
+	return pki_key(c) != NULL ? NULL : cert_priv(c)->key_why;
 }
 
 X509 *
