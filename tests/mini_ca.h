@@ -46,7 +46,7 @@ struct spec {
 	EVP_PKEY *reuse;
 	const char *digest; /* of the signature; "none" for EdDSA */
 	bool pss;
-	bool ca;
+	bool ca, v1 /* version 1: no extensions */;
 	long serial;
 	const char *ext[12]; /* "keyUsage=critical,cRLSign" ... ends with NULL */
 	int64_t from, to;
@@ -156,7 +156,7 @@ mini_cert(struct pki *pki, struct spec s)
 	if (s.reuse != NULL)
 		EVP_PKEY_up_ref(s.reuse);
 	assert_non_null(w.key);
-	X509_set_version(w.x509, X509_VERSION_3);
+	X509_set_version(w.x509, s.v1 ? X509_VERSION_1 : X509_VERSION_3);
 	ASN1_INTEGER_set_int64(X509_get_serialNumber(w.x509), s.serial != 0 ? s.serial : 1000 + (long)strlen(s.name));
 	assert_int_equal(X509_NAME_add_entry_by_txt(X509_get_subject_name(w.x509), "CN", MBSTRING_UTF8,
 			     (const unsigned char *)s.name, -1, -1, 0), 1);
@@ -168,8 +168,9 @@ mini_cert(struct pki *pki, struct spec s)
 		mini_ext(w.x509, issuer, "basicConstraints=critical,CA:TRUE");
 		mini_ext(w.x509, issuer, "keyUsage=critical,keyCertSign,cRLSign");
 	}
-	mini_ext(w.x509, issuer, "subjectKeyIdentifier=hash");
-	if (s.issuer != NULL)
+	if (!s.v1)
+		mini_ext(w.x509, issuer, "subjectKeyIdentifier=hash");
+	if (s.issuer != NULL && !s.v1 && X509_get_ext_by_NID(issuer, NID_subject_key_identifier, -1) >= 0)
 		mini_ext(w.x509, issuer, "authorityKeyIdentifier=keyid");
 	for (i = 0; s.ext[i] != NULL; i++)
 		mini_ext(w.x509, issuer, s.ext[i]);

@@ -454,12 +454,56 @@ path_rules(void **state)
 	}
 }
 
-/* pathLen counts what stands between, without self-issued ones; the anchor's own is not asked. */
+/* An anchor's certificate bounds what stands below it like any other's (RFC 5937). A version 1 root can't say that it is a CA. */
+static void
+path_rules_of_anchors(void **state)
+{
+	static const struct {
+		const char *name, *ext[3], *leaf_ext[2];
+		bool v1, sub_only;
+		unsigned want;
+	} rows[] = {
+	    {"good", {"basicConstraints=CA:TRUE,pathlen:1", "keyUsage=keyCertSign"}, {NULL}, false, false, PATH_OK},
+	    {"version 1", {NULL}, {NULL}, true, false, PATH_OK},
+	    {"version 1, not signed by itself", {NULL}, {NULL}, true, true, PATH_NOT_CA},
+	    {"end entity", {"keyUsage=digitalSignature"}, {NULL}, false, false, PATH_NOT_CA | PATH_KEY_USAGE},
+	    {"no basicConstraints", {"keyUsage=keyCertSign"}, {NULL}, false, false, PATH_NOT_CA},
+	    {"path length", {"basicConstraints=CA:TRUE,pathlen:0"}, {NULL}, false, false, PATH_LENGTH},
+	    {"key usage", {"basicConstraints=CA:TRUE", "keyUsage=cRLSign"}, {NULL}, false, false, PATH_KEY_USAGE},
+	    {"names", {"basicConstraints=CA:TRUE", "nameConstraints=critical,permitted;DNS:a.test"}, {"subjectAltName=DNS:x.b.test"}, false, false,
+		PATH_NAME_CONSTRAINTS},
+	    {"critical", {"basicConstraints=CA:TRUE", "1.3.6.1.4.1.99999.1=critical,DER:0500"}, {NULL}, false, false, PATH_CRITICAL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		AUTO(world) struct world w = world_new();
+		AUTO(who) struct who top = mini_cert(w.p, (struct spec){.name = "Top", .key = "p256", .ca = true});
+		AUTO(who) struct who root = mini_cert(w.p, (struct spec){.name = "Root", .key = "p256", .v1 = rows[i].v1,
+							       .issuer = rows[i].sub_only ? &top : NULL, .ext = {rows[i].ext[0], rows[i].ext[1]}});
+		AUTO(who) struct who ca = mini_cert(w.p, (struct spec){.name = "CA", .issuer = &root, .key = "p256", .ca = true});
+		AUTO(who) struct who leaf = mini_cert(w.p, (struct spec){.name = "leaf", .issuer = &ca, .key = "p256", .ext = {rows[i].leaf_ext[0]}});
+		AUTO(mem) struct chain *found = NULL;
+		struct err e = {0};
+		unsigned f;
+		size_t n;
+
+		add(&w, &ca);
+		trust(&w, &root, ROLE_ALL, TIME_MAX);
+		OK(pool_chains(&w.pool, leaf.cert, w.anchors, ROLE_SIGNER, &found, &n, NULL, &e));
+		assert_int_equal(n, 1);
+		f = chain_faults(&found[0], 2);
+		if (f != rows[i].want)
+			fail_msg("%s: %u, wanted %u", rows[i].name, f, rows[i].want);
+	}
+}
+
+/* pathLen counts what stands between, without self-issued ones. */
 static void
 path_length(void **state)
 {
 	AUTO(world) struct world w = world_new();
-	AUTO(who) struct who root = mini_cert(w.p, (struct spec){.name = "Root", .key = "p256", .ext = {"basicConstraints=CA:TRUE,pathlen:0", NULL}});
+	AUTO(who) struct who root = mini_cert(w.p, (struct spec){.name = "Root", .key = "p256", .ext = {"basicConstraints=CA:TRUE,pathlen:2", NULL}});
 	AUTO(who) struct who a = mini_cert(w.p, (struct spec){.name = "A", .issuer = &root, .key = "p256", .ext = {"basicConstraints=CA:TRUE,pathlen:0", NULL}});
 	AUTO(who) struct who a_new = mini_cert(w.p, (struct spec){.name = "A", .issuer = &a, .key = "p256", .ca = true, .ext = {NULL}});
 	AUTO(who) struct who b = mini_cert(w.p, (struct spec){.name = "B", .issuer = &a, .key = "p256", .ca = true, .ext = {NULL}});
@@ -507,6 +551,7 @@ main(void)
 	    cmocka_unit_test(chains_cross_and_rekeyed),
 	    cmocka_unit_test(chains_are_bounded),
 	    cmocka_unit_test(path_rules),
+	    cmocka_unit_test(path_rules_of_anchors),
 	    cmocka_unit_test(path_length),
 	};
 

@@ -58,6 +58,7 @@ place_verdict(struct judge *j, const struct chain *ch, size_t i, enum check_cont
 		bool by_level;
 		enum check level;
 	} ROWS[] = {
+	    {PATH_KEY, "PublicKey", NULL, false, 0},
 	    {PATH_NOT_CA, "CA", "an issuer is no CA", false, 0},
 	    {PATH_LENGTH, "MaxPathLength", "longer than an issuer allows", false, 0},
 	    {PATH_KEY_USAGE, "KeyUsage", "an issuer may not sign certificates", false, 0},
@@ -65,8 +66,12 @@ place_verdict(struct judge *j, const struct chain *ch, size_t i, enum check_cont
 	    {PATH_CRITICAL, "SupportedCriticalExtensions", "a critical extension that is not known", true,
 		CHECK_UNKNOWN_CRITICAL_EXTENSION},
 	};
-	unsigned faults = chain_faults(ch, i) | (j->peer ? peer_faults(ch, i) : 0);
+	unsigned faults = chain_faults(ch, i);
 	struct verdict v = passed();
+
+	/* that an anchor is a CA with a sound key we ask in any case; the rest of its certificate the peer leaves aside */
+	if (j->peer)
+		faults = (i > 0 && i + 1 == ch->n ? faults & (PATH_NOT_CA | PATH_KEY) : faults) | peer_faults(ch, i);
 
 	for (size_t k = 0; faults != 0 && k < sizeof(ROWS) / sizeof(ROWS[0]); k++) {
 		enum check_level level = LEVEL_FAIL;
@@ -75,7 +80,8 @@ place_verdict(struct judge *j, const struct chain *ch, size_t i, enum check_cont
 			continue;
 		if (ROWS[k].by_level)
 			level = level_of(j, ROWS[k].level, ctx, i == 0 ? POS_SIGNING : POS_CA);
-		if (find_level(j, 1, level, ROWS[k].check, "RFC 5280 6.1", ch->v[i]->subject_text, NULL, "%s", ROWS[k].text))
+		if (find_level(j, 1, level, ROWS[k].check, "RFC 5280 6.1", ch->v[i]->subject_text, NULL, "%s",
+			ROWS[k].text != NULL ? ROWS[k].text : pki_key_fault(ch->v[i])))
 			v = open_verdict(SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE);
 	}
 	return v;
@@ -124,15 +130,13 @@ chain_form(struct judge *j, const struct chain *ch, enum check_context ctx)
 {
 	struct verdict v = passed();
 
-	if (ch->n == 1)
-		return v;
 	for (size_t i = ch->n; i-- > 0;) {
 		struct verdict one = place_verdict(j, ch, i, ctx);
 
 		if (v.ind == IND_PASSED)
 			v = one;
 	}
-	struct verdict usage = ctx == CTX_REVOCATION ? passed() : usage_verdict(j, ch->v[0], ctx);
+	struct verdict usage = ctx == CTX_REVOCATION || ch->n == 1 ? passed() : usage_verdict(j, ch->v[0], ctx);
 	return v.ind == IND_PASSED ? usage : v;
 }
 

@@ -89,6 +89,16 @@ authorised(const struct judge *j, const struct rev_answer *a)
 	return level_of(j, CHECK_OCSP_DELEGATE_EKU, CTX_REVOCATION, POS_SIGNING) != LEVEL_FAIL;
 }
 
+/* Does each certificate above the end issue what stands below it? Asked under every policy. */
+static bool
+issued_by_cas(const struct chain *ch)
+{
+	for (size_t i = 0; i < ch->n; i++)
+		if ((chain_faults(ch, i) & (PATH_NOT_CA | PATH_KEY)) != 0)
+			return false;
+	return true;
+}
+
 static bool
 share_an_anchor(struct judge *j, const struct cert *a, const struct cert *b, enum line line)
 {
@@ -102,7 +112,7 @@ share_an_anchor(struct judge *j, const struct cert *a, const struct cert *b, enu
 		judge_broke(j, &e);
 	for (size_t i = 0; i < n; i++)
 		for (size_t k = 0; k < m; k++)
-			shared = shared || of_a[i].anchor == of_b[k].anchor;
+			shared = shared || (of_a[i].anchor == of_b[k].anchor && issued_by_cas(&of_a[i]) && issued_by_cas(&of_b[k]));
 	free(of_a);
 	free(of_b);
 	return shared;
@@ -249,7 +259,7 @@ issuer_chain_fault(struct judge *j, struct issuer_trust *t, const struct chain *
 	t->compromised = false;
 	/* what was produced before the sunset is past validation's to judge */
 	t->revoked_at = ch->anchor->sunset_utc <= j->now ? ch->anchor->sunset_utc : TIME_MAX;
-	if (!j->peer && chain_form(j, ch, CTX_REVOCATION).ind != IND_PASSED)
+	if (!issued_by_cas(ch) || (!j->peer && chain_form(j, ch, CTX_REVOCATION).ind != IND_PASSED))
 		return "its issuer's chain is not valid (RFC 5280 6.1)";
 	for (size_t i = 0; i + 1 < ch->n; i++) {
 		if (!needs_revocation(ch->v[i], i == 0))

@@ -198,11 +198,18 @@ pool_chains(struct pool *pool, const struct cert *target, const struct anchors *
 
 /* ---- RFC 5280 6.1 ---- */
 
+/* Before version 3 no certificate could say that it is a CA's: whoever made it an anchor says so (RFC 5280 6.1.4 (k)). */
+static bool
+is_old_root(const struct chain *c, size_t i)
+{
+	return c->anchor != NULL && i + 1 == c->n && cert_priv(c->v[i])->version == 0 && pki_self_signed(c->v[i]);
+}
+
 static unsigned
 ca_faults(const struct chain *c, size_t i)
 {
 	const struct cert *ca = c->v[i];
-	unsigned faults = ca->is_ca ? 0 : PATH_NOT_CA;
+	unsigned faults = ca->is_ca || is_old_root(c, i) ? 0 : PATH_NOT_CA;
 	size_t below = 0, j;
 
 	for (j = 1; j < i; j++)
@@ -237,11 +244,13 @@ names_allowed(const struct chain *c, size_t i)
 unsigned
 chain_faults(const struct chain *c, size_t i)
 {
-	unsigned faults = c->v[i]->unknown_critical ? PATH_CRITICAL : 0;
+	unsigned faults = pki_key_fault(c->v[i]) != NULL ? PATH_KEY : 0;
 
-	/* The anchor is an input of the algorithm, not a certificate to be judged (RFC 5280 6.1.1 (d)). */
-	if (c->anchor != NULL && i + 1 == c->n)
-		return 0;
+	/* Trusted itself: nothing is issued, and what it may do somebody has said who need not say it in extensions. */
+	if (c->anchor != NULL && c->n == 1)
+		return faults;
+	/* An anchor's certificate bounds what stands below it like any other's (RFC 5937 3.2). */
+	faults |= c->v[i]->unknown_critical ? PATH_CRITICAL : 0;
 	if (i > 0)
 		faults |= ca_faults(c, i);
 	if (i > 0 && c->v[i]->has_name_constraints && !names_allowed(c, i))
