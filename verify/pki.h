@@ -238,6 +238,9 @@ MUST_USE enum err_code pool_answers(struct pool *pool, const struct cert *c, con
 /* Who signed the token: certificates of the token, then of the pool; ESSCertID match first. Remembered by (token, candidate). */
 MUST_USE enum err_code pool_token_signer(struct pool *pool, const struct token *t, struct token_signer *out, struct err *e);
 
+/* Did the key of c sign the token, over the digest of its content, as its only signer? out: what it says of c then. Remembered. */
+bool token_signed_by(struct pki *p, const struct token *t, const struct cert *c, struct token_signer *out);
+
 /* ---- requests and answers for those who fetch (RFC 3161, RFC 6960) ---- */
 
 /* DER of a TimeStampReq: digest parameters NULL, certReq TRUE. nonce: 8..20 octets, first 0x01..0x7f. policy_oid may be NULL. */

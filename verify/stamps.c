@@ -102,6 +102,7 @@ stamp_read(struct sigdoc *d, struct xsig *s, xmlNode *p, const struct stamp_row 
 	for (token = xml_first(p, ns, "EncapsulatedTimeStamp"); token != NULL; token = xml_next(token, ns, "EncapsulatedTimeStamp")) {
 		t = &s->stamps[s->n_stamps];
 		*t = first;
+		t->token_node = token;
 		if (base64_read(d, token, &t->token, e) != ERR_OK)
 			return err_wrap(e, "%s", row->name);
 		if (t->token.n == 0)

@@ -186,6 +186,19 @@ describe(const struct token_priv *t, const struct cert *c, struct token_signer *
 	read_ess(t, c, out);
 }
 
+bool
+token_signed_by(struct pki *p, const struct token *token, const struct cert *c, struct token_signer *out)
+{
+	struct token_priv *t = token_priv(token);
+
+	memset(out, 0, sizeof(*out));
+	if (token->signer_infos != 1 || t->malformed || !sid_matches(t, c) || !message_digest_holds(t) || !signature_holds(p, t, c))
+		return false;
+	describe(t, c, out);
+	out->problem = TOKEN_OK;
+	return true;
+}
+
 /* The token's own certificates, then the pool's. */
 static const struct cert *
 candidate(const struct pool *pool, const struct token *t, size_t i)

@@ -389,7 +389,7 @@ embed(struct gather *g, const xmlNode *n, enum embedded_kind kind, enum embedded
 		return err_nomem(e);
 	g->s->embedded = v;
 	v += g->s->n_embedded;
-	*v = (struct embedded){.kind = kind, .place = place, .position = position};
+	*v = (struct embedded){.kind = kind, .place = place, .position = position, .node = n};
 	if (base64_read(g->d, n, &v->der, e) != ERR_OK)
 		return err_wrap(e, "embedded object");
 	if (v->der.n != 0)
@@ -450,6 +450,7 @@ add_ref(struct gather *g, const xmlNode *digest_parent, enum embedded_kind kind,
 	v += g->s->n_ref_objects++;
 	v->kind = kind;
 	v->position = position;
+	v->node = digest_parent;
 	return digest_read(g->d, digest_parent, &v->digest, NULL, e);
 }
 

@@ -85,7 +85,8 @@ struct xstamp {
 	bool old_archive; /* x132:ArchiveTimeStamp */
 	size_t position;  /* index among the children of UnsignedSignatureProperties; SIZE_MAX for content stamps */
 	size_t n_tokens;    /* in the property: each is an xstamp of its own, with the same node and position */
-	struct slice token; /* DER of its EncapsulatedTimeStamp, base64 undone; empty = none or unreadable */
+	const xmlNode *token_node; /* its EncapsulatedTimeStamp; NULL = none */
+	struct slice token; /* DER of it, base64 undone; empty = none or unreadable */
 	char *note;
 };
 
@@ -106,6 +107,7 @@ struct embedded {
 	enum embedded_kind kind;
 	enum embedded_place place;
 	size_t position;
+	const xmlNode *node; /* the element that holds its base64 */
 	struct slice der;
 };
 
@@ -113,6 +115,7 @@ struct embedded {
 struct xref_object {
 	enum embedded_kind kind;
 	size_t position;
+	const xmlNode *node; /* the element with DigestMethod and DigestValue */
 	struct digest digest;
 };
 
