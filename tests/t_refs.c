@@ -237,27 +237,51 @@ too_many_transforms(void **state)
 	SAYS("transforms");
 }
 
-/* One filter that walks the whole document for every node of it: stopped by the count of steps, not by the clock. */
+/* What an expression costs is counted, nodes, string values and pairs alike: it is stopped by the count, not by the clock. */
+static const char *const costly[] = {
+    "count(//*) &gt; 0",		      /* walks the whole document for every node of it */
+    "string-length(string(/)) &gt; 0",	      /* builds the text of the whole document each time */
+    "string-length(/) &gt; 0",
+    "contains(/, 'x')",
+    "contains(concat(/, /), 'x')",
+    "starts-with(translate(/, 'y', 'z'), 'x')",
+    "normalize-space(/*) = 'x'",
+    "/ = 'x'",
+    "not(/ != 1)",
+    "/ &lt; 5",
+    "/ + 1 = 2",
+    "-/ = 2",
+    "sum(/*/*/*) = 2",
+    "//s:Object = 'x'",
+    "/*/*/*[1][/*/*/* = /*/*/*[3]]",	      /* each with each */
+    "count(id(/)) = 1",
+};
+
 static void
 costly_xpath(void **state)
 {
-	AUTO(buf) struct buf b = {0};
-	AUTO(sigdoc) struct sigdoc *d = NULL;
-	struct xades_limits limits = {.xpath_steps = 100000};
-	struct err e = {0};
-	size_t i;
+	size_t i, k;
 
 	(void)state;
-	buf_adds(&b, REFERENCE(" URI=\"\"",
-			 "<s:Transforms><s:Transform Algorithm=\"http://www.w3.org/TR/1999/REC-xpath-19991116\"><s:XPath>count(//*) &gt; 0"
-			 "</s:XPath></s:Transform></s:Transforms>") "<s:Object>");
-	for (i = 0; i < 2000; i++)
-		buf_adds(&b, "<i/>");
-	buf_adds(&b, "</s:Object>" END);
-	OK(sigdoc_open(buf_slice(&b), NULL, 0, &limits, &d, &e));
-	OK(sig_check_references(d, &d->sigs[0], &e));
-	assert_int_equal(d->sigs[0].refs[0].fault, REF_LIMIT);
-	assert_int_equal(d->sigs[0].refs[0].intact, TRI_UNKNOWN);
+	for (k = 0; k < sizeof(costly) / sizeof(costly[0]); k++) {
+		AUTO(buf) struct buf b = {0};
+		AUTO(sigdoc) struct sigdoc *d = NULL;
+		struct xades_limits limits = {.xpath_steps = 400000};
+		struct err e = {0};
+
+		buf_addf(&b, REFERENCE(" URI=\"\"",
+			     "<s:Transforms><s:Transform Algorithm=\"http://www.w3.org/TR/1999/REC-xpath-19991116\"><s:XPath>%s"
+			     "</s:XPath></s:Transform></s:Transforms>") "<s:Object>", costly[k]);
+		for (i = 0; i < 2000; i++)
+			buf_adds(&b, "<i>abcdefghijklmnopqrstuvwxyz0123456789</i>");
+		buf_adds(&b, "</s:Object>" END);
+		OK(sigdoc_open(buf_slice(&b), NULL, 0, &limits, &d, &e));
+		OK(sig_check_references(d, &d->sigs[0], &e));
+		if (d->sigs[0].refs[0].fault != REF_LIMIT)
+			print_error("%s: %s\n", costly[k], d->sigs[0].refs[0].note != NULL ? d->sigs[0].refs[0].note : "no fault");
+		assert_int_equal(d->sigs[0].refs[0].fault, REF_LIMIT);
+		assert_int_equal(d->sigs[0].refs[0].intact, TRI_UNKNOWN);
+	}
 }
 
 /* Many references to one large part: stopped by what is written, not by the clock. */
@@ -274,6 +298,46 @@ much_canonical_form(void **state)
 	OK(sig_check_references(d, &d->sigs[0], &e));
 	assert_int_equal(d->sigs[0].refs[0].fault, REF_LIMIT);
 	assert_int_equal(d->sigs[0].refs[0].intact, TRI_UNKNOWN);
+}
+
+/* The same for data that is no canonical form: decoded, parsed and read again by each reference. */
+static void
+much_data(void **state)
+{
+	static const char *const transforms[] = {
+	    "<s:Transform Algorithm=\"" DS_NS "base64\"/>",
+	    "<s:Transform Algorithm=\"" DS_NS "base64\"/><s:Transform Algorithm=\"http://www.w3.org/2001/10/xml-exc-c14n#\"/>",
+	};
+	AUTO(buf) struct buf xml = {0}, b64 = {0};
+	size_t i, k, file;
+
+	(void)state;
+	buf_adds(&xml, "<a>");
+	for (i = 0; i < 100; i++)
+		buf_adds(&xml, "abcdefghij");
+	buf_adds(&xml, "</a>");
+	buf_addbase64(&b64, buf_slice(&xml));
+	for (file = 0; file < 2; file++)
+		for (k = 0; k < 2; k++) {
+			const struct slice octets = buf_slice(&b64);
+			const struct side_file side = {.name = "f", .source = source_slice(&octets), .has_source = true};
+			AUTO(buf) struct buf b = {0};
+			AUTO(sigdoc) struct sigdoc *d = NULL;
+			struct xades_limits limits = {.canonical_bytes = 10000};
+			struct err e = {0};
+
+			buf_adds(&b, "<s:Signature xmlns:s=\"" DS_NS "\"><s:SignedInfo>");
+			for (i = 0; i < 40; i++)
+				buf_addf(&b, "<s:Reference URI=\"%s\"><s:Transforms>%s</s:Transforms><s:DigestMethod Algorithm=\"http://www.w3.org/2001/04/xmlenc#sha256\"/>"
+					     "<s:DigestValue>AAAA</s:DigestValue></s:Reference>", file != 0 ? "f" : "#o", transforms[k]);
+			buf_addf(&b, "</s:SignedInfo><s:Object Id=\"o\">%s</s:Object></s:Signature>", buf_str(&b64));
+			OK(sigdoc_open(buf_slice(&b), &side, 1, &limits, &d, &e));
+			OK(sig_check_references(d, &d->sigs[0], &e));
+			assert_int_equal(d->sigs[0].refs[0].fault, REF_FINE);
+			assert_int_equal(d->sigs[0].refs[0].intact, TRI_FALSE);
+			assert_int_equal(d->sigs[0].refs[39].fault, REF_LIMIT);
+			assert_int_equal(d->sigs[0].refs[39].intact, TRI_UNKNOWN);
+		}
 }
 
 /* ---- what a reference covers ---- */
@@ -489,6 +553,7 @@ main(void)
 	    cmocka_unit_test(too_many_transforms),
 	    cmocka_unit_test(costly_xpath),
 	    cmocka_unit_test(much_canonical_form),
+	    cmocka_unit_test(much_data),
 	    cmocka_unit_test(signed_properties_that_are_covered),
 	    cmocka_unit_test(references_that_cover_a_part),
 	    cmocka_unit_test(paths_among_many_siblings),

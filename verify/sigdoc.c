@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define FILE_READS 4		    /* of each data file, by transforms of references */
+#define FILE_MOST ((uint64_t)1 << 30) /* larger ones no transform reads */
+
 const struct xades_limits xades_limits_default = {
     .references = 10000, /* EU DSS and others stay below 1000 a signature */
     .transforms = 5,
@@ -375,6 +378,7 @@ sigdoc_open(struct slice raw, const struct side_file *files, size_t n_files, con
 	AUTO(sigdoc) struct sigdoc *d = mem_new(1, sizeof(*d));
 	struct docstate *st = mem_new(1, sizeof(*st));
 	enum err_code r;
+	size_t i;
 
 	if (d == NULL || st == NULL) {
 		free(st);
@@ -387,6 +391,8 @@ sigdoc_open(struct slice raw, const struct side_file *files, size_t n_files, con
 	st->limits = with_defaults(limits, raw.n);
 	st->xpath_left = st->limits.xpath_steps;
 	st->canonical_left = st->limits.canonical_bytes;
+	for (i = 0; i < n_files && (limits == NULL || limits->canonical_bytes == 0); i++)
+		st->canonical_left += FILE_READS * (files[i].has_source && files[i].source.size_bytes < FILE_MOST ? files[i].source.size_bytes : 0);
 	r = open_parts(d, e);
 	if (r != ERR_OK)
 		return r;

@@ -37,11 +37,25 @@ data_marks(struct run *r, struct data *io, struct err *e)
 	return io->nodes.marks != NULL ? ERR_OK : nodes_marks(&io->nodes, io->numbers, &io->nodes.marks, e);
 }
 
+/* Octets that a transform reads or makes count as canonical form does: each reference may ask for all of them again. */
 static enum err_code
-load_file(struct data *io, size_t max, struct err *e)
+pay(struct run *r, uint64_t octets, struct err *e)
+{
+	struct docstate *st = state_of(r->d);
+
+	if (octets > st->canonical_left)
+		return err_set(e, ERR_LIMIT, "more octets than the cap for the references of one file");
+	st->canonical_left -= octets;
+	return ERR_OK;
+}
+
+static enum err_code
+load_file(struct run *r, struct data *io, size_t max, struct err *e)
 {
 	if (io->kind != DATA_FILE)
 		return ERR_OK;
+	if (io->file->source.size_bytes <= max && pay(r, io->file->source.size_bytes, e) != ERR_OK)
+		return err_wrap(e, "data file");
 	if (source_read_all(&io->file->source, max, &io->octets, e) != ERR_OK)
 		return err_wrap(e, "data file");
 	io->kind = DATA_OCTETS;
@@ -66,7 +80,9 @@ need_nodes(struct run *r, struct data *io, struct err *e)
 
 	if (io->kind == DATA_NODES)
 		return ERR_OK;
-	rc = load_file(io, parse_cap(r), &why);
+	rc = load_file(r, io, parse_cap(r), &why);
+	if (rc == ERR_OK)
+		rc = pay(r, io->octets.n, &why);
 	if (rc == ERR_OK)
 		rc = xml_load(buf_slice(&io->octets), &state_of(r->d)->limits.xml, &doc, &why);
 	if (rc != ERR_OK)
@@ -157,12 +173,14 @@ from_base64(struct run *r, struct data *io, struct err *e)
 	AUTO(buf) struct buf text = {0};
 	struct data next = {0};
 	struct err why = {0};
-	enum err_code rc = load_file(io, parse_cap(r), &why);
+	enum err_code rc = load_file(r, io, parse_cap(r), &why);
 
 	if (rc == ERR_OK && io->kind == DATA_NODES) {
 		node_text(io, &text);
 		rc = buf_ok(&text, &why);
 	}
+	if (rc == ERR_OK)
+		rc = pay(r, io->kind == DATA_NODES ? text.n : io->octets.n, &why);
 	if (rc == ERR_OK)
 		rc = base64_to(io->kind == DATA_NODES ? buf_slice(&text) : buf_slice(&io->octets), &next.octets, &why);
 	data_release(io);

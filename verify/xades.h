@@ -192,8 +192,8 @@ struct xades_limits {
 	size_t transforms;     /* a reference, default 5 */
 	size_t signatures;     /* default 1000 */
 	size_t stamps;	       /* default 1000 */
-	uint64_t xpath_steps;  /* the whole file, default 50 million node visits; string values are left to the worker's time */
-	uint64_t canonical_bytes; /* canonical form written, the whole file: 0 = 64 times its size, at least 1 GiB; detached data does not count */
+	uint64_t xpath_steps;  /* the whole file, default 50 million node visits; 16 octets of a string value count as one */
+	uint64_t canonical_bytes; /* octets that references write and transforms read, the whole file: 0 = 64 times its size, at least 1 GiB, and 4 times the data beside it */
 	unsigned hmac_min_bits; /* 0 = max(80, half of the digest); vectors of others ask for less */
 	bool loose_pairs;	/* accept r and s of other widths than the order's, and in DER; never in archiving */
 };
