@@ -10,7 +10,7 @@
  *	class	<class key hex>			FACTS (docs/deadlines.md)
  *	evidence <class key>/<uuid>/<thing>	{ "kind", "seq", "time" }: the newest piece of each chain
  *	tsacert	<sha256 hex of the TSA certificate>	material job: docs/deadlines.md
- *	hold	<issuer sha256 hex>		why, since when
+ *	hold	<issuer sha256 hex>		hold.c
  *	unanchored <uuid>			"": a signature met no anchor, is judged again by other ones
  *	news	<uuid>				depositor: done/X.status.json is still to be written
  *	state	<name>				small facts: last sweep, trust set, configuration
@@ -189,8 +189,8 @@ struct gathered {
 	json_t *judge;	     /* last answer of the cage */
 	bool complete;	     /* nothing is wanted any more */
 	bool enough;	     /* of a token: only the lists of CAs are older than wanted, and still current */
-	bool unknown;	     /* an OCSP responder did not know a certificate, or was not authorised */
-	char unknown_issuer[65]; /* its issuer's SHA-256 */
+	json_t *denied;	     /* issuer's SHA-256 -> { "cert", "why" }: its responder did not know a certificate, or was not authorised; NULL none */
+	json_t *vouched;     /* issuer's SHA-256 -> true: its responder knew a certificate, asked just now; NULL none */
 	char why[300];	     /* what is missing, for the state */
 	int64_t retry_utc;   /* TIME_NONE: no service said when */
 };

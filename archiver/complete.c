@@ -117,44 +117,6 @@ names_of(const json_t *list)
 
 /* ---- waiting -> completing ---- */
 
-static enum err_code
-issuer_hold(struct walk *w, const struct gathered *g, struct err *e)
-{
-	AUTO(buf) struct buf text = {0};
-	AUTO(json) json_t *row = NULL;
-	const char *first = NULL;
-	struct slice value;
-	int64_t since = TIME_NONE, now = archive_now(w->a);
-	enum err_code r;
-
-	if (g->unknown_issuer[0] == '\0')
-		return ERR_OK;
-	r = batch_get_row(w->b, "hold", slice_str(g->unknown_issuer), &text, e);
-	if (r != ERR_OK && r != ERR_NOTFOUND)
-		return err_wrap(e, "issuer hold");
-	if (r == ERR_OK && json_read(buf_slice(&text), NULL, &row, e) != ERR_OK)
-		return err_wrap(e, "issuer hold");
-	if (row == NULL)
-		row = json_object();
-	since = sig_time(row, "since");
-	first = sig_str(row, "record");
-	/* Repeated over a day, or for a second certificate of that issuer (tsp-ocsp-crl 4.2): then it holds everybody's completing. */
-	if (since != TIME_NONE && !json_is_true(json_object_get(row, "held")) &&
-	    (now - since >= DAY || strcmp(first, manifest_record(w->m)) != 0)) {
-		archive_alarm(w->a, "issuer %s is on hold: %s", g->unknown_issuer, g->why);
-		if (json_set(row, "held", json_true(), e) != ERR_OK)
-			return err_wrap(e, "issuer hold");
-	}
-	if (since == TIME_NONE && (json_set(row, "since", json_time(now), e) != ERR_OK ||
-				      json_set(row, "record", json_text(manifest_record(w->m)), e) != ERR_OK))
-		return err_wrap(e, "issuer hold");
-	buf_clear(&text);
-	if (json_set(row, "why", json_text(g->why), e) != ERR_OK || json_canonical(row, &text, e) != ERR_OK)
-		return err_wrap(e, "issuer hold");
-	value = buf_slice(&text);
-	return batch_row(w->b, "hold", slice_str(g->unknown_issuer), &value, e);
-}
-
 /* Not complete: quarantine when the responder denies the certificate, else wait for the services. */
 static enum err_code
 not_yet(struct walk *w, const struct gathered *g, const char *gap, struct err *e)
@@ -163,46 +125,15 @@ not_yet(struct walk *w, const struct gathered *g, const char *gap, struct err *e
 
 	snprintf(why, sizeof(why), "%.180s%s%.180s", g->why[0] != '\0' ? g->why : "", g->why[0] != '\0' && gap[0] != '\0' ? "; " : "", gap);
 	/* A quarantine stays: that nobody answers now is no better news. */
-	if (!g->unknown)
+	if (json_object_size(g->denied) == 0)
 		return walk_later(w, g->retry_utc, why[0] != '\0' ? why : "material is not complete", e);
-	if (issuer_hold(w, g, e) != ERR_OK)
-		return err_wrap(e, "quarantine");
 	if (!sig_is(w->s, "state", "quarantined"))
 		archive_alarm(w->a, "record %s is in quarantine: %s", manifest_record(w->m), why);
+	if (hold_denied(w, g, e) != ERR_OK)
+		return err_wrap(e, "quarantine");
 	if (walk_later(w, archive_now(w->a) + DAY, why, e) != ERR_OK)
 		return err_wrap(e, "quarantine");
 	return json_set(w->s, "state", json_text("quarantined"), e);
-}
-
-/*
- * An issuer whose responder denied certificates stops the completing of everybody it issued to, until it is released. One bad
- * answer that was only watched is forgotten: here all answers are good ones.
- */
-static enum err_code
-on_hold(struct walk *w, const json_t *judge, bool *held, struct err *e)
-{
-	const json_t *flow = json_array_get(json_object_get(judge, "signatures"), w->index), *o = NULL;
-	size_t i;
-
-	*held = false;
-	json_array_foreach (json_object_get(json_object_get(flow, "closure"), "objects"), i, o) {
-		AUTO(buf) struct buf text = {0};
-		AUTO(json) json_t *row = NULL;
-		enum err_code r;
-
-		if (!sig_is(o, "kind", "cert"))
-			continue;
-		r = batch_get_row(w->b, "hold", slice_str(sig_str(o, "sha256")), &text, e);
-		if (r == ERR_NOTFOUND)
-			continue;
-		if (r != ERR_OK || json_read(buf_slice(&text), NULL, &row, e) != ERR_OK)
-			return err_wrap(e, "issuer hold");
-		if (json_is_true(json_object_get(row, "held")))
-			*held = true;
-		else if (batch_row(w->b, "hold", slice_str(sig_str(o, "sha256")), NULL, e) != ERR_OK)
-			return err_wrap(e, "issuer hold");
-	}
-	return ERR_OK;
 }
 
 /* A verdict that no later material cures: kept as it is, said plainly. */
@@ -340,16 +271,16 @@ arrow_complete(struct walk *w, struct err *e)
 	if (pile_new(&pile, e) != ERR_OK || pile_load(w->a, pile, json_object_get(w->m, "material"), e) != ERR_OK ||
 	    gather(w->a, &w->doc.doc, pile, w->profile->grace_seconds, true, &g, e) != ERR_OK ||
 	    pile_put(pile, w->b, &list, e) != ERR_OK || json_set(w->m, "material", list, e) != ERR_OK ||
-	    sig_verdict(w->s, g.judge, w->index, e) != ERR_OK)
+	    sig_verdict(w->s, g.judge, w->index, e) != ERR_OK || hold_vouched(w, &g, e) != ERR_OK)
 		return err_wrap(e, "final material");
 	if (final_verdict(w->s) && !issuer_sought(w, g.judge))
 		return sig_go(w->s, "kept", TIME_MAX, sig_str(w->s, "subindication"), e);
 	if (!ready(w, g.judge, &gap))
 		return not_yet(w, &g, gap, e);
-	if (on_hold(w, g.judge, &held, e) != ERR_OK)
+	if (hold_of(w, json_object_get(json_array_get(json_object_get(g.judge, "signatures"), w->index), "closure"), &held, e) != ERR_OK)
 		return err_wrap(e, "complete");
 	if (held) {
-		if (walk_later(w, archive_now(w->a) + DAY, "its issuer is on hold: release it", e) != ERR_OK)
+		if (walk_later(w, archive_now(w->a) + DAY, "its issuer is on hold: a good answer of its responder ends that, or release it", e) != ERR_OK)
 			return err_wrap(e, "complete");
 		return json_set(w->s, "state", json_text("quarantined"), e);
 	}

@@ -156,6 +156,23 @@ take_objects(struct asking *q, const json_t *answer, struct slice body, const ch
 	return ERR_OK;
 }
 
+/* A responder that does not know what its CA issued, and one that does. asked: just now, and not taken from memory. */
+static enum err_code
+learn(struct asking *q, const char *class, const char *type, const char *why, bool asked, struct err *e)
+{
+	const char *issuer = json_string_value(json_object_get(q->want, "issuer_sha256"));
+	const char *cert = json_string_value(json_object_get(q->want, "cert"));
+	bool denies = class != NULL && (strcmp(class, "unknown") == 0 || strcmp(class, "unauthorised") == 0);
+	bool knows = class != NULL && (strcmp(class, "good") == 0 || strcmp(class, "revoked") == 0 || strcmp(class, "hold") == 0);
+	json_t **said = denies ? &q->g->denied : &q->g->vouched;
+
+	if ((!denies && !(knows && asked && strcmp(type, "ocsp") == 0)) || issuer == NULL)
+		return ERR_OK;
+	if (*said == NULL && (*said = json_object()) == NULL)
+		return err_nomem(e);
+	return json_set(*said, issuer, denies ? json_pack("{s:s, s:o}", "cert", cert != NULL ? cert : "", "why", json_text(why != NULL ? why : class)) : json_true(), e);
+}
+
 /* What the answer is, as the cage sees it. *used: the want is served. */
 static enum err_code
 look_at(struct asking *q, const char *type, const char *url, struct slice body, bool tell, struct err *e)
@@ -173,13 +190,8 @@ look_at(struct asking *q, const char *type, const char *url, struct slice body, 
 	service_of(url, types[type_of(type)].kind, service, sizeof(service));
 	if (tell)
 		service_told(q->a, service, types[type_of(type)].kind, service_class(class), why != NULL ? why : "bad answer", -1);
-	if (class != NULL && (strcmp(class, "unknown") == 0 || strcmp(class, "unauthorised") == 0)) {
-		q->g->unknown = true;
-		snprintf(q->g->unknown_issuer, sizeof(q->g->unknown_issuer), "%s",
-		    json_string_value(json_object_get(q->want, "issuer_sha256")) != NULL
-			? json_string_value(json_object_get(q->want, "issuer_sha256"))
-			: "");
-	}
+	if (learn(q, class, type, why, tell, e) != ERR_OK)
+		return err_wrap(e, "%s", url);
 	if (class == NULL || (strcmp(class, "good") != 0 && strcmp(class, "revoked") != 0 && strcmp(class, "hold") != 0)) {
 		snprintf(q->g->why, sizeof(q->g->why), "%.60s for %.80s: %.120s", types[type_of(type)].kind, subject != NULL ? subject : "?",
 		    why != NULL ? why : "bad answer");
@@ -302,7 +314,9 @@ void
 gathered_auto(struct gathered *g)
 {
 	json_decref(g->judge);
-	g->judge = NULL;
+	json_decref(g->denied);
+	json_decref(g->vouched);
+	*g = (struct gathered){0};
 }
 
 static bool

@@ -59,7 +59,7 @@ class_of(const char *word)
 static enum err_code
 check_token(struct archive *a, struct slice response, const struct token_expect *want, json_t **out, struct err *e)
 {
-	struct gathered g = {.retry_utc = TIME_NONE};
+	AUTO(gathered) struct gathered g = {.retry_utc = TIME_NONE};
 	struct slice packed;
 	bool added = true;
 	int round;

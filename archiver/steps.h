@@ -38,6 +38,14 @@ MUST_USE enum err_code sig_verdict(json_t *s, const json_t *judge, size_t index,
 MUST_USE enum err_code sig_anew(struct walk *w, const json_t *judge, struct err *e);
 MUST_USE enum err_code sig_step(struct walk *w, struct err *e);
 
+/* hold.c */
+/* A responder denied a certificate and nothing else speaks for it: its issuer is watched or held. */
+MUST_USE enum err_code hold_denied(struct walk *w, const struct gathered *g, struct err *e);
+/* Responders that gave good answers just now: their issuers are neither any more. */
+MUST_USE enum err_code hold_vouched(struct walk *w, const struct gathered *g, struct err *e);
+/* Is an issuer in this closure on hold? */
+MUST_USE enum err_code hold_of(struct walk *w, const json_t *closure, bool *held, struct err *e);
+
 /* complete.c */
 MUST_USE enum err_code arrow_complete(struct walk *w, struct err *e); /* waiting, quarantined -> completing */
 MUST_USE enum err_code arrow_archive(struct walk *w, struct err *e);  /* completing -> archived */
