@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The cage's side: requests unpacked, documents read from their descriptors, the rest given to who knows. */
 #include "archiver/caged_int.h"
-#include "archiver/form.h"
+#include "base/form.h"
 #include "base/sys.h"
 
 #include <stdlib.h>

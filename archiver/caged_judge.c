@@ -2,7 +2,7 @@
 /* A document judged: what it is, the report, and for each signature its row of the upgrade table and its closures. */
 #include "archiver/caged_int.h"
 #include "archiver/augment.h"
-#include "archiver/form.h"
+#include "base/form.h"
 
 #include <openssl/crypto.h>
 #include <string.h>

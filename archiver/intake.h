@@ -11,7 +11,7 @@
 #define EVERSEAL_ARCHIVER_INTAKE_H
 
 #include "archiver/archiver_int.h"
-#include "archiver/form.h"
+#include "base/form.h"
 
 struct intake_file {
 	struct store_ref ref;

@@ -70,6 +70,34 @@ open(d + "/lines.xml", "wb").write(b.replace(b'URI=""', b'URI="#a&#10;  signatur
 END
 is "verify: an address makes no line of its own" "$("$es" verify "$w/in/lines.xml" --trust "$w/empty" --at $T | grep -c '^  signature')" 1
 
+# ---- what is no XML is called by its name
+refused_as() { # name, words
+	out=$("$es" verify "$w/in/$1" --trust "$w/empty" --at $T)
+	is "verify $1: refused" $? 65
+	has "verify $1: by name" "$out" "$2"
+	has "verify $1: what becomes of it" "$out" "as data"
+}
+printf '%%PDF-1.7\n1 0 obj\n' >"$w/in/a.pdf"
+/usr/bin/python3 - "$w/in" <<'END'
+import sys, zipfile
+d = sys.argv[1]
+with zipfile.ZipFile(d + "/a.asice", "w") as z:
+    z.writestr("mimetype", "application/vnd.etsi.asic-e+zip")
+    z.writestr("META-INF/signatures001.xml", open(d + "/good.xml").read())
+zipfile.ZipFile(d + "/plain.zip", "w").writestr("a.txt", "a")
+zipfile.ZipFile(d + "/empty.zip", "w").close()
+open(d + "/a.p7m", "wb").write(bytes.fromhex("308006092a864886f70d010702"))
+END
+refused_as a.pdf "this is a PDF document"
+refused_as a.asice "this is an ASiC"
+refused_as plain.zip "this is a ZIP archive without signatures"
+refused_as empty.zip "this is a ZIP archive without signatures"
+refused_as a.p7m "this is a CMS signature"
+printf 'Dear Sir\n' >"$w/in/letter.txt"
+refused_as letter.txt "this is not XML"
+: >"$w/in/nothing.xml"
+has "verify an empty file" "$("$es" verify "$w/in/nothing.xml" --trust "$w/empty")" "refused: the file is empty"
+
 # ---- an archive
 "$es" init --simulated "$w/a" --clock "$clock" --tsa "$u/tsa1,$u/tsa2" --allow-net "127.0.0.1:$port" >/dev/null
 cp "$w"/pki/trust/* "$w/a/trust/"

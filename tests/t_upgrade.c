@@ -2,7 +2,7 @@
 /* The table of which signature is upgraded how, row by row, and what files are by their octets. */
 #include "tests/kit.h"
 
-#include "archiver/form.h"
+#include "base/form.h"
 #include "archiver/upgrade.h"
 
 #include <string.h>

@@ -413,10 +413,10 @@ report_poes(struct judge *j)
 }
 
 static enum err_code
-refuse(struct report *r, enum doc_status st, const char *why, struct err *e)
+refuse(struct report *r, enum doc_status st, char *why, struct err *e)
 {
 	r->status = st;
-	r->error = mem_dupstr(why);
+	r->error = why;
 	return r->error == NULL ? err_nomem(e) : ERR_OK;
 }
 
@@ -434,11 +434,11 @@ open_doc(struct judge *j, struct report *r, struct err *e)
 	case ERR_OK:
 		break;
 	case ERR_LIMIT:
-		return refuse(r, DOC_TOO_LARGE, why.text, e);
+		return refuse(r, DOC_TOO_LARGE, mem_dupstr(why.text), e);
 	case ERR_FORMAT:
 	case ERR_REFUSED:
 	case ERR_UNSUPPORTED:
-		return refuse(r, DOC_REFUSED, why.text, e);
+		return refuse(r, DOC_REFUSED, refusal_words(j->in->doc, &why), e);
 	default:
 		*e = why;
 		return err_wrap(e, "verify");

@@ -189,6 +189,11 @@ void findings_copy(struct judge *j, const struct findings *from, unsigned depth)
 void findings_release(struct findings *f);
 void find_verdict(struct judge *j, unsigned depth, const char *check, const char *clause, const char *object, struct verdict v);
 enum err_code report_new(const struct verify_input *in, struct report **out, struct err *e);
+/*
+ * Why doc is refused: the parser's words where it is XML; what it is, what becomes of it and what to do where it is not. The
+ * caller frees it; NULL: no memory.
+ */
+char *refusal_words(struct slice doc, const struct err *parser);
 
 /* ---- judge_cert.c ---- */
 struct xcv *judge_cert(struct judge *j, const struct cert *c, enum check_context ctx, enum line line);

@@ -2,6 +2,8 @@
 /* The report as a value: names, findings, its life. Written out by report_json.c and report_text.c. */
 #include "verify/judge.h"
 
+#include "base/form.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -192,6 +194,45 @@ findings_release(struct findings *f)
 	}
 	free(f->v);
 	memset(f, 0, sizeof(*f));
+}
+
+/* ---- what can't be judged ---- */
+
+/* NULL: it is XML, or what it is decides nothing. */
+static const char *
+form_words(struct slice doc)
+{
+	switch (form_sniff(doc)) {
+	case FORM_ASIC:
+		return "this is an ASiC or OpenDocument container (a ZIP archive with signatures in it): Everseal does not judge containers "
+		       "yet, and keeps a deposited one as data; unpack it, then verify the XML signature in META-INF with --with NAME=FILE "
+		       "for each file that it signs";
+	case FORM_PDF:
+		return "this is a PDF document: Everseal does not judge signatures inside of one (PAdES), and keeps a deposited one as data; "
+		       "ask a validator for PAdES, or verify a detached XML signature of it with --with FILE.pdf";
+	case FORM_CMS:
+		return "this is a CMS signature (CAdES, PKCS #7): Everseal judges XML signatures alone, and keeps a deposited one as data; "
+		       "ask a validator for CAdES";
+	default:
+		break;
+	}
+	return !form_is_zip(doc) ? NULL
+				 : "this is a ZIP archive without signatures in META-INF (no ASiC container): Everseal judges XML signatures "
+				   "alone, and keeps a deposited archive as data; unpack it, then verify the signature in it";
+}
+
+char *
+refusal_words(struct slice doc, const struct err *parser)
+{
+	const char *form = parser->code == ERR_FORMAT ? form_words(doc) : NULL;
+
+	if (doc.n == 0)
+		return mem_dupstr("the file is empty");
+	if (form != NULL)
+		return mem_dupstr(form);
+	if (parser->code != ERR_FORMAT || form_sniff(doc) == FORM_XML)
+		return mem_dupstr(parser->text);
+	return mem_printf("this is not XML (%s): Everseal judges XML signatures alone, and keeps a deposited file of this kind as data", parser->text);
 }
 
 /* ---- life ---- */

@@ -3,7 +3,7 @@
 #include "tests/fuzz/fuzz.h"
 
 #include "archiver/augment.h"
-#include "archiver/form.h"
+#include "base/form.h"
 #include "archiver/upgrade.h"
 #include "base/sys.h"
 #include "base/xml.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "archiver/form.h"
+#include "base/form.h"
 
 #include <string.h>
 
@@ -137,6 +137,12 @@ is_cms(struct slice s)
 	/* Short form, indefinite (0x80), or 1..4 octets of length. */
 	size_t skip = 2 + (s.p[1] > 0x80 ? (size_t)(s.p[1] & 0x7f) : 0);
 	return skip <= 6 && s.n > skip && begins(slice_of(s.p + skip, s.n - skip), signed_data, sizeof(signed_data));
+}
+
+bool
+form_is_zip(struct slice head)
+{
+	return begins(head, "PK\3\4", 4) || begins(head, "PK\5\6", 4);
 }
 
 enum form

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What a file is, by its octets: decides who judges it and which row of the upgrade table it falls under. */
-#ifndef EVERSEAL_ARCHIVER_FORM_H
-#define EVERSEAL_ARCHIVER_FORM_H
+/* What a file is, by its octets: decides who judges it, which row of the upgrade table it falls under, and what a refusal calls it. */
+#ifndef EVERSEAL_BASE_FORM_H
+#define EVERSEAL_BASE_FORM_H
 
 #include "base/bytes.h"
 
@@ -17,6 +17,8 @@ bool form_by_name(const char *name, enum form *out);
 enum form form_sniff(struct slice head);
 /* The same from the first octets (1024 do) of a file that goes on unless whole. False: the rest of it would decide. */
 bool form_of_head(struct slice head, bool whole, enum form *out);
+/* A ZIP archive of whatever kind? */
+bool form_is_zip(struct slice head);
 /* Does the namespace of XML signatures stand in it? Of files of any size; nothing is parsed. */
 MUST_USE enum err_code form_names_xmldsig(const struct source *s, bool *found, struct err *e);
 
