@@ -56,7 +56,9 @@ batch_drop(struct batch *b)
 {
 	if (b == NULL)
 		return;
-	if (b->s != NULL) {
+	if (b->draft) {
+		draft_free(b);
+	} else if (b->s != NULL) {
 		if (!b->s->bad)
 			store_rollback(b->s);
 		b->s->batch = NULL;
@@ -110,6 +112,8 @@ in_batch(struct batch *b, const uint8_t sha256[32], int rank)
 static bool
 held(struct batch *b, const uint8_t sha256[32], enum store_kind kind, int year)
 {
+	if (b->draft)
+		return draft_holds(b, sha256, kind, year);
 	return in_batch(b, sha256, seg_rank(kind, year)) || store_has(b->s, sha256, kind, year);
 }
 
@@ -132,12 +136,13 @@ put_octets(struct batch *b, enum store_kind kind, int year, struct slice octets,
     struct err *e)
 {
 	const struct member named = {.kind = MEMBER_OBJECT, .ref = *ref};
+	const struct source from = source_slice(&octets);
 	char name[MEMBER_NAME];
 	struct seg *g = NULL;
 	uint64_t off = 0;
-	enum err_code r = seg_for(b->s, kind, year, &g, e);
+	enum err_code r = b->draft ? draft_put(b, kind, year, &from, ref, e) : seg_for(b->s, kind, year, &g, e);
 
-	if (r != ERR_OK)
+	if (r != ERR_OK || b->draft)
 		return r;
 	member_name(&named, &g->id, name);
 	off = seg_tail(g);
@@ -193,9 +198,9 @@ put_large(struct batch *b, enum store_kind kind, int year, const struct source *
 	bool alone = ref->size_bytes > b->s->o.large_bytes;
 	struct seg *g = NULL;
 	uint64_t off;
-	enum err_code r = alone ? seg_birth(b->s, kind, year, true, &g, e) : seg_for(b->s, kind, year, &g, e);
+	enum err_code r = b->draft ? draft_put(b, kind, year, from, ref, e) : alone ? seg_birth(b->s, kind, year, true, &g, e) : seg_for(b->s, kind, year, &g, e);
 
-	if (r != ERR_OK)
+	if (r != ERR_OK || b->draft)
 		return r;
 	off = seg_tail(g);
 	r = copy_in(g, from, ref, e);
@@ -319,38 +324,56 @@ batch_leaf(struct batch *b, uint16_t type, const uint8_t record[16], const uint8
 	memcpy(leaf.event, event, sizeof(leaf.event));
 	tlog_leaf_encode(&leaf, g->leaves[g->n_leaves]);
 	if (index != NULL)
-		*index = b->s->last.log_size + g->n_leaves;
+		*index = b->draft ? UINT64_MAX : b->s->last.log_size + g->n_leaves;
 	g->n_leaves++;
 	return ERR_OK;
 }
 
 enum err_code
-batch_row(struct batch *b, const char *table, struct slice key, const struct slice *value, struct err *e)
+batch_add_leaf(struct batch *b, const uint8_t encoded[TLOG_LEAF_OCTETS], struct err *e)
 {
-	AUTO(buf) struct buf k = {0};
+	struct group *g = &b->g;
+
+	if (g->n_leaves >= STORE_BATCH_MEMBERS)
+		return err_set(e, ERR_LIMIT, "batch of more than %d leaves", STORE_BATCH_MEMBERS);
+	if (!mem_grow(&g->leaves, &g->cap_leaves, g->n_leaves, sizeof(*g->leaves)))
+		return err_nomem(e);
+	memcpy(g->leaves[g->n_leaves++], encoded, TLOG_LEAF_OCTETS);
+	return ERR_OK;
+}
+
+enum err_code
+batch_add_row(struct batch *b, struct slice key, const struct slice *value, struct err *e)
+{
 	struct group *g = &b->g;
 	size_t value_n = value != NULL ? value->n : 0;
-	struct row row = {.at = g->arena.n, .value_n = (uint32_t)value_n, .del = value == NULL};
-	enum err_code r = batch_usable(b, e);
+	struct row row = {.at = g->arena.n, .key_n = (uint32_t)key.n, .value_n = (uint32_t)value_n, .del = value == NULL};
+	enum err_code r;
 
-	if (r == ERR_OK)
-		r = kv_row_key(table, key, false, &k, e);
-	if (r != ERR_OK)
-		return r;
 	if (value_n > STORE_VALUE_MAX)
 		return err_set(e, ERR_LIMIT, "row value of %zu octets, at most %u", value_n, STORE_VALUE_MAX);
-	if (g->n_rows >= STORE_BATCH_MEMBERS || g->arena.n + k.n + value_n > STORE_BATCH_BYTES)
+	if (g->n_rows >= STORE_BATCH_MEMBERS || g->arena.n + key.n + value_n > STORE_BATCH_BYTES)
 		return err_set(e, ERR_LIMIT, "batch of too many rows");
 	if (!mem_grow(&g->rows, &g->cap_rows, g->n_rows, sizeof(*g->rows)))
 		return err_nomem(e);
-	row.key_n = (uint32_t)k.n;
-	buf_addslice(&g->arena, buf_slice(&k));
+	buf_addslice(&g->arena, key);
 	if (value != NULL)
 		buf_addslice(&g->arena, *value);
 	r = buf_ok(&g->arena, e);
 	if (r == ERR_OK)
 		g->rows[g->n_rows++] = row;
 	return r;
+}
+
+enum err_code
+batch_row(struct batch *b, const char *table, struct slice key, const struct slice *value, struct err *e)
+{
+	AUTO(buf) struct buf k = {0};
+	enum err_code r = batch_usable(b, e);
+
+	if (r == ERR_OK)
+		r = kv_row_key(table, key, false, &k, e);
+	return r == ERR_OK ? batch_add_row(b, buf_slice(&k), value, e) : r;
 }
 
 enum err_code
@@ -374,6 +397,9 @@ batch_get_row(struct batch *b, const char *table, struct slice key, struct buf *
 		buf_add(value, b->g.arena.p + w->at + w->key_n, w->value_n);
 		return buf_ok(value, e);
 	}
+	/* What a draft will join may be under way. */
+	if (b->draft && b->s->batch != NULL)
+		return batch_get_row(b->s->batch, table, key, value, e);
 	return store_get_row(b->s, table, key, value, e);
 }
 
@@ -404,6 +430,8 @@ batch_undo(struct batch *b, struct batch_mark m)
 {
 	struct group *g = &b->g;
 
+	if (b->draft)
+		draft_undo(b, m.objects);
 	while (b->s != NULL && g->n_members > m.objects) {
 		const struct member *last = &g->members[--g->n_members];
 		struct seg *seg = seg_find(b->s, last->seg);
@@ -413,7 +441,8 @@ batch_undo(struct batch *b, struct batch_mark m)
 		else
 			seg_cut(seg, last->off);
 	}
-	chain_again(b);
+	if (!b->draft)
+		chain_again(b);
 	if (m.leaves < g->n_leaves)
 		g->n_leaves = m.leaves;
 	if (m.rows < g->n_rows) {

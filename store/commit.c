@@ -312,6 +312,10 @@ store_commit(struct batch **bp, struct store_done *done, struct err *e)
 
 	if (done != NULL)
 		*done = (struct store_done){.group = 0};
+	if (b->draft) {
+		batch_drop(b);
+		return err_set(e, ERR_BUG, "a draft is joined, not committed");
+	}
 	r = b->s != NULL ? commit(b, false, done, e) : batch_usable(b, e);
 	if (b->s != NULL)
 		b->s->batch = NULL;

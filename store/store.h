@@ -110,6 +110,14 @@ bool store_has(struct store *s, const uint8_t sha256[32], enum store_kind kind, 
 /* ERR_BUSY if a batch is open, ERR_IO if the handle is bad, ERR_USAGE for a reader. */
 MUST_USE enum err_code store_batch_begin(struct store *s, struct batch **out, struct err *e);
 /*
+ * A batch in memory alone: nothing of it is in the store until it joins one that is open, so others may commit meanwhile. It is
+ * filled as any other, objects up to STORE_DRAFT_OBJECT octets; the index of its leaves is not known. Any number at once.
+ */
+#define STORE_DRAFT_OBJECT ((size_t)1 << 30)
+MUST_USE enum err_code store_draft_begin(struct store *s, struct batch **out, struct err *e);
+/* All of the draft becomes a part of to, or nothing of it does. Takes *from whatever it returns. */
+MUST_USE enum err_code batch_join(struct batch *to, struct batch **from, struct err *e);
+/*
  * Take an object in. kind: STORE_DATA (year 1..9999 = the retention year, after whose end it may be erased) or
  * STORE_SHARED (year is ignored). The source is hashed while it is copied; expected: what a first pass found, NULL = it
  * is made here. ERR_DAMAGED: the copy differs from expected; nothing is kept and the batch goes on. The same octets held
@@ -136,7 +144,7 @@ MUST_USE enum err_code batch_leaf(struct batch *b, uint16_t type, const uint8_t 
  */
 MUST_USE enum err_code batch_row(struct batch *b, const char *table, struct slice key, const struct slice *value,
     struct err *e);
-/* As store_get_row, but sees the rows of this batch first. */
+/* As store_get_row, but sees the rows of this batch first; a draft those of the open batch, too. */
 MUST_USE enum err_code batch_get_row(struct batch *b, const char *table, struct slice key, struct buf *value, struct err *e);
 
 /* A place in a batch to come back to, when one of many deposits fails. Good until the batch ends or an earlier mark is undone to. */

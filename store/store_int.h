@@ -220,7 +220,23 @@ struct batch {
 	struct store *s;
 	struct group g; /* members, leaves, rows; the rest is filled in by the commit */
 	uint32_t bucket[4096];
+	bool draft; /* in memory alone; its members name no segment */
+	struct drafted *drafted; /* g.n_members */
+	size_t cap_drafted;
 };
+
+/* draft.c */
+bool draft_holds(const struct batch *b, const uint8_t sha256[32], enum store_kind kind, int year);
+MUST_USE enum err_code draft_put(
+    struct batch *b, enum store_kind kind, int year, const struct source *from, const struct store_ref *ref, struct err *e);
+void draft_undo(struct batch *b, size_t objects);
+void draft_free(struct batch *b);
+/* batch.c */
+/* ERR_BUG: its store is closed; ERR_NOMEM: memory ran out before, it can only be dropped; ERR_IO, ERR_USAGE: store_may_write. */
+MUST_USE enum err_code batch_usable(struct batch *b, struct err *e);
+/* As they stand in a group. */
+MUST_USE enum err_code batch_add_row(struct batch *b, struct slice key, const struct slice *value, struct err *e);
+MUST_USE enum err_code batch_add_leaf(struct batch *b, const uint8_t encoded[TLOG_LEAF_OCTETS], struct err *e);
 
 enum err_code store_bad(struct store *s, enum err_code code, struct err *e);
 MUST_USE enum err_code store_may_write(struct store *s, struct err *e);
@@ -259,8 +275,6 @@ MUST_USE enum err_code group_add_member(struct group *g, const struct member *m,
 /* batch.c */
 /* Back to what is committed: tails cut, segments born since are gone. */
 void store_rollback(struct store *s);
-/* ERR_BUG: its store is closed; ERR_NOMEM: memory ran out before, it can only be dropped; ERR_IO, ERR_USAGE: store_may_write. */
-MUST_USE enum err_code batch_usable(struct batch *b, struct err *e);
 
 /* recover.c */
 /* Bring index and segments to the last group that counts. Lock held. clean: the last writer said so. */
