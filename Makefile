@@ -52,7 +52,9 @@ $(BUILD)/testpki: $(PKI_OBJS) $(BUILD)/libbase.a
 $(BUILD)/tests/t_%: $(BUILD)/tests/t_%.o $(KIT_OBJS) $(LIBS)
 	$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(LIBS) $(PKG_LIBS) $(TEST_LIBS)
 
-$(BUILD)/tests/t_crash $(BUILD)/tests/t_crash_service: $(BUILD)/tests/crashdisk.o
+$(filter $(BUILD)/tests/t_crash%,$(TESTS)): $(BUILD)/tests/crashdisk.o
+$(BUILD)/tests/t_crash: $(BUILD)/tests/crashwork.o
+$(BUILD)/tests/t_crash_service: $(BUILD)/tests/crashbench.o
 $(filter $(BUILD)/tests/t_store%,$(TESTS)): $(BUILD)/tests/storebox.o
 
 # The outside corpus (EVERSEAL_SHARED, else ../shared); what differs is told in build/corpus/differences.tsv.

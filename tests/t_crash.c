@@ -4,9 +4,7 @@
  * nothing: instead one run's calls are recorded (recorder.c), and every disk
  * that a crash could have left is built from the record and opened.
  */
-#include "tests/crashdisk.h"
-
-#include "store/store.h"
+#include "tests/crashwork.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,8 +15,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define T0 INT64_C(1767225600)
-#define GROUPS 14
 /* Disks per record and runs per error code; what is more is sampled. Sanitizers are slow. */
 #if defined(__SANITIZE_ADDRESS__)
 #define STATES_MAX 600
@@ -27,156 +23,6 @@
 #define STATES_MAX 2500
 #define FAILS_MAX 400
 #endif
-
-/* --- the run that is recorded --- */
-
-static const struct store_options OPTIONS = {.segment_bytes = 14000, .large_bytes = 6000, .segment_age_s = 1000000};
-static int64_t now_utc = T0;
-
-static struct store_seams
-seams(void)
-{
-	return (struct store_seams){.clock = clock_fixed(&now_utc)};
-}
-
-/* Deposit i of group g: its octets; every third group has a large one. */
-static void
-octets_of(int g, int i, struct buf *out)
-{
-	size_t n = g % 3 == 2 && i == 0 ? 9000 : 100 + (size_t)(g * 131 + i * 577) % 1500;
-
-	buf_clear(out);
-	while (out->n < n)
-		buf_addf(out, "deposit %d of group %d, octet %zu; ", i, g, out->n);
-}
-
-static int
-deposits_of(int g)
-{
-	return 1 + g % 4;
-}
-
-static void
-row_key(int g, int i, char out[32])
-{
-	snprintf(out, 32, "%d.%d", g, i);
-}
-
-static enum err_code
-add_deposit(struct batch *b, int g, int i, struct err *e)
-{
-	AUTO(buf) struct buf v = {0};
-	struct store_ref ref = {.size_bytes = 0};
-	struct slice value;
-	uint8_t record[16] = {(uint8_t)g, (uint8_t)i};
-	char key[32];
-	enum err_code r;
-
-	octets_of(g, i, &v);
-	row_key(g, i, key);
-	r = batch_put_bytes(b, i % 2 != 0 ? STORE_SHARED : STORE_DATA, 2030 + g % 2, buf_slice(&v), &ref, e);
-	value = slice_of(ref.sha256, 32);
-	if (r == ERR_OK)
-		r = batch_leaf(b, 1, record, ref.sha256, T0, NULL, e);
-	return r == ERR_OK ? batch_row(b, "deposit", slice_str(key), &value, e) : r;
-}
-
-static enum err_code
-one_group(struct store *s, int g, bool *at_commit, struct err *e)
-{
-	struct batch *b = NULL;
-	struct batch_mark mark;
-	enum err_code r = store_batch_begin(s, &b, e);
-	int i;
-
-	*at_commit = false;
-	if (r == ERR_OK && g % 5 == 3) { /* one that is given up */
-		r = add_deposit(b, 100 + g, 0, e);
-		batch_drop(b);
-		b = NULL;
-		if (r == ERR_OK)
-			r = store_batch_begin(s, &b, e);
-	}
-	for (i = 0; r == ERR_OK && i < deposits_of(g); i++)
-		r = add_deposit(b, g, i, e);
-	if (r == ERR_OK && g % 4 == 1) { /* a deposit that is taken back, large or not */
-		mark = batch_mark(b);
-		r = add_deposit(b, 200 + g, 0, e);
-		batch_undo(b, mark);
-	}
-	*at_commit = r == ERR_OK;
-	if (r == ERR_OK)
-		return store_commit(&b, NULL, e);
-	batch_drop(b);
-	return r;
-}
-
-static void
-say(int ack, int g)
-{
-	char line[16];
-	int n = snprintf(line, sizeof(line), "%d\n", g);
-
-	if (write(ack, line, (size_t)n) != n)
-		_exit(8);
-}
-
-static enum err_code
-copy_index(const char *dir, const char *ack, struct err *e)
-{
-	AUTO(buf) struct buf db = {0};
-	char from[300], to[300];
-	int fd;
-	enum err_code r;
-
-	snprintf(from, sizeof(from), "%s/index/data.mdb", dir);
-	snprintf(to, sizeof(to), "%s.index", ack);
-	r = sys_read_file(AT_FDCWD, from, 64 << 20, &db, e);
-	fd = open(to, O_CREAT | O_WRONLY | O_TRUNC, 0600);
-	if (r == ERR_OK)
-		r = sys_append(fd, buf_slice(&db), e);
-	close(fd);
-	return r;
-}
-
-/*
- * Makes a store and GROUPS groups, tells each on the ack file; closed once on the way, not at the end. After a failure it
- * does what a caller would: opens again, goes on with the next.
- */
-static int
-work(const char *dir, const char *ack_path)
-{
-	const struct store_seams sm = seams();
-	struct store *s = NULL;
-	struct err e = {0};
-	int ack = open(ack_path, O_CREAT | O_WRONLY | O_APPEND, 0600), g, tries;
-
-	for (tries = 0; tries < 2; tries++)
-		if (store_create(dir, &OPTIONS, &sm, &e) == ERR_OK)
-			break;
-	for (g = 0; g < GROUPS; g++) {
-		enum err_code r = ERR_OK;
-		bool at_commit = false, again = false;
-
-		for (tries = 0; s == NULL && tries < 2; tries++)
-			if (store_open(dir, STORE_WRITE, &sm, &s, &e) != ERR_OK)
-				s = NULL;
-		if (s == NULL)
-			return 4;
-		r = one_group(s, g, &at_commit, &e);
-		if (r == ERR_OK)
-			say(ack, g);
-		if (r == ERR_IO && at_commit && one_group(s, g, &again, &e) == ERR_OK)
-			return 5; /* a handle whose commit failed went on */
-		if (r == ERR_IO || g == GROUPS / 2) {
-			store_close(s, &e);
-			s = NULL;
-			if (g == GROUPS / 2 && copy_index(dir, ack_path, &e) != ERR_OK)
-				return 6;
-		}
-	}
-	return 0;
-}
 
 /* --- what must be true of it --- */
 
@@ -275,7 +121,7 @@ check_open(struct store *s, const bool acked[GROUPS], struct verdict *v)
 static bool
 check_state(const char *dir, const bool acked[GROUPS], bool any_ack, bool deep, struct verdict *v)
 {
-	const struct store_seams sm = seams();
+	const struct store_seams sm = work_seams();
 	struct store *s = NULL;
 	struct err e = {0};
 	bool good, at_commit;
@@ -300,60 +146,6 @@ check_state(const char *dir, const bool acked[GROUPS], bool any_ack, bool deep, 
 	return good;
 }
 
-/* --- running --- */
-
-/* The workload in a program of its own under the recorder; its exit code. */
-static int
-run(const struct lab *l, bool record, bool nosync, int fail_at, int fail_errno)
-{
-	char at[16], code[16];
-	int st = 0;
-	pid_t p;
-
-	lab_clear(l->work);
-	unlink(l->ack);
-	unlink(l->record);
-	snprintf(at, sizeof(at), "%d", fail_at);
-	snprintf(code, sizeof(code), "%d", fail_errno);
-	p = fork();
-	assert_true(p >= 0);
-	if (p == 0) {
-		setenv("ASAN_OPTIONS", "verify_asan_link_order=0:detect_leaks=0", 1);
-		setenv("LD_PRELOAD", recorder_path(), 1);
-		setenv("RECORD_DIR", l->work, 1);
-		setenv("RECORD_ACK", l->ack, 1);
-		if (record)
-			setenv("RECORD_FILE", l->record, 1);
-		if (nosync)
-			setenv("RECORD_NOSYNC", "1", 1);
-		if (fail_at != 0) {
-			setenv("FAIL_COUNT", l->count, 1);
-			setenv("FAIL_AT", at, 1);
-			setenv("FAIL_ERRNO", code, 1);
-		}
-		execl("/proc/self/exe", "t_crash", "--work", l->work, l->ack, (char *)NULL);
-		_exit(99);
-	}
-	assert_int_equal(waitpid(p, &st, 0), p);
-	return WIFEXITED(st) ? WEXITSTATUS(st) : 1000;
-}
-
-static void
-hear(struct slice acks, bool acked[GROUPS], bool *any)
-{
-	const char *p = (const char *)acks.p, *end = p + acks.n;
-
-	while (p < end) {
-		int g = atoi(p);
-
-		assert_true(g >= 0 && g < GROUPS);
-		acked[g] = *any = true;
-		p = memchr(p, '\n', (size_t)(end - p));
-		assert_non_null(p);
-		p++;
-	}
-}
-
 struct outcome {
 	size_t states, bad;
 	size_t lost; /* bad, and something had been acknowledged */
@@ -368,11 +160,12 @@ all_states(const struct lab *l, const struct record *rec, const char *skip, bool
 	bool acked[GROUPS] = {false}, any = false;
 	size_t i, lag_from = SIZE_MAX, seen = 0;
 	AUTO(buf) struct buf index = {0};
-	char path[300];
+	char path[500], kv[400];
 	int v;
 	struct err e = {0};
 
-	snprintf(path, sizeof(path), "%s.index", l->ack);
+	kv_path(l->ack, GROUPS / 2, kv);
+	snprintf(path, sizeof(path), "%s/index/data.mdb", kv);
 	if (lag)
 		OK(sys_read_file(AT_FDCWD, path, 64 << 20, &index, &e));
 	for (i = 0; i < rec->n; i++) {
@@ -380,7 +173,7 @@ all_states(const struct lab *l, const struct record *rec, const char *skip, bool
 
 		disk_play(d, o, skip);
 		if (o->op == 'A')
-			hear(o->data, acked, &any);
+			work_hear(o->data, acked, &any, NULL);
 		if (lag && o->op == 'U' && strcmp(o->path, "dirty") == 0)
 			lag_from = i; /* closed here: the copy of the index is of this moment */
 		if (lag && (lag_from == SIZE_MAX || i <= lag_from + 1))
@@ -429,12 +222,12 @@ test_every_state_opens_whole(void **state)
 
 	(void)state;
 	lab_make(&l);
-	assert_int_equal(run(&l, true, false, 0, 0), 0);
+	assert_int_equal(work_run(&l, 0, true, false, 0, 0), 0);
 	record_read(&rec, l.record);
 	for (i = 0; i < rec.n; i++) {
 		syncs += rec.v[i].op == 'S';
 		if (rec.v[i].op == 'A')
-			hear(rec.v[i].data, acked, &any);
+			work_hear(rec.v[i].data, acked, &any, NULL);
 	}
 	for (i = 0; i < GROUPS; i++)
 		acks += acked[i];
@@ -458,7 +251,7 @@ test_control_without_syncs(void **state)
 
 	(void)state;
 	lab_make(&l);
-	assert_int_equal(run(&l, true, true, 0, 0), 0);
+	assert_int_equal(work_run(&l, 0, true, true, 0, 0), 0);
 	record_read(&rec, l.record);
 	for (i = 0; i < rec.n; i++)
 		assert_int_not_equal(rec.v[i].op, 'S');
@@ -477,7 +270,7 @@ test_control_each_kind_of_sync(void **state)
 
 	(void)state;
 	lab_make(&l);
-	assert_int_equal(run(&l, true, false, 0, 0), 0);
+	assert_int_equal(work_run(&l, 0, true, false, 0, 0), 0);
 	record_read(&rec, l.record);
 	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		struct outcome out = {0};
@@ -498,7 +291,7 @@ count_calls(const struct lab *l)
 	AUTO(buf) struct buf text = {0};
 	struct err e = {0};
 
-	assert_int_equal(run(l, false, false, 1000000, EIO), 0);
+	assert_int_equal(work_run(l, 0, false, false, 1000000, EIO), 0);
 	OK(sys_read_file(AT_FDCWD, l->count, 64, &text, &e));
 	return atoi(buf_str(&text));
 }
@@ -510,12 +303,12 @@ fail_once(const struct lab *l, int at, int code)
 	AUTO(buf) struct buf acks = {0};
 	struct verdict why = {""};
 	struct err e = {0};
-	int ended = run(l, false, false, at, code), g, n = 0;
+	int ended = work_run(l, 0, false, false, at, code), g, n = 0;
 
 	if (ended != 0)
 		fail_msg("call %d fails with %s: the run ended with %d", at, strerror(code), ended);
 	OK(sys_read_file(AT_FDCWD, l->ack, 1 << 20, &acks, &e));
-	hear(buf_slice(&acks), acked, &any);
+	work_hear(buf_slice(&acks), acked, &any, NULL);
 	for (g = 0; g < GROUPS; g++)
 		n += acked[g];
 	if (!check_state(l->work, acked, any, at % 5 == 0, &why))
@@ -555,7 +348,7 @@ main(int argc, char **argv)
 	    cmocka_unit_test(test_failing_calls),
 	};
 
-	if (argc == 4 && strcmp(argv[1], "--work") == 0)
-		return work(argv[2], argv[3]);
+	if (argc == 5 && strcmp(argv[1], "--work") == 0)
+		return work(argv[2], argv[3], (unsigned)atoi(argv[4]));
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
