@@ -35,6 +35,7 @@ static const struct check_row {
     [CHECK_SIGNING_TIME_PRESENT] = {"signing-time-present", "FFFFFFFF", "FFFFFFFF"},
     [CHECK_SIGNING_CERTIFICATE_PRESENT] = {"signing-certificate-present", "WWWWWWWW", "WWWWWWWW"},
     [CHECK_CERT_DIGEST_MATCH] = {"cert-digest-match", "FFFFNNNN", "FFFFFFFF"},
+    [CHECK_CERT_DIGEST_ALGORITHM] = {"cert-digest-algorithm", "WWWWNNNN", "FFFFFFFF"},
     [CHECK_ISSUER_SERIAL_MATCH] = {"issuer-serial-match", "WWWWWWWW", "WWWWWWWW"},
     [CHECK_POLICY_AVAILABLE] = {"policy-available", "IIIIIIII", "IIIIIIII"},
     [CHECK_POLICY_HASH_MATCH] = {"policy-hash-match", "WWWWWWWW", "WWWWWWWW"},

@@ -24,6 +24,7 @@ struct doc_spec {
 	const struct who *signer;
 	int64_t signing_time;
 	bool sha1;
+	enum digest_alg cert_digest, cert_digest_too; /* by which the property names the signer; too: in a second entry */
 	const struct who *content_tsa; /* with a stamp over the data before it is signed */
 	int64_t content_time;
 	char mark[8]; /* behind each of its Ids */
@@ -56,7 +57,7 @@ sign_octets(const struct who *w, const char *digest, struct slice in, struct buf
 	size_t n = sizeof(sig);
 	EVP_MD_CTX *md = EVP_MD_CTX_new();
 
-	assert_int_equal(EVP_DigestSignInit(md, NULL, EVP_get_digestbyname(digest), NULL, w->key), 1);
+	assert_int_equal(EVP_DigestSignInit(md, NULL, EVP_PKEY_is_a(w->key, "ED25519") ? NULL : EVP_get_digestbyname(digest), NULL, w->key), 1);
 	assert_int_equal(EVP_DigestSign(md, sig, &n, in.p, in.n), 1);
 	EVP_MD_CTX_free(md);
 	buf_add(out, sig, n);
@@ -88,30 +89,57 @@ put_attr(struct buf *out, const char *oid, const struct buf *value)
 	ber_put_buf(out, BER_SEQUENCE, &seq);
 }
 
+/* How the next tokens are made; all-zero: SHA-256 everywhere, ESSCertIDv2. */
+static struct token_how {
+	enum digest_alg imprint, message /* for an Edwards key, which allows any */, ess;
+	bool ess_v1, ess_both;
+} token_how;
+
+static inline enum digest_alg
+or_sha256(enum digest_alg alg)
+{
+	return alg != DIGEST_NONE ? alg : DIGEST_SHA256;
+}
+
 static inline void
-put_octets_digest(struct buf *out, struct slice in)
+put_octets_digest(struct buf *out, enum digest_alg alg, struct slice in)
 {
 	struct digest d;
 	struct err e = {0};
 
-	OK(digest_once(DIGEST_SHA256, in, &d, &e));
+	OK(digest_once(alg, in, &d, &e));
 	ber_put(out, BER_OCTET_STRING, digest_slice(&d));
+}
+
+/* SigningCertificate or SigningCertificateV2 with the digest of one certificate. */
+static inline void
+put_ess(struct buf *out, const struct who *tsa, bool v1)
+{
+	AUTO(buf) struct buf cert = {0}, entry = {0}, one = {0}, list = {0}, value = {0};
+	enum digest_alg alg = v1 ? DIGEST_SHA1 : or_sha256(token_how.ess);
+
+	if (alg != DIGEST_SHA256 && !v1)
+		ber_put_digest_alg(&entry, alg);
+	put_octets_digest(&entry, alg, who_der(tsa, &cert));
+	ber_put_buf(&one, BER_SEQUENCE, &entry);
+	ber_put_buf(&list, BER_SEQUENCE, &one);
+	ber_put_buf(&value, BER_SEQUENCE, &list);
+	put_attr(out, v1 ? "1.2.840.113549.1.9.16.2.12" : "1.2.840.113549.1.9.16.2.47", &value);
 }
 
 static inline void
 put_attrs(struct buf *out, const struct who *tsa, struct slice tst)
 {
-	AUTO(buf) struct buf type = {0}, md = {0}, cert = {0}, entry = {0}, one = {0}, list = {0}, value = {0};
+	AUTO(buf) struct buf type = {0}, md = {0};
 
 	ber_put_oid(&type, "1.2.840.113549.1.9.16.1.4");
 	put_attr(out, "1.2.840.113549.1.9.3", &type);
-	put_octets_digest(&md, tst);
+	put_octets_digest(&md, or_sha256(token_how.message), tst);
 	put_attr(out, "1.2.840.113549.1.9.4", &md);
-	put_octets_digest(&entry, who_der(tsa, &cert));
-	ber_put_buf(&one, BER_SEQUENCE, &entry);
-	ber_put_buf(&list, BER_SEQUENCE, &one);
-	ber_put_buf(&value, BER_SEQUENCE, &list);
-	put_attr(out, "1.2.840.113549.1.9.16.2.47", &value);
+	if (token_how.ess_v1 || token_how.ess_both)
+		put_ess(out, tsa, true);
+	if (!token_how.ess_v1)
+		put_ess(out, tsa, false);
 }
 
 static inline void
@@ -128,11 +156,11 @@ put_signer_info(struct buf *out, const struct who *tsa, struct slice tst)
 	OPENSSL_free(serial);
 	ber_put(&body, BER_INTEGER, slice_of("\1", 1));
 	ber_put_buf(&body, BER_SEQUENCE, &sid);
-	ber_put_digest_alg(&body, DIGEST_SHA256);
+	ber_put_digest_alg(&body, or_sha256(token_how.message));
 	put_attrs(&attrs, tsa, tst);
 	ber_put_buf(&body, 0xa0, &attrs);
 	ber_put_buf(&set, BER_SET, &attrs);
-	ber_put_oid(&alg, "1.2.840.10045.4.3.2");
+	ber_put_oid(&alg, EVP_PKEY_is_a(tsa->key, "ED25519") ? "1.3.101.112" : "1.2.840.10045.4.3.2");
 	ber_put_buf(&body, BER_SEQUENCE, &alg);
 	sign_octets(tsa, "SHA256", buf_slice(&set), &sig);
 	ber_put_buf(&body, BER_OCTET_STRING, &sig);
@@ -284,7 +312,11 @@ add_signed_props(struct buf *b, const struct doc_spec *s)
 	time_text(s->signing_time, when);
 	buf_addf(b, "<x:SignedProperties " X132 " Id=\"sp%s\"><x:SignedSignatureProperties><x:SigningTime>%s</x:SigningTime>"
 		    "<x:SigningCertificateV2><x:Cert><x:CertDigest>", s->mark, when);
-	add_digest_value(b, DIGEST_SHA256, who_der(s->signer, &cert), " " DS);
+	add_digest_value(b, or_sha256(s->cert_digest), who_der(s->signer, &cert), " " DS);
+	if (s->cert_digest_too != DIGEST_NONE) {
+		buf_adds(b, "</x:CertDigest></x:Cert><x:Cert><x:CertDigest>");
+		add_digest_value(b, s->cert_digest_too, buf_slice(&cert), " " DS);
+	}
 	buf_adds(b, "</x:CertDigest></x:Cert></x:SigningCertificateV2></x:SignedSignatureProperties>");
 	if (s->content_tsa != NULL) {
 		OK(digest_once(DIGEST_SHA256, slice_str(DOC_OBJECT), &d, &e));
@@ -397,7 +429,7 @@ doc_stamp(struct doc *d, enum stamp_type type, const struct who *tsa, int64_t at
 	doc_text(d, &text);
 	OK(sigdoc_open(buf_slice(&text), NULL, 0, &xades_limits_default, &open, &e));
 	OK(sig_check_references(open, &open->sigs[0], &e));
-	OK(stamp_imprint(open, &open->sigs[0], &want, DIGEST_SHA256, &imprint, &e));
+	OK(stamp_imprint(open, &open->sigs[0], &want, or_sha256(token_how.imprint), &imprint, &e));
 	imprint.octets[0] ^= broken;
 	token_der(&token, tsa, &imprint, at);
 	add_stamp(&d->props, type == STAMP_ARCHIVE ? "<y:ArchiveTimeStamp " X141 " " X132 ">" : "<x:SignatureTimeStamp>",

@@ -19,7 +19,7 @@ struct tree {
 	struct who root, root2, sub, cross, twin, rekeyed, no_ca, leaf, under_no_ca, responder, odd_responder;
 	struct who troot, tsa, tsa_late, tsa_ended, tsa_short, no_tsa;
 	struct who silent, under_silent, bare_root, under_bare, pointed, owner, encipherer, sha1_responder;
-	struct who oroot, osub, osub_sha1, oleaf, oleaf_sha1;
+	struct who oroot, osub, osub_sha1, oleaf, oleaf_sha1, oleaf_good;
 };
 
 #define CERT(...) mini_cert(NULL, (struct spec){.key = "p256", __VA_ARGS__})
@@ -33,6 +33,7 @@ tree_old(struct tree *w)
 	w->osub = CERT(.name = "osub", .ca = true, .issuer = &w->oroot, .from = from, .to = NEVER, .serial = 41);
 	w->osub_sha1 = CERT(.name = "osub sha1", .ca = true, .issuer = &w->oroot, .digest = "SHA1", .from = from, .to = NEVER, .serial = 42);
 	w->oleaf = CERT(.name = "oleaf", .issuer = &w->osub_sha1, .from = OLD - DAY, .to = NEVER, .serial = 43, .ext = SIGNER);
+	w->oleaf_good = CERT(.name = "oleaf good", .issuer = &w->osub, .from = OLD - DAY, .to = NEVER, .serial = 45, .ext = SIGNER);
 	w->oleaf_sha1 = CERT(.name = "oleaf sha1", .issuer = &w->osub, .digest = "SHA1", .from = OLD - DAY, .to = NEVER, .serial = 44, .ext = SIGNER);
 }
 
@@ -91,7 +92,7 @@ tree_down(void **state)
 	struct tree *w = *state;
 	struct who *all[] = {&w->root, &w->root2, &w->sub, &w->cross, &w->twin, &w->rekeyed, &w->no_ca, &w->leaf, &w->under_no_ca, &w->responder,
 	    &w->odd_responder, &w->troot, &w->tsa, &w->tsa_late, &w->tsa_ended, &w->tsa_short, &w->no_tsa, &w->oroot, &w->osub, &w->osub_sha1, &w->oleaf,
-	    &w->oleaf_sha1, &w->silent, &w->under_silent, &w->bare_root, &w->under_bare, &w->pointed, &w->owner, &w->encipherer,
+	    &w->oleaf_sha1, &w->oleaf_good, &w->silent, &w->under_silent, &w->bare_root, &w->under_bare, &w->pointed, &w->owner, &w->encipherer,
 	    &w->sha1_responder};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)

@@ -334,7 +334,6 @@ stamp_past(struct judge *j, struct jsig *g, struct jstamp *t)
 {
 	struct report_stamp *r = t->r;
 	int64_t poe = poe_lowest(j, &g->poe, t->sub.key), ct = TIME_NONE;
-	struct alg_use imprint = {.digest = t->tok->imprint.alg, .usage = USE_TIMESTAMPS};
 
 	if (r->basic.ind != IND_PASSED && may_continue(r->basic, true)) {
 		r->verdict = judge_past(j, &t->sub, r->basic, &g->poe, &ct);
@@ -342,14 +341,8 @@ stamp_past(struct judge *j, struct jsig *g, struct jstamp *t)
 		if (r->verdict.ind == IND_PASSED && subject_weak(j, &t->sub, poe) != NULL)
 			r->verdict = open_verdict(SUB_CRYPTO_CONSTRAINTS_FAILURE_NO_POE);
 	}
-	if (r->verdict.ind != IND_PASSED)
-		return;
-	if (!alg_good(j, &imprint, poe)) {
-		find_add(j, 1, FIND_WARN, "TimestampImprintAlgorithm", "EN 319 102-1 5.6.3.4", stamp_type_name(r->type), NULL,
-		    "the imprint's digest was not reliable when the stamp is proven: no proof from it");
-		return;
-	}
-	poe_extract(j, g, t, t->tok->gen_time);
+	if (r->verdict.ind == IND_PASSED)
+		poe_extract(j, g, t, t->tok->gen_time);
 }
 
 static void

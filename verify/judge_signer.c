@@ -183,6 +183,29 @@ another_signed(struct judge *j, struct jsig *g)
 	return true;
 }
 
+/* By which digest the property names the signer's certificate: of several one that is good now. It is relied on like a reference's. */
+static void
+digest_relied_on(struct judge *j, struct jsig *g, size_t which)
+{
+	struct alg_use use = {.digest = g->s->cert_ids[which].digest.alg, .usage = USE_DATA};
+
+	for (size_t k = which + 1; k < g->s->n_cert_ids && !alg_good(j, &use, j->now); k++) {
+		struct alg_use other = {.digest = g->s->cert_ids[k].digest.alg, .usage = USE_DATA};
+
+		if (alg_good(j, &other, j->now) && cert_by_digest(j, &g->s->cert_ids[k].digest) == g->cert)
+			use = other;
+	}
+	enum check_level level = level_of(j, CHECK_CERT_DIGEST_ALGORITHM, sig_context(g), POS_SIGNING);
+	char text[64];
+
+	if (level == LEVEL_FAIL) {
+		subject_uses(j, &g->sub, &use);
+	} else if (!alg_good(j, &use, j->now)) {
+		alg_text(&use, text, sizeof(text));
+		find_level(j, 1, level, "SigningCertificateDigestAlgorithm", ISC, g->cert->subject_text, NULL, "%s is not reliable now", text);
+	}
+}
+
 void
 judge_signer(struct judge *j, struct jsig *g)
 {
@@ -193,6 +216,7 @@ judge_signer(struct judge *j, struct jsig *g)
 	if (g->cert != NULL) {
 		find_add(j, 1, which == 0 ? FIND_OK : FIND_WARN, "CertDigestMatch", ISC, g->cert->subject_text, NULL, "%s",
 		    which == 0 ? "named by the signing certificate property" : "not the first that the property names");
+		digest_relied_on(j, g, which);
 		if (serial_fails(j, g, which) || (j->peer && another_signed(j, g)))
 			g->isc = open_verdict(SUB_NO_SIGNING_CERTIFICATE_FOUND);
 		return;

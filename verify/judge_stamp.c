@@ -128,6 +128,22 @@ stamp_token_verdict(struct judge *j, struct jstamp *t)
 	t->cv = token_verdict(j, t);
 }
 
+/* What the token's word rests on: its signature, and the digests of imprint, content and certificate. */
+static void
+token_uses(struct judge *j, struct jstamp *t)
+{
+	bool ess = level_of(j, CHECK_CERT_DIGEST_ALGORITHM, CTX_TIMESTAMP, POS_SIGNING) == LEVEL_FAIL;
+	const enum digest_alg digests[] = {t->tok->imprint.alg, t->signer.message_digest, ess ? t->signer.ess_digest : DIGEST_NONE};
+
+	subject_uses(j, &t->sub, &t->r->signed_with);
+	for (size_t i = 0; i < sizeof(digests) / sizeof(digests[0]); i++) {
+		struct alg_use use = {.digest = digests[i], .usage = USE_TIMESTAMPS};
+
+		if (digests[i] != DIGEST_NONE)
+			subject_uses(j, &t->sub, &use);
+	}
+}
+
 /* Facts of the token into the report; t->tok is set. */
 void
 stamp_open(struct judge *j, struct jstamp *t)
@@ -146,7 +162,7 @@ stamp_open(struct judge *j, struct jstamp *t)
 	r->signed_with = t->signer.signed_with;
 	r->signed_with.usage = USE_TIMESTAMPS;
 	if (t->signer.problem == TOKEN_OK)
-		subject_uses(j, &t->sub, &r->signed_with);
+		token_uses(j, t);
 	if (t->signer.cert == NULL)
 		return;
 	r->tsa_subject = mem_dupstr(t->signer.cert->subject_text);

@@ -135,7 +135,8 @@ struct token_signer {
 	bool ess_match;		 /* the first ESSCertID(v2) has its digest; in both attributes if both are there */
 	bool ess_serial_match;	 /* and its issuer and serial number; true if they are left out there */
 	bool tsa_name_match;	 /* true if there is no tsa field */
-	enum digest_alg ess_digest;
+	enum digest_alg ess_digest;	/* of its first entry, version 2's where both are there; NONE: neither is */
+	enum digest_alg message_digest; /* of the token's content; NONE: SHAKE256, which belongs to Ed448 */
 	struct alg_use signed_with;
 };
 

@@ -182,6 +182,7 @@ describe(const struct token_priv *t, const struct cert *c, struct token_signer *
 	out->signed_with = sig_use(&s, USE_TIMESTAMPS);
 	out->signed_with.key_bits = c->own_key.key_bits;
 	out->signed_with.q_bits = c->own_key.q_bits;
+	out->message_digest = ber_digest_alg(t->digest_alg.body);
 	out->tsa_name_match = tsa_name_matches(t, c);
 	read_ess(t, c, out);
 }

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a verdict may rest on: digests that the catalogue allows at the time they are relied on, and stamps of the past.
+ * Each row differs from a good one by what its name says.
+ */
+#include "tests/mini_tree.h"
+
+enum how { PLAIN = 0, DSS = 1 };
+struct row {
+	const char *name;
+	struct doc (*make)(struct tree *w);
+	int64_t at;
+	enum indication ind;
+	enum subindication sub;
+	enum how how;
+	struct token_how token; /* how its stamp is made */
+};
+#define NO IND_INDETERMINATE
+
+static struct report *
+judge(struct tree *w, const struct row *row)
+{
+	AUTO(buf) struct buf text = {0};
+	AUTO(anchors) struct anchors *anchors = NULL;
+	struct vpolicy policy;
+	struct report *report = NULL;
+	struct err e = {0};
+
+	token_how = row->token;
+	AUTO(doc) struct doc d = row->make(w);
+	token_how = (struct token_how){0};
+	OK(anchors_new(&anchors, &e));
+	trust(anchors, &w->root, ROLE_ALL, TIME_MAX);
+	trust(anchors, &w->oroot, ROLE_ALL, TIME_MAX);
+	trust(anchors, &w->troot, ROLE_TSA, TIME_MAX);
+	OK(vpolicy_builtin(row->how == DSS ? "dss" : "default", NULL, &policy, &e));
+	doc_text(&d, &text);
+	struct verify_input in = {.name = "row", .doc = buf_slice(&text), .policy = &policy, .time_utc = row->at, .anchors = anchors};
+	OK(verify_document(w->v, &in, &report, &e));
+	assert_int_equal(report->status, DOC_VALIDATED);
+	return report;
+}
+
+static void
+rows_hold(struct tree *w, const struct row *rows, size_t n)
+{
+	size_t wrong = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		AUTO(report) struct report *r = judge(w, &rows[i]);
+
+		wrong += !verdict_is_so(rows[i].name, r, rows[i].ind, rows[i].sub);
+	}
+	assert_int_equal(wrong, 0);
+}
+#define ROWS_HOLD(w, rows) rows_hold(w, rows, sizeof(rows) / sizeof((rows)[0]))
+
+/* ---- digests of a token ---- */
+
+/* The signer was revoked after the stamp, if the stamp says anything. */
+static struct doc
+mended_by(struct tree *w, const struct who *tsa)
+{
+	struct doc d = under(&w->leaf, &w->sub);
+
+	doc_stamp(&d, STAMP_SIGNATURE, tsa, T0 + DAY, false);
+	doc_crl(&d, &w->sub, T0 + 10 * DAY, &w->leaf, T0 + 9 * DAY);
+	doc_crl(&d, &w->root, T0 + 10 * DAY, NULL, 0);
+	doc_crl(&d, &w->troot, T0 + 10 * DAY, NULL, 0);
+	return d;
+}
+
+static struct doc
+mended(struct tree *w)
+{
+	return mended_by(w, &w->tsa);
+}
+
+/* An Edwards signature names no digest: that of the content is the SignerInfo's alone. */
+static struct doc
+mended_by_edwards(struct tree *w)
+{
+	AUTO(who) struct who tsa = mini_cert(NULL, (struct spec){.name = "tsa ed", .key = "ed25519", .issuer = &w->troot, .to = NEVER,
+						       .serial = 80, .ext = TSA_EXT});
+
+	return mended_by(w, &tsa);
+}
+
+static void
+digests_of_tokens(void **state)
+{
+	static const int64_t AT = T0 + 11 * DAY;
+	static const struct row ROWS[] = {
+	    {"good", mended, AT, IND_PASSED, SUB_NONE, PLAIN, {0}},
+	    {"imprint by SHA-1", mended, AT, NO, SUB_REVOKED_NO_POE, PLAIN, {.imprint = DIGEST_SHA1}},
+	    {"imprint by MD5", mended, AT, NO, SUB_REVOKED_NO_POE, PLAIN, {.imprint = DIGEST_MD5}},
+	    {"imprint by MD5, as the peer has it", mended, AT, NO, SUB_REVOKED_NO_POE, DSS, {.imprint = DIGEST_MD5}},
+	    {"ESSCertID alone", mended, AT, NO, SUB_REVOKED_NO_POE, PLAIN, {.ess_v1 = true}},
+	    {"ESSCertID alone, as the peer has it", mended, AT, IND_PASSED, SUB_NONE, DSS, {.ess_v1 = true}},
+	    {"ESSCertID and ESSCertIDv2", mended, AT, IND_PASSED, SUB_NONE, PLAIN, {.ess_both = true}},
+	    {"ESSCertIDv2 by SHA-512", mended, AT, IND_PASSED, SUB_NONE, PLAIN, {.ess = DIGEST_SHA512}},
+	    {"ESSCertIDv2 by MD5", mended, AT, NO, SUB_REVOKED_NO_POE, PLAIN, {.ess = DIGEST_MD5}},
+	    {"Edwards, content by SHA-512", mended_by_edwards, AT, IND_PASSED, SUB_NONE, PLAIN, {.message = DIGEST_SHA512}},
+	    {"Edwards, content by SHA-1", mended_by_edwards, AT, NO, SUB_REVOKED_NO_POE, PLAIN, {.message = DIGEST_SHA1}},
+	};
+
+	ROWS_HOLD(*state, ROWS);
+}
+
+/* ---- by which digest the signer is named ---- */
+
+static struct doc
+named_by(struct tree *w, enum digest_alg alg, enum digest_alg too)
+{
+	struct doc d = doc_new((struct doc_spec){.signer = &w->leaf, .signing_time = T0, .cert_digest = alg, .cert_digest_too = too});
+
+	doc_cert(&d, &w->sub);
+	lists(&d, &w->sub, &w->root, T0 + DAY);
+	return d;
+}
+
+static struct doc
+named_by_sha512(struct tree *w)
+{
+	return named_by(w, DIGEST_SHA512, DIGEST_NONE);
+}
+
+static struct doc
+named_by_md5(struct tree *w)
+{
+	return named_by(w, DIGEST_MD5, DIGEST_NONE);
+}
+
+static struct doc
+named_by_md5_then_sha256(struct tree *w)
+{
+	return named_by(w, DIGEST_MD5, DIGEST_SHA256);
+}
+
+/* SHA-1 is relied on in 2011, and a stamp of 2011 says so. */
+static struct doc
+named_by_sha1(struct tree *w, bool in_time)
+{
+	struct doc d = doc_new((struct doc_spec){.signer = &w->oleaf_good, .signing_time = OLD, .cert_digest = DIGEST_SHA1});
+
+	doc_cert(&d, &w->osub);
+	lists(&d, &w->osub, &w->oroot, T0 + DAY);
+	doc_stamp(&d, STAMP_SIGNATURE, &w->tsa, in_time ? OLD + DAY : T0, false);
+	doc_crl(&d, &w->troot, T0 + DAY, NULL, 0);
+	return d;
+}
+
+static struct doc
+named_by_sha1_in_time(struct tree *w)
+{
+	return named_by_sha1(w, true);
+}
+
+static struct doc
+named_by_sha1_late(struct tree *w)
+{
+	return named_by_sha1(w, false);
+}
+
+static void
+digests_of_signers(void **state)
+{
+	static const int64_t AT = T0 + 2 * DAY;
+	static const struct row ROWS[] = {
+	    {"SHA-512", named_by_sha512, AT, IND_PASSED, SUB_NONE, PLAIN, {0}},
+	    {"MD5", named_by_md5, AT, NO, SUB_CRYPTO_CONSTRAINTS_FAILURE_NO_POE, PLAIN, {0}},
+	    {"MD5, of which the peer warns", named_by_md5, AT, IND_PASSED, SUB_NONE, DSS, {0}},
+	    {"MD5, and SHA-256 in a second entry", named_by_md5_then_sha256, AT, IND_PASSED, SUB_NONE, PLAIN, {0}},
+	    {"SHA-1 in 2011", named_by_sha1_in_time, AT, IND_PASSED, SUB_NONE, PLAIN, {0}},
+	    {"SHA-1 today", named_by_sha1_late, AT, NO, SUB_CRYPTO_CONSTRAINTS_FAILURE_NO_POE, PLAIN, {0}},
+	};
+
+	ROWS_HOLD(*state, ROWS);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(digests_of_tokens),
+	    cmocka_unit_test(digests_of_signers),
+	};
+
+	return cmocka_run_group_tests_name("relied", tests, tree_up, tree_down);
+}
