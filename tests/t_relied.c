@@ -178,12 +178,73 @@ digests_of_signers(void **state)
 	ROWS_HOLD(*state, ROWS);
 }
 
+/* ---- stamps ---- */
+
+/* Nobody has seen the stamp's time yet. */
+static struct doc
+stamped_tomorrow(struct tree *w)
+{
+	struct doc d = under(&w->leaf, &w->sub);
+
+	doc_stamp(&d, STAMP_SIGNATURE, &w->tsa, T0 + 5 * DAY, false);
+	lists(&d, &w->sub, &w->root, T0 + DAY);
+	doc_crl(&d, &w->troot, T0 + DAY, NULL, 0);
+	return d;
+}
+
+static struct doc
+content_of_tomorrow(struct tree *w)
+{
+	struct doc d = doc_new((struct doc_spec){
+	    .signer = &w->leaf, .signing_time = T0, .content_tsa = &w->tsa, .content_time = T0 + 5 * DAY});
+
+	doc_cert(&d, &w->sub);
+	doc_crl(&d, &w->sub, T0 + DAY, &w->leaf, T0);
+	doc_crl(&d, &w->root, T0 + DAY, NULL, 0);
+	doc_crl(&d, &w->troot, T0 + DAY, NULL, 0);
+	return d;
+}
+
+static void
+stamps_of_the_future(void **state)
+{
+	static const struct {
+		const char *name;
+		int64_t at;
+		enum how how;
+		struct verdict want;
+		bool gives;
+	} ROWS[] = {
+	    {"before its time", T0 + 5 * DAY - 1, PLAIN, {NO, SUB_NO_POE}, false},
+	    {"before its time, as the peer", T0 + 5 * DAY - 1, DSS, {NO, SUB_NO_POE}, false},
+	    {"at its time", T0 + 5 * DAY, PLAIN, {IND_PASSED, SUB_NONE}, true},
+	};
+
+	for (size_t i = 0; i < sizeof(ROWS) / sizeof(ROWS[0]); i++) {
+		struct row row = {.make = stamped_tomorrow, .at = ROWS[i].at, .how = ROWS[i].how};
+		AUTO(report) struct report *r = judge(*state, &row);
+		const struct report_stamp *s = &r->sigs[0].stamps[0];
+
+		if (s->verdict.ind != ROWS[i].want.ind || s->verdict.sub != ROWS[i].want.sub || s->gives_poe != ROWS[i].gives)
+			fail_msg("%s: %s %s", ROWS[i].name, indication_name(s->verdict.ind), subindication_name(s->verdict.sub));
+		assert_int_equal(r->sigs[0].verdict.ind, IND_PASSED);
+		assert_true(r->sigs[0].best_signature_time <= row.at);
+	}
+	/* that the data is younger than the revocation can't be said before the stamp's time has come */
+	static const struct row CONTENT[] = {
+	    {"content, before its time", content_of_tomorrow, T0 + 2 * DAY, NO, SUB_REVOKED_NO_POE, PLAIN, {0}},
+	    {"content, after its time", content_of_tomorrow, T0 + 6 * DAY, IND_FAILED, SUB_REVOKED, PLAIN, {0}},
+	};
+	ROWS_HOLD(*state, CONTENT);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(digests_of_tokens),
 	    cmocka_unit_test(digests_of_signers),
+	    cmocka_unit_test(stamps_of_the_future),
 	};
 
 	return cmocka_run_group_tests_name("relied", tests, tree_up, tree_down);

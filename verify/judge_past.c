@@ -335,7 +335,7 @@ stamp_past(struct judge *j, struct jsig *g, struct jstamp *t)
 	struct report_stamp *r = t->r;
 	int64_t poe = poe_lowest(j, &g->poe, t->sub.key), ct = TIME_NONE;
 
-	if (r->basic.ind != IND_PASSED && may_continue(r->basic, true)) {
+	if (r->basic.ind != IND_PASSED && may_continue(r->basic, true) && t->tok->gen_time <= j->now) {
 		r->verdict = judge_past(j, &t->sub, r->basic, &g->poe, &ct);
 		find_verdict(j, 1, "PastTimestampValidation", CLAUSE, stamp_type_name(r->type), r->verdict);
 		if (r->verdict.ind == IND_PASSED && subject_weak(j, &t->sub, poe) != NULL)

@@ -197,6 +197,11 @@ stamp_basic(struct judge *j, struct jstamp *t)
 		find_add(j, 1, FIND_FAIL, "Cryptographic", CLAUSE, r->id, "a newer time-stamp over it", "%s is not reliable now", text);
 		r->basic = open_verdict(SUB_CRYPTO_CONSTRAINTS_FAILURE_NO_POE);
 	}
+	/* nobody has seen that time yet: it proves neither that a thing was there nor that it came later */
+	if (r->basic.ind == IND_PASSED && t->tok->gen_time > j->now) {
+		find_add(j, 1, FIND_FAIL, "TimestampInThePast", CLAUSE, r->id, "ask again after that time", "it claims a time after the validation time");
+		r->basic = open_verdict(SUB_NO_POE);
+	}
 	for (size_t i = 0; r->basic.ind == IND_PASSED && i < t->sub.n_own; i++)
 		find_alg(j, 1, &t->sub.own[i], j->now, r->id);
 	r->verdict = r->basic;
