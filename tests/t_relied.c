@@ -178,6 +178,84 @@ digests_of_signers(void **state)
 	ROWS_HOLD(*state, ROWS);
 }
 
+/* ---- r and s in XML ---- */
+
+/* The same numbers with so many octets of zero in front of each; first: the one before r. */
+static struct doc
+padded(struct tree *w, size_t zeros, uint8_t first)
+{
+	static const char OPEN[] = "Id=\"v\">", CLOSE[] = "</ds:SignatureValue>";
+	struct doc d = under(&w->leaf, &w->sub);
+	const char *from = strstr(buf_str(&d.head), OPEN) + strlen(OPEN), *to = strstr(from, CLOSE);
+	AUTO(buf) struct buf value = {0}, wide = {0}, text = {0};
+	struct err e = {0};
+
+	OK(base64_to(slice_of((const uint8_t *)from, (size_t)(to - from)), &value, &e));
+	for (size_t half = 0; half < 2; half++) {
+		for (size_t i = 0; i < zeros; i++)
+			buf_add8(&wide, half == 0 && i == 0 ? first : 0);
+		buf_add(&wide, value.p + half * value.n / 2, value.n / 2);
+	}
+	buf_add(&text, d.head.p, (size_t)(from - (const char *)d.head.p));
+	buf_addbase64(&text, buf_slice(&wide));
+	buf_adds(&text, to);
+	buf_release(&d.head);
+	d.head = text;
+	text = (struct buf){0};
+	lists(&d, &w->sub, &w->root, T0 + DAY);
+	return d;
+}
+
+static struct doc
+padded_by_one(struct tree *w)
+{
+	return padded(w, 1, 0);
+}
+
+static struct doc
+padded_by_eight(struct tree *w)
+{
+	return padded(w, 8, 0);
+}
+
+static struct doc
+padded_by_another(struct tree *w)
+{
+	return padded(w, 1, 1);
+}
+
+static struct doc
+padded_too_far(struct tree *w)
+{
+	return padded(w, 41, 0);
+}
+
+static bool
+says(const struct report *r, const char *check, enum finding_status st)
+{
+	for (size_t i = 0; i < r->sigs[0].n_findings; i++)
+		if (strcmp(r->sigs[0].findings[i].check, check) == 0 && r->sigs[0].findings[i].status == st)
+			return true;
+	return false;
+}
+
+static void
+wide_pairs(void **state)
+{
+	static const struct row ROWS[] = {
+	    {"r and s of 33 octets", padded_by_one, T0 + 2 * DAY, IND_PASSED, SUB_NONE, PLAIN, {0}},
+	    {"r and s of 40 octets", padded_by_eight, T0 + 2 * DAY, IND_PASSED, SUB_NONE, PLAIN, {0}},
+	    {"another r", padded_by_another, T0 + 2 * DAY, IND_FAILED, SUB_SIG_CRYPTO_FAILURE, PLAIN, {0}},
+	    {"wider than any curve's", padded_too_far, T0 + 2 * DAY, IND_FAILED, SUB_SIG_CRYPTO_FAILURE, PLAIN, {0}},
+	};
+	AUTO(report) struct report *odd = judge(*state, &ROWS[0]);
+	AUTO(report) struct report *plain_form = judge(*state, &(struct row){.make = named_by_sha512, .at = T0 + 2 * DAY});
+
+	ROWS_HOLD(*state, ROWS);
+	assert_true(says(odd, "SignatureValueForm", FIND_WARN));
+	assert_false(says(plain_form, "SignatureValueForm", FIND_WARN));
+}
+
 /* ---- stamps ---- */
 
 /* Nobody has seen the stamp's time yet. */
@@ -244,6 +322,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(digests_of_tokens),
 	    cmocka_unit_test(digests_of_signers),
+	    cmocka_unit_test(wide_pairs),
 	    cmocka_unit_test(stamps_of_the_future),
 	};
 

@@ -192,6 +192,8 @@ judge_cv(struct judge *j, struct jsig *g)
 	    "SignatureIntact", CV, g->r->id, NULL, "%s",
 	    g->r->value_intact == TRI_TRUE ? "SignatureValue is right" :
 	    g->r->value_intact == TRI_FALSE ? "SignatureValue is wrong" : "SignatureValue could not be checked");
+	if (g->r->value_intact == TRI_TRUE && g->s->value_note != NULL)
+		find_add(j, 1, FIND_WARN, "SignatureValueForm", CV, g->r->id, NULL, "%s", g->s->value_note);
 	if (v.ind != IND_PASSED || g->r->value_intact == TRI_TRUE)
 		return v;
 	return g->r->value_intact == TRI_FALSE ? failed(SUB_SIG_CRYPTO_FAILURE) : open_verdict(SUB_CRYPTO_CONSTRAINTS_FAILURE_NO_POE);

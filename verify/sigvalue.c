@@ -267,6 +267,20 @@ verify_digest(struct sigdoc *d, struct xsig *s, EVP_PKEY *key, const struct dige
 	return ERR_OK;
 }
 
+/* r and s each with octets of zero in front: the same numbers, wider than the order. w: the width that they ought to have. */
+static bool
+padded_pair(const struct xsig *s, size_t w)
+{
+	size_t half = s->value.n / 2, i;
+
+	if (s->value.n % 2 != 0 || half <= w || half > PAIR_MAX)
+		return false;
+	for (i = 0; i < half - w; i++)
+		if (s->value.p[i] != 0 || s->value.p[half + i] != 0)
+			return false;
+	return true;
+}
+
 static enum err_code
 verify_pair(struct sigdoc *d, struct xsig *s, EVP_PKEY *key, const struct digest *h, enum tri *out, struct err *e)
 {
@@ -280,6 +294,10 @@ verify_pair(struct sigdoc *d, struct xsig *s, EVP_PKEY *key, const struct digest
 	}
 	if (state_of(d)->limits.loose_pairs && s->value.n > 8 && s->value.p[0] == 0x30 && s->value.n != 2 * w)
 		return verify_digest(d, s, key, h, s->value, out, e);
+	if (padded_pair(s, w)) {
+		(void)note(d, s, "r and s are wider than the group's order, by leading zeros (XMLDSig 6.4.3)");
+		return verify_digest(d, s, key, h, slice_of(der, der_pair(s->value, der)), out, e);
+	}
 	if (s->value.n != 2 * w && (!state_of(d)->limits.loose_pairs || s->value.n % 2 != 0 || s->value.n > 2 * PAIR_MAX))
 		return note(d, s, s->value.n > 8 && s->value.p[0] == 0x30 ? "r and s stand in DER, not side by side (XMLDSig 6.4.3)" :
 									    "r and s have not the width of the group's order (XMLDSig 6.4.3)");

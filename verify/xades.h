@@ -133,7 +133,7 @@ struct xsig {
 	int pss_salt;	       /* octets; -1 not PSS */
 	bool is_hmac;
 	struct slice value; /* decoded SignatureValue */
-	const char *value_note; /* why sig_check_value did not say TRUE, when there is more to say; NULL else */
+	const char *value_note; /* why sig_check_value did not say TRUE, or what is odd about the value though it is; NULL: nothing to say */
 	struct xref *refs;
 	size_t n_refs;
 	const struct xref *props_ref; /* the one to SignedProperties that counts; NULL = none */
