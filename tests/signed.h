@@ -205,7 +205,7 @@ signed_document(const char *uri, enum scheme s, const char *unsigned_part, EVP_P
 	*key = make_key(s);
 	OK(sigdoc_open(slice_str(doc), NULL, 0, NULL, &d, &e));
 	assert_true(c14n_by_uri(EXCLUSIVE, &how));
-	OK(node_write(d, d->sigs[0].signed_info, &how, &to, &e));
+	OK(node_write(d, d->sigs[0].signed_info, &how, NULL, &to, &e));
 	return put(doc, '@', slice_of(value, make_value(*key, s, buf_slice(&octets), value)));
 }
 

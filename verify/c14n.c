@@ -21,6 +21,7 @@ struct writer {
 	const xmlAttr **attrs; /* scratch for sorting */
 	size_t cap_attrs;
 	struct prefixes listed;
+	struct trace *trace; /* NULL: not asked for */
 	size_t n;
 	uint8_t out[8192];
 };
@@ -428,12 +429,26 @@ left_out(const struct writer *w, const xmlNode *n)
 
 static void put_node(struct writer *w, const xmlNode *n, bool apex);
 
+/* An element and its attributes, all of which are written. */
+static void
+note_element(struct trace *t, const xmlNode *n)
+{
+	const xmlAttr *a;
+	size_t last = number_of(n);
+
+	for (a = n->properties; a != NULL; a = a->next)
+		last++;
+	trace_put(t, number_of(n), last);
+}
+
 static void
 put_element(struct writer *w, const xmlNode *n, bool apex)
 {
 	size_t scope = w->n_scope;
 	const xmlNode *c;
 
+	if (w->trace != NULL)
+		note_element(w->trace, n);
 	put_char(w, '<');
 	put_name(w, n->ns, n->name);
 	put_namespaces(w, n, apex);
@@ -470,12 +485,18 @@ put_node(struct writer *w, const xmlNode *n, bool apex)
 		break;
 	case XML_TEXT_NODE:
 	case XML_CDATA_SECTION_NODE:
+		if (w->trace != NULL)
+			trace_put(w->trace, number_of(n), number_of(n));
 		put_escaped(w, n->content, TEXT);
 		break;
 	case XML_PI_NODE:
+		if (w->trace != NULL)
+			trace_put(w->trace, number_of(n), number_of(n));
 		put_pi(w, n);
 		break;
 	case XML_COMMENT_NODE:
+		if (w->trace != NULL)
+			trace_pass(w->trace, number_of(n));
 		if (!w->how->comments || !w->what->comments)
 			break;
 		put(w, "<!--", 4);
@@ -520,6 +541,7 @@ write_fast(const struct c14n *how, const struct nodes *what, const struct sink *
 	w.what = what;
 	w.to = to;
 	w.e = e;
+	w.trace = what->trace;
 	for (up = what->apex->type == XML_ELEMENT_NODE ? what->apex->parent : NULL; up != NULL; up = up->parent)
 		if (left_out(&w, up))
 			return ERR_OK;
@@ -532,6 +554,8 @@ write_fast(const struct c14n *how, const struct nodes *what, const struct sink *
 	free(w.scope);
 	free(w.attrs);
 	free(w.listed.text);
+	if (w.code == ERR_OK && w.trace != NULL)
+		w.code = trace_ok(w.trace, e);
 	return w.code;
 }
 
@@ -554,6 +578,8 @@ base_above(const struct nodes *what)
 enum err_code
 c14n_write(const struct c14n *how, const struct nodes *what, struct numbering *numbers, const struct sink *to, struct err *e)
 {
+	if (what->trace != NULL && numbering_make(what->doc, numbers, e) != ERR_OK)
+		return err_wrap(e, "canonical form");
 	if (what->marks != NULL || (how->mode == C14N_11 && base_above(what)))
 		return c14n_write_slow(how, what, numbers, to, e);
 	return write_fast(how, what, to, e);

@@ -44,14 +44,55 @@ struct prefixes {
 };
 MUST_USE enum err_code prefixes_cut(const struct c14n *how, struct prefixes *out, struct err *e);
 
+/* Numbers of nodes in document order (numbering, below): first to last, both in. */
+struct cover_range {
+	uint32_t first, last;
+};
+
+/*
+ * Which nodes were written, noted while they are: runs of their numbers, ascending within one canonical form. A comment is
+ * passed over: it neither ends a run nor begins one (cover.h). Trouble is sticky: code says so at the end.
+ */
+struct trace {
+	struct cover_range *v; /* freed by trace_release */
+	size_t n, cap;
+	size_t max; /* runs; more is ERR_LIMIT */
+	enum err_code code;
+};
+void trace_run(struct trace *t, size_t first, size_t last); /* a new run */
+static inline void
+trace_put(struct trace *t, size_t first, size_t last)
+{
+	if (t->n != 0 && t->v[t->n - 1].last + 1 == first)
+		t->v[t->n - 1].last = (uint32_t)last;
+	else
+		trace_run(t, first, last);
+}
+static inline void
+trace_pass(struct trace *t, size_t number)
+{
+	if (t->n != 0 && t->v[t->n - 1].last + 1 == number)
+		t->v[t->n - 1].last = (uint32_t)number;
+}
+MUST_USE enum err_code trace_ok(const struct trace *t, struct err *e);
+void trace_release(struct trace *t);
+
 /* Order numbers of a tree, kept in _private of its nodes: document 0, then elements, their attributes, their children. */
 struct numbering {
 	xmlDoc *doc;
 	size_t count;
 	uint32_t *last; /* [count]: last number of the subtree */
+	uint8_t *comments; /* a bit for each: is it a comment? NULL = there are none */
 };
 MUST_USE enum err_code numbering_make(xmlDoc *doc, struct numbering *out, struct err *e);
 void numbering_release(struct numbering *n);
+static inline bool
+number_is_comment(const struct numbering *n, size_t number)
+{
+	return n->comments != NULL && ((n->comments[number >> 3] >> (number & 7)) & 1) != 0;
+}
+/* The next node in document order, attributes apart, within root's subtree; NULL behind the last. */
+const xmlNode *node_after(const xmlNode *root, const xmlNode *n);
 static inline size_t
 number_of(const xmlNode *node)
 {
@@ -65,6 +106,7 @@ number_of(const xmlNode *node)
 struct marks {
 	const struct numbering *numbering;
 	uint8_t *bits;
+	uint8_t *bare; /* elements that lost a namespace node in their scope; NULL = none */
 	bool ns_explicit;
 	struct ns_pair {
 		const xmlNode *element;
@@ -90,6 +132,10 @@ marks_put(struct marks *m, size_t number, bool in)
 void marks_put_range(struct marks *m, size_t first, size_t last, bool in);
 MUST_USE enum err_code marks_put_ns(struct marks *m, const xmlNode *element, const xmlNs *ns, struct err *e);
 bool marks_has_ns(const struct marks *m, const xmlNode *element, const xmlNs *ns);
+/* A namespace node in scope of element is not in the set: its names may mean something else, so no trace has it. */
+MUST_USE enum err_code marks_put_bare(struct marks *m, const xmlNode *element, struct err *e);
+/* The nodes of the set, bare elements and their attributes apart. */
+void marks_trace(const struct marks *m, const xmlDoc *doc, struct trace *to);
 
 /* Take out [first, last] with the namespace nodes of its elements. */
 MUST_USE enum err_code marks_drop_range(struct marks *m, size_t first, size_t last, struct err *e);
@@ -104,11 +150,12 @@ struct nodes {
 	const xmlNode *hidden; /* this subtree is left out (enveloped-signature); NULL = none */
 	bool hide_signatures;  /* every ds:Signature subtree is left out */
 	struct marks *marks;   /* not NULL: exactly these; the four above are folded in */
+	struct trace *trace;   /* not NULL: what is written is noted there */
 };
 
 /*
  * Write. ERR_FORMAT: a relative namespace name or an entity node, for which no canonical form exists (xades.md 1.1).
- * numbers: used when the slow way is needed and made on demand; all-zero at first, belongs to the caller.
+ * numbers: used when the slow way or a trace is needed, and made on demand; all-zero at first, belongs to the caller.
  */
 MUST_USE enum err_code c14n_write(const struct c14n *how, const struct nodes *what, struct numbering *numbers,
     const struct sink *to, struct err *e);

@@ -78,11 +78,13 @@ c14n_write_slow(const struct c14n *how, const struct nodes *what, struct numberi
 	struct marks *m = NULL;
 	enum err_code r;
 
-	if (what->marks != NULL)
-		return write_marks(how, what->doc, what->marks, to, e);
-	if (nodes_marks(what, numbers, &m, e) != ERR_OK)
+	if (what->marks == NULL && nodes_marks(what, numbers, &m, e) != ERR_OK)
 		return err_wrap(e, "canonical form");
-	r = write_marks(how, what->doc, m, to, e);
+	r = write_marks(how, what->doc, what->marks != NULL ? what->marks : m, to, e);
+	if (r == ERR_OK && what->trace != NULL) {
+		marks_trace(what->marks != NULL ? what->marks : m, what->doc, what->trace);
+		r = trace_ok(what->trace, e);
+	}
 	marks_free(m);
 	return r;
 }

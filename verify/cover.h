@@ -25,21 +25,18 @@
 #ifndef EVERSEAL_VERIFY_COVER_H
 #define EVERSEAL_VERIFY_COVER_H
 
+#include "verify/c14n.h"
 #include "verify/xades.h"
-
-/* Numbers of nodes in document order, an element's attributes right behind it: first to last, both in. */
-struct cover_range {
-	uint32_t first, last;
-};
 
 /* All-zero covers nothing. */
 struct cover {
 	const struct sigdoc *doc;
-	const struct cover_range *v; /* ascending, neither overlapping nor touching */
+	const struct cover_range *v; /* ascending, neither overlapping nor touching; an element's attributes are numbered right behind it */
 	size_t n;
 	const struct side_file *const *files; /* hashed whole: their octets, or all that their XML says */
 	size_t n_files;
 	uint64_t octets; /* that were hashed */
+	bool outside;	 /* something of the data files was hashed, be it a part of one */
 	bool rest;	 /* octets were hashed for which no node and no whole file stands */
 };
 
@@ -50,9 +47,11 @@ bool cover_touches(const struct cover *c, const xmlNode *node);
 /* Is all text below node in? True of an element without text. What a base64 transform takes of an element is its text alone. */
 bool cover_holds_text(const struct cover *c, const xmlNode *node);
 bool cover_holds_file(const struct cover *c, const struct side_file *f);
-/* Nothing at all: no node, no whole file. rest may be set all the same. */
+/* The numbers of node, its attributes and all below it, comments at its end apart. For callers that keep many nodes in order. */
+struct cover_range cover_span(const struct sigdoc *d, const xmlNode *node);
+/* Nothing at all: no node, nothing of a file. rest may be set all the same. */
 bool cover_is_empty(const struct cover *c);
-/* Is anything in that lies outside of every node of but[]? A whole file does. */
+/* Is anything in that lies outside of every node of but[]? What is in a data file does. */
 bool cover_beyond(const struct cover *c, const xmlNode *const *but, size_t n_but);
 /*
  * The whole document element, but for the subtrees but[] (a signature that is enveloped leaves itself out, and others may stand

@@ -22,6 +22,7 @@ void
 data_release(struct data *d)
 {
 	buf_release(&d->octets);
+	origin_release(&d->origin);
 	marks_free(d->nodes.marks);
 	if (d->own_doc != NULL) {
 		numbering_release(&d->own_numbers);

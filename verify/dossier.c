@@ -29,40 +29,25 @@ es_child(const xmlNode *parent, const char *local)
 	return c;
 }
 
-/* Transforms that leave the whole of what the reference leads to, but for the signature itself. */
+/* All its text in c, where it has nothing else: a payload behind a base64 transform. */
 static bool
-leaves_all(const xmlNode *reference)
+text_covered(const struct cover *c, const xmlNode *element)
 {
-	const xmlNode *t = xml_first(xml_first(reference, NS_DS, "Transforms"), NS_DS, "Transform");
-	struct c14n how;
-
-	for (; t != NULL; t = xml_next(t, NS_DS, "Transform")) {
-		const char *uri = xml_attr(t, "Algorithm");
-
-		if (uri == NULL)
-			return false;
-		if (!c14n_of(t, &how) && strcmp(uri, NS_DS "enveloped-signature") != 0 && strcmp(uri, NS_DS "base64") != 0)
-			return false;
-	}
-	return true;
+	return xml_first(element, NULL, NULL) == NULL && cover_touches(c, element) && cover_holds_text(c, element);
 }
 
-/* Does an intact reference lead to this element or to one around it? What stands in the signature itself must be named. */
+/* Does one of its intact references cover this element whole? */
 static bool
-is_covered(const struct xsig *s, const xmlNode *element)
+is_covered(struct sigdoc *d, struct xsig *s, const xmlNode *element)
 {
-	bool own = is_within(element, s->node);
+	struct covered c;
+	struct err e;
 	size_t i;
 
-	for (i = 0; i < s->n_refs; i++) {
-		const struct xref *x = &s->refs[i];
-		bool document = x->uri != NULL && *x->uri == '\0';
-
-		if (x->intact != TRI_TRUE || x->nothing || !leaves_all(x->node))
-			continue;
-		if (document ? !own : is_within(element, x->target) && (!own || is_within(x->target, s->node)))
+	for (i = 0; i < s->n_refs; i++)
+		if (s->refs[i].intact == TRI_TRUE && cover_reference(d, s, &s->refs[i], &c, &e) == ERR_OK &&
+		    (cover_holds(&c.cover, element) || text_covered(&c.cover, element)))
 			return true;
-	}
 	return false;
 }
 
@@ -88,19 +73,19 @@ own_profile(const struct xsig *s)
 }
 
 static const char *
-own_fault(const struct xsig *s)
+own_fault(struct sigdoc *d, struct xsig *s)
 {
 	const xmlNode *p = own_profile(s);
 
 	if (p == NULL)
 		return "the signature has no SignatureProfile (e-akta specification)";
-	if (!is_covered(s, p))
+	if (!is_covered(d, s, p))
 		return "the signature does not cover its SignatureProfile (e-akta specification)";
 	return s->props_ref != NULL ? NULL : "the signature does not cover its SignedProperties (e-akta specification)";
 }
 
 static const char *
-document_fault(const struct sigdoc *d, const struct xsig *s, const xmlNode *document)
+document_fault(struct sigdoc *d, struct xsig *s, const xmlNode *document)
 {
 	const xmlNode *profile = es_child(document, "DocumentProfile"), *payload = xml_first(document, NS_DS, "Object");
 
@@ -109,26 +94,26 @@ document_fault(const struct sigdoc *d, const struct xsig *s, const xmlNode *docu
 		/* One that leads elsewhere shows another document than the signed one. */
 		if (payload == NULL || !is_ds(payload, "Object") || payload->parent != document)
 			return "DocumentProfile/@OBJREF does not lead to the Object of its Document (e-akta specification)";
-		if (!is_covered(s, profile))
+		if (!is_covered(d, s, profile))
 			return "the signature does not cover the DocumentProfile (e-akta specification)";
 	}
-	if (payload != NULL && !is_covered(s, payload))
+	if (payload != NULL && !is_covered(d, s, payload))
 		return "the signature does not cover the Document's Object (e-akta specification)";
-	return own_fault(s);
+	return own_fault(d, s);
 }
 
 static const char *
-frame_fault(const struct sigdoc *d, const struct xsig *s, const xmlNode *root)
+frame_fault(struct sigdoc *d, struct xsig *s, const xmlNode *root)
 {
 	const xmlNode *profile = es_child(root, "DossierProfile"), *documents = es_child(root, "Documents");
 
 	if (profile == NULL || documents == NULL || objref(d, profile) != documents)
 		return "DossierProfile/@OBJREF does not lead to the Documents (e-akta specification)";
-	if (!is_covered(s, profile))
+	if (!is_covered(d, s, profile))
 		return "the signature does not cover the DossierProfile (e-akta specification)";
-	if (!is_covered(s, documents))
+	if (!is_covered(d, s, documents))
 		return "the signature does not cover the Documents (e-akta specification)";
-	return own_fault(s);
+	return own_fault(d, s);
 }
 
 /* A sibling that says so in its profile: it must cover some SignatureValue that is not its own. */
@@ -144,27 +129,28 @@ is_sibling_counter(const struct xsig *s)
 }
 
 static const char *
-sibling_fault(const struct xsig *s)
+sibling_fault(struct sigdoc *d, struct xsig *s)
 {
 	size_t i;
 
 	for (i = 0; i < s->n_refs; i++)
-		if (s->refs[i].intact == TRI_TRUE && is_ds(s->refs[i].target, "SignatureValue") && s->refs[i].target != s->signature_value)
-			return own_fault(s);
+		if (s->refs[i].intact == TRI_TRUE && is_ds(s->refs[i].target, "SignatureValue") && s->refs[i].target != s->signature_value &&
+		    is_covered(d, s, s->refs[i].target))
+			return own_fault(d, s);
 	return "the counter-signature does not cover the value that it countersigns (e-akta specification)";
 }
 
 const char *
-sig_dossier_fault(const struct sigdoc *d, const struct xsig *s)
+sig_dossier_fault(struct sigdoc *d, struct xsig *s)
 {
 	const xmlNode *root = d->dom != NULL ? xmlDocGetRootElement(d->dom) : NULL;
 
 	if (!d->dossier || s->nested)
 		return NULL;
 	if (s->parent >= 0)
-		return s->master_ref != NULL ? own_fault(s) : "the counter-signature does not cover its master's value (e-akta specification)";
+		return s->master_ref != NULL ? own_fault(d, s) : "the counter-signature does not cover its master's value (e-akta specification)";
 	if (is_sibling_counter(s))
-		return sibling_fault(s);
+		return sibling_fault(d, s);
 	if (is_es(s->node->parent, "Document"))
 		return document_fault(d, s, s->node->parent);
 	return s->node->parent == root ? frame_fault(d, s, root) : "the signature stands where an e-akta has none (e-akta specification)";

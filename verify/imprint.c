@@ -14,13 +14,14 @@ struct imprint {
 	struct c14n how;
 	bool reread; /* nodes that a reference leaves: by C14N 1.0, parsed again, then by how */
 	const struct sink *to;
+	struct gather *into; /* what is covered */
 	struct err *e;
 };
 
 static enum err_code
 put_node(struct imprint *m, const xmlNode *n)
 {
-	return n != NULL ? node_write(m->d, n, &m->how, m->to, m->e) : ERR_OK;
+	return n != NULL ? node_write(m->d, n, &m->how, m->into, m->to, m->e) : ERR_OK;
 }
 
 /* A verdict on covered data is an error here: without the octets there is no imprint. */
@@ -53,7 +54,7 @@ put_again(struct imprint *m, struct slice octets)
 static enum err_code
 put_ref_reread(struct imprint *m, const struct xref *x)
 {
-	struct run r = {.d = m->d, .s = m->s};
+	struct run r = {.d = m->d, .s = m->s, .gather = m->into};
 	AUTO(buf) struct buf octets = {0};
 	struct sink to = sink_buf(&octets);
 	const struct c14n plain = {0};
@@ -66,7 +67,7 @@ put_ref_reread(struct imprint *m, const struct xref *x)
 static enum err_code
 put_ref(struct imprint *m, const struct xref *x)
 {
-	struct run r = {.d = m->d, .s = m->s};
+	struct run r = {.d = m->d, .s = m->s, .gather = m->into};
 
 	if (m->reread)
 		return put_ref_reread(m, x);
@@ -127,10 +128,9 @@ include_target(struct imprint *m, const char *uri, const xmlNode **out)
 
 /* Include elements in order; an entry that means a ds:Reference by referencedData stands for its data. */
 static enum err_code
-includes(struct imprint *m, bool only_data, const xmlNode *must)
+includes(struct imprint *m, bool only_data)
 {
 	const xmlNode *i, *target = NULL;
-	bool seen = must == NULL;
 
 	for (i = xml_first(m->t->node, own_ns(m), "Include"); i != NULL; i = xml_next(i, own_ns(m), "Include")) {
 		bool data = is_true(xml_attr(i, "referencedData"));
@@ -139,7 +139,6 @@ includes(struct imprint *m, bool only_data, const xmlNode *must)
 
 		if (include_target(m, xml_attr(i, "URI"), &target) != ERR_OK)
 			return err_wrap(m->e, "time-stamp");
-		seen = seen || target == must;
 		x = data ? ref_by_node(m->s, target) : NULL;
 		if ((only_data || data) && x == NULL)
 			return err_set(m->e, ERR_FORMAT, "Include of what is not a reference with referencedData (EN 319 132-1 5.2.8.2)");
@@ -147,8 +146,6 @@ includes(struct imprint *m, bool only_data, const xmlNode *must)
 		if (rc != ERR_OK)
 			return err_wrap(m->e, "Include");
 	}
-	if (!seen)
-		return err_set(m->e, ERR_FORMAT, "the Include list leaves out what this kind of time-stamp must cover");
 	return ERR_OK;
 }
 
@@ -160,13 +157,12 @@ has_includes(const struct imprint *m)
 
 /* 1.1.1: HashDataInfo/@uri in order, each with its own Transforms. */
 static enum err_code
-hash_data_infos(struct imprint *m, const xmlNode *must)
+hash_data_infos(struct imprint *m)
 {
 	const xmlNode *h;
-	bool seen = must == NULL;
 
 	for (h = xml_first(m->t->node, NS_X111, "HashDataInfo"); h != NULL; h = xml_next(h, NS_X111, "HashDataInfo")) {
-		struct run r = {.d = m->d, .s = m->s};
+		struct run r = {.d = m->d, .s = m->s, .gather = m->into};
 		AUTO(data) struct data io = {0};
 		const char *uri = xml_attr(h, "uri");
 		const xmlNode *transforms = xml_first(h, NS_X111, "Transforms");
@@ -177,21 +173,18 @@ hash_data_infos(struct imprint *m, const xmlNode *must)
 			return err_set(m->e, ERR_FORMAT, "HashDataInfo without a same-document uri (TS 101 903 1.1.1, 7.1.4)");
 		if (deref_local(&r, uri, &io, m->e) != ERR_OK)
 			return err_wrap(m->e, "HashDataInfo");
-		seen = seen || io.nodes.apex == must;
 		if (r.fault == REF_FINE && transforms_write(&r, transforms, &io, &m->how, m->to, m->e) != ERR_OK)
 			return err_wrap(m->e, "HashDataInfo");
 		if (put_fault(m, &r) != ERR_OK)
 			return err_wrap(m->e, "HashDataInfo");
 	}
-	if (!seen)
-		return err_set(m->e, ERR_FORMAT, "the HashDataInfo list leaves out what this kind of time-stamp must cover");
 	return ERR_OK;
 }
 
 /* ---- over the signature, and over references to validation data ---- */
 
 /* What a SigAndRefs or RefsOnly stamp covers of its preceding siblings; the listed order of TS 101 903 1.3.2 is the table's. */
-static const struct covered {
+static const struct sibling_kind {
 	const char *name;
 	bool v1, v2, v2_x141, stamp; /* stamp: not by RefsOnly */
 } covered[] = {
@@ -206,7 +199,7 @@ static const struct covered {
 #define COVERED (sizeof(covered) / sizeof(covered[0]))
 
 static bool
-covers(const struct imprint *m, const struct covered *row, const xmlNode *n)
+covers(const struct imprint *m, const struct sibling_kind *row, const xmlNode *n)
 {
 	if (m->t->v2 ? !row->v2 : !row->v1)
 		return false;
@@ -305,7 +298,7 @@ archive(struct imprint *m, bool with_includes)
 	if (put_node(m, m->s->signed_info) != ERR_OK || put_node(m, m->s->signature_value) != ERR_OK ||
 	    put_node(m, m->s->key_info) != ERR_OK || put_properties(m) != ERR_OK)
 		return err_wrap(m->e, "ArchiveTimeStamp");
-	if (with_includes && includes(m, false, NULL) != ERR_OK)
+	if (with_includes && includes(m, false) != ERR_OK)
 		return err_wrap(m->e, "ArchiveTimeStamp");
 	return put_objects(m);
 }
@@ -324,65 +317,17 @@ old_recipe(const struct imprint *m)
 }
 
 static enum err_code
-write_old(struct imprint *m)
-{
-	bool over_value = m->t->type == STAMP_SIGNATURE || m->t->type == STAMP_SIG_AND_REFS || m->t->type == STAMP_ARCHIVE;
-	const xmlNode *must = over_value ? m->s->signature_value : NULL;
-
-	return m->s->version == XADES_111 ? hash_data_infos(m, must) : includes(m, false, must);
-}
-
-/* What an entry of such a list names whole; NULL for referenced data and for what transforms may leave of an element. */
-static const xmlNode *
-listed_element(struct imprint *m, const xmlNode *entry)
-{
-	const char *uri = xml_attr(entry, m->s->version == XADES_111 ? "uri" : "URI");
-	struct run r = {.d = m->d, .s = m->s};
-	AUTO(data) struct data at = {0};
-
-	if (xml_first(entry, NULL, NULL) != NULL || is_true(xml_attr(entry, "referencedData")) || !uri_is_local(uri) || *uri == '\0')
-		return NULL;
-	return deref_local(&r, uri, &at, m->e) == ERR_OK && r.fault == REF_FINE ? at.nodes.apex : NULL;
-}
-
-static bool
-is_listed(struct imprint *m, const xmlNode *property)
-{
-	const xmlNode *i;
-
-	for (i = xml_first(m->t->node, own_ns(m), NULL); i != NULL; i = xml_next(i, own_ns(m), NULL))
-		if ((xml_is(i, own_ns(m), "Include") || xml_is(i, own_ns(m), "HashDataInfo")) && is_within(property, listed_element(m, i)))
-			return true;
-	return false;
-}
-
-size_t
-stamp_reach(struct sigdoc *d, struct xsig *s, const struct xstamp *t)
-{
-	struct err ignored = {0};
-	struct imprint m = {.d = d, .s = s, .t = t, .e = &ignored};
-	const xmlNode *n = xml_first(s->unsigned_props, NULL, NULL);
-	size_t at;
-
-	if (!old_recipe(&m))
-		return t->position;
-	for (at = 0; n != NULL && at < t->position && is_listed(&m, n); at++)
-		n = xml_next(n, NULL, NULL);
-	return at;
-}
-
-static enum err_code
 write_kind(struct imprint *m, bool second)
 {
 	if (old_recipe(m))
-		return write_old(m);
+		return m->s->version == XADES_111 ? hash_data_infos(m) : includes(m, false);
 	switch (m->t->type) {
 	case STAMP_ALL_DATA:
 		return all_data(m);
 	case STAMP_INDIVIDUAL_DATA:
 		if (!has_includes(m))
 			return err_set(m->e, ERR_FORMAT, "IndividualDataObjectsTimeStamp without Include (EN 319 132-1 5.2.8.2)");
-		return includes(m, true, NULL);
+		return includes(m, true);
 	case STAMP_SIGNATURE:
 		return put_node(m, m->s->signature_value);
 	case STAMP_SIG_AND_REFS:
@@ -417,14 +362,34 @@ covers_data(const struct xstamp *t)
 	return t->type == STAMP_ARCHIVE || t->type == STAMP_ALL_DATA;
 }
 
+/* A list that the file writes down must lead to the value of the signature where the kind covers it, whatever else it names. */
 static enum err_code
-write_all(struct sigdoc *d, struct xsig *s, const struct xstamp *t, bool second, const struct sink *to, struct err *e)
+covers_value(const struct imprint *m, const struct cover *c)
 {
-	struct imprint m = {.d = d, .s = s, .t = t, .to = to, .e = e};
+	bool over_value = m->t->type == STAMP_SIGNATURE || m->t->type == STAMP_SIG_AND_REFS || m->t->type == STAMP_ARCHIVE;
+
+	if (over_value && old_recipe(m) && !cover_holds(c, m->s->signature_value))
+		return err_set(m->e, ERR_FORMAT, "the list of what it covers leaves out what this kind of time-stamp must cover");
+	return ERR_OK;
+}
+
+/* The octets into to, and what of the file they are. */
+static enum err_code
+write_all(struct sigdoc *d, struct xsig *s, const struct xstamp *t, bool second, const struct sink *to, struct cover *out,
+    struct err *e)
+{
+	struct gather into;
+	struct imprint m = {.d = d, .s = s, .t = t, .to = to, .into = &into, .e = e};
 	enum err_code rc = begin(&m);
 
+	gather_begin(d, &into);
 	m.reread = second && covers_data(t) && !has_includes(&m);
-	return rc == ERR_OK ? write_kind(&m, second) : rc;
+	if (rc == ERR_OK)
+		rc = write_kind(&m, second);
+	if (rc == ERR_OK)
+		rc = gather_seal(d, &into, 0, out, e);
+	gather_release(&into);
+	return rc == ERR_OK ? covers_value(&m, out) : rc;
 }
 
 /* The method that canonicalises what the reference leaves is the stamp's: no transform at the end gives octets. */
@@ -462,40 +427,149 @@ sig_inherits_attributes(const struct xsig *s)
 enum err_code
 stamp_octets(struct sigdoc *d, struct xsig *s, const struct xstamp *stamp, const struct sink *sink, struct err *e)
 {
-	return write_all(d, s, stamp, false, sink, e);
+	struct cover ignored;
+
+	return write_all(d, s, stamp, false, sink, &ignored, e);
 }
 
+/* ---- imprints, computed once ---- */
+
 static enum err_code
-digest_of(struct sigdoc *d, struct xsig *s, const struct xstamp *t, bool second, enum digest_alg alg, struct digest *out,
-    struct err *e)
+compute(struct sigdoc *d, struct xsig *s, const struct xstamp *t, struct imprint_proof *p, struct err *e)
 {
 	AUTO(digester) struct digester *dg = NULL;
 	struct sink to;
 
-	*out = (struct digest){0};
-	if (digester_new(&alg, 1, &dg, e) != ERR_OK)
+	if (digester_new(&p->alg, 1, &dg, e) != ERR_OK)
 		return err_wrap(e, "imprint");
 	to = digester_sink(dg);
-	if (write_all(d, s, t, second, &to, e) != ERR_OK)
+	if (write_all(d, s, t, p->second, &to, &p->cover, e) != ERR_OK)
 		return err_wrap(e, "imprint");
-	return digester_finish(dg, out, e);
+	return digester_finish(dg, &p->digest, e);
+}
+
+static const struct imprint_proof *
+known(const struct docstate *st, const struct imprint_proof *p)
+{
+	size_t i;
+
+	for (i = st->n_imprints; i > 0; i--)
+		if (st->imprints[i - 1].stamp == p->stamp && st->imprints[i - 1].alg == p->alg && st->imprints[i - 1].second == p->second)
+			return &st->imprints[i - 1];
+	return NULL;
+}
+
+/* Several tokens of one property promise the same. Trouble of our own is not remembered. */
+static enum err_code
+remember(struct sigdoc *d, struct imprint_proof *p, const struct err *why, struct err *e)
+{
+	struct docstate *st = state_of(d);
+
+	if (p->code != ERR_OK && p->code != ERR_NOTFOUND && p->code != ERR_FORMAT && p->code != ERR_LIMIT)
+		return ERR_OK;
+	p->why = arena_dup(&st->arena, why->text);
+	if (p->why == NULL || !mem_grow(&st->imprints, &st->cap_imprints, st->n_imprints, sizeof(*st->imprints)))
+		return err_nomem(e);
+	st->imprints[st->n_imprints++] = *p;
+	return ERR_OK;
+}
+
+/* The imprint by one recipe, with its cover. */
+static enum err_code
+imprint_of(struct sigdoc *d, struct xsig *s, const struct xstamp *t, bool second, enum digest_alg alg, struct imprint_proof *out,
+    struct err *e)
+{
+	struct err why = {0};
+	const struct imprint_proof *have;
+
+	*out = (struct imprint_proof){.stamp = t->node, .alg = alg, .second = second};
+	have = t->node != NULL ? known(state_of(d), out) : NULL;
+	if (have != NULL) {
+		*out = *have;
+		return have->code == ERR_OK ? ERR_OK : err_set(e, have->code, "%s", have->why);
+	}
+	out->code = compute(d, s, t, out, &why);
+	if (out->code != ERR_OK)
+		out->cover = (struct cover){0};
+	if (t->node != NULL && remember(d, out, &why, e) != ERR_OK)
+		return err_wrap(e, "imprint");
+	return out->code == ERR_OK ? ERR_OK : err_set(e, out->code, "%s", why.text);
 }
 
 enum err_code
 stamp_imprint(struct sigdoc *d, struct xsig *s, const struct xstamp *stamp, enum digest_alg alg, struct digest *out, struct err *e)
 {
-	return digest_of(d, s, stamp, false, alg, out, e);
+	struct imprint_proof p;
+	enum err_code rc = imprint_of(d, s, stamp, false, alg, &p, e);
+
+	*out = p.digest;
+	return rc;
+}
+
+static bool
+has_second(struct sigdoc *d, struct xsig *s, const struct xstamp *stamp)
+{
+	const struct imprint m = {.d = d, .s = s, .t = stamp};
+	bool refs = stamp->type == STAMP_SIG_AND_REFS || stamp->type == STAMP_REFS_ONLY;
+	bool data = covers_data(stamp) && sig_inherits_attributes(s);
+
+	return !old_recipe(&m) && (refs || data || (stamp->type == STAMP_ARCHIVE && has_includes(&m)));
 }
 
 enum err_code
 stamp_imprint_listed(
     struct sigdoc *d, struct xsig *s, const struct xstamp *stamp, enum digest_alg alg, struct digest *out, struct err *e)
 {
-	struct imprint m = {.d = d, .s = s, .t = stamp, .e = e};
-	bool refs = stamp->type == STAMP_SIG_AND_REFS || stamp->type == STAMP_REFS_ONLY;
-	bool data = covers_data(stamp) && sig_inherits_attributes(s);
+	struct imprint_proof p;
+	enum err_code rc;
 
-	if (old_recipe(&m) || !(refs || data || (stamp->type == STAMP_ARCHIVE && has_includes(&m))))
+	*out = (struct digest){0};
+	if (!has_second(d, s, stamp))
 		return err_set(e, ERR_NOTFOUND, "no second recipe for this time-stamp");
-	return digest_of(d, s, stamp, true, alg, out, e);
+	rc = imprint_of(d, s, stamp, true, alg, &p, e);
+	*out = p.digest;
+	return rc;
+}
+
+/* Does this recipe give what the token promises? Only trouble of our own is an error. */
+static enum err_code
+try_recipe(struct sigdoc *d, struct xsig *s, const struct xstamp *t, bool second, const struct digest *promised, struct covered *out,
+    struct err *e)
+{
+	struct imprint_proof p;
+	struct err why = {0};
+
+	switch (imprint_of(d, s, t, second, promised->alg, &p, &why)) {
+	case ERR_OK:
+		*out = (struct covered){.intact = digest_eq(&p.digest, promised) ? TRI_TRUE : TRI_FALSE, .cover = p.cover, .alg = promised->alg,
+		    .second = second};
+		return ERR_OK;
+	case ERR_NOTFOUND:
+	case ERR_FORMAT:
+	case ERR_REFUSED:
+	case ERR_UNSUPPORTED:
+	case ERR_LIMIT:
+		out->note = arena_dup(&state_of(d)->arena, why.text);
+		return out->note != NULL ? ERR_OK : err_nomem(e);
+	default:
+		return err_set(e, why.code, "%s", why.text);
+	}
+}
+
+enum err_code
+cover_imprint(struct sigdoc *d, struct xsig *s, const struct xstamp *t, const struct digest *promised, struct covered *out,
+    struct err *e)
+{
+	struct covered other = {.intact = TRI_UNKNOWN};
+
+	*out = (struct covered){.intact = TRI_UNKNOWN, .alg = promised->alg};
+	if (try_recipe(d, s, t, false, promised, out, e) != ERR_OK)
+		return err_wrap(e, "imprint");
+	if (out->intact != TRI_FALSE || !has_second(d, s, t))
+		return ERR_OK;
+	if (try_recipe(d, s, t, true, promised, &other, e) != ERR_OK)
+		return err_wrap(e, "imprint");
+	if (other.intact != TRI_FALSE)
+		*out = other;
+	return ERR_OK;
 }

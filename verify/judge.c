@@ -169,22 +169,6 @@ format_name(enum xades_version v)
 	return NAMES[v];
 }
 
-static size_t
-counter_position(const struct judge *j, const struct xsig *s)
-{
-	const xmlNode *box = s->parent < 0 ? NULL : j->doc->sigs[s->parent].unsigned_props;
-	size_t n = 0;
-
-	if (box == NULL)
-		return SIZE_MAX;
-	const xmlNode *at = s->node;
-	while (at != NULL && at->parent != box)
-		at = at->parent;
-	for (const xmlNode *k = at == NULL ? NULL : at->prev; k != NULL; k = k->prev)
-		n += k->type == XML_ELEMENT_NODE;
-	return at == NULL ? SIZE_MAX : n;
-}
-
 static void
 sig_key(struct judge *j, struct jsig *g)
 {
@@ -233,7 +217,7 @@ begin_signature(struct judge *j, struct jsig *g, struct xsig *s, struct report_s
 {
 	g->s = s;
 	g->r = r;
-	g->position = counter_position(j, s);
+	g->poe.outer = s->parent >= 0 ? &j->sigs[s->parent].poe : NULL;
 	r->id = text_or(j, s->id, "");
 	r->index = s->index;
 	r->parent = s->parent;
@@ -274,6 +258,12 @@ report_refs(struct judge *j, struct jsig *g)
 		r->refs[i].covers = xref_covers(j->doc, x);
 		r->refs[i].found = x->found;
 		r->refs[i].intact = x->intact;
+		if (j->peer && x->claim != NULL && x->kind != REF_COUNTERSIGNED) { /* it looks where the claim points */
+			r->refs[i].found = TRI_FALSE;
+			r->refs[i].intact = TRI_UNKNOWN;
+		} else if (j->peer && x->claim != NULL) {
+			r->refs[i].intact = TRI_FALSE;
+		}
 		r->refs[i].kind = x->kind;
 		data = data || x->kind == REF_DATA || x->kind == REF_OBJECT;
 		manifest = manifest || x->kind == REF_MANIFEST;
@@ -347,6 +337,7 @@ judge_release(struct judge *j)
 {
 	judge_memo_release(j);
 	known_release(j);
+	poe_end(j);
 	for (size_t i = 0; i < j->n_sigs; i++) {
 		for (size_t k = 0; k < j->sigs[i].n_stamps; k++)
 			free(j->sigs[i].stamps[k].sub.own);

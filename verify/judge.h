@@ -79,6 +79,7 @@ struct poe {
 	struct poe_row *v;
 	size_t n, cap;
 	size_t *slots, n_slots;
+	const struct poe *outer; /* of the signature that this one countersigns: its proofs count too; NULL = none */
 };
 
 /* One signature or time-stamp as the past-validation blocks see it. */
@@ -112,7 +113,6 @@ struct jsig {
 	size_t n_stamps;
 	struct poe poe;
 	int64_t bst; /* of the long-term step */
-	size_t position; /* a counter-signature's, among its master's unsigned properties */
 	/* What its embedded objects and references are, found out once: a hostile file may hold thousands, and as many stamps. */
 	struct known {
 		uint8_t key[32];
@@ -139,6 +139,8 @@ struct judge {
 	struct report *report;
 	struct jsig *sigs;
 	size_t n_sigs;
+	struct thing *things; /* poe.c: what in the file may be proven, in document order */
+	size_t n_things;
 	size_t cap_wants;
 	struct findings *f; /* where findings go just now */
 	enum err_code broke;
@@ -245,6 +247,7 @@ void poe_add(struct judge *j, struct poe *p, const uint8_t key[32], int64_t t);
 void poe_known(struct judge *j, struct jsig *g); /* what the caller brings */
 void poe_extract(struct judge *j, struct jsig *g, struct jstamp *t, int64_t time);
 void poe_release(struct poe *p);
+void poe_end(struct judge *j);
 
 /* ---- closure.c ---- */
 void judge_closure(struct judge *j, struct jsig *g);

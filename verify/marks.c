@@ -4,15 +4,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Next node in document order of any kind, attributes apart; NULL at the end of root's subtree. up: told when a node's subtree ended. */
+const xmlNode *
+node_after(const xmlNode *root, const xmlNode *n)
+{
+	if (n->children != NULL && n->type != XML_ENTITY_REF_NODE)
+		return n->children;
+	for (; n != root; n = n->parent)
+		if (n->next != NULL)
+			return n->next;
+	return NULL;
+}
+
+/* The same, and each subtree that ends on the way learns its last number. */
 static const xmlNode *
-next_node(const xmlNode *root, const xmlNode *n, struct numbering *out)
+next_numbered(const xmlNode *root, const xmlNode *n, struct numbering *out)
 {
 	if (n->children != NULL && n->type != XML_ENTITY_REF_NODE)
 		return n->children;
 	for (;;) {
-		if (out->last != NULL)
-			out->last[number_of(n)] = (uint32_t)(out->count - 1);
+		out->last[number_of(n)] = (uint32_t)(out->count - 1);
 		if (n == root)
 			return NULL;
 		if (n->next != NULL)
@@ -22,18 +32,19 @@ next_node(const xmlNode *root, const xmlNode *n, struct numbering *out)
 }
 
 static size_t
-count_nodes(const xmlNode *root)
+count_nodes(const xmlNode *root, bool *comments)
 {
-	struct numbering dry = {0};
 	size_t n = 0;
 	const xmlNode *at;
 	const xmlAttr *a;
 
-	for (at = root; at != NULL; at = next_node(root, at, &dry)) {
+	for (at = root; at != NULL; at = node_after(root, at)) {
 		n++;
 		if (at->type == XML_ELEMENT_NODE)
 			for (a = at->properties; a != NULL; a = a->next)
 				n++;
+		else if (at->type == XML_COMMENT_NODE)
+			*comments = true;
 	}
 	return n;
 }
@@ -44,18 +55,24 @@ numbering_make(xmlDoc *doc, struct numbering *out, struct err *e)
 	xmlNode *root = (xmlNode *)doc, *at;
 	xmlAttr *a;
 	size_t total;
+	bool comments = false;
 
 	if (out->doc == doc)
 		return ERR_OK;
 	numbering_release(out);
-	total = count_nodes(root);
-	if (total >= UINT32_MAX)
+	total = count_nodes(root, &comments);
+	if (total >= UINT32_MAX - 1)
 		return err_set(e, ERR_LIMIT, "more than 2^32 nodes");
 	out->last = mem_new(total, sizeof(*out->last));
-	if (out->last == NULL)
+	out->comments = comments ? mem_new(total / 8 + 1, 1) : NULL;
+	if (out->last == NULL || (comments && out->comments == NULL)) {
+		numbering_release(out);
 		return err_nomem(e);
+	}
 	out->doc = doc;
-	for (at = root; at != NULL; at = (xmlNode *)next_node(root, at, out)) {
+	for (at = root; at != NULL; at = (xmlNode *)next_numbered(root, at, out)) {
+		if (at->type == XML_COMMENT_NODE)
+			out->comments[out->count >> 3] |= (uint8_t)(1u << (out->count & 7));
 		at->_private = (void *)(uintptr_t)out->count++;
 		if (at->type != XML_ELEMENT_NODE)
 			continue;
@@ -72,6 +89,7 @@ void
 numbering_release(struct numbering *n)
 {
 	free(n->last);
+	free(n->comments);
 	*n = (struct numbering){0};
 }
 
@@ -98,6 +116,7 @@ marks_free(struct marks *m)
 	if (m == NULL)
 		return;
 	free(m->bits);
+	free(m->bare);
 	free(m->ns);
 	free(m);
 }
@@ -216,13 +235,91 @@ marks_intersect(struct marks *m, const struct marks *keep, struct err *e)
 	return filter_ns(m, keep, 0, 0, e);
 }
 
+enum err_code
+marks_put_bare(struct marks *m, const xmlNode *element, struct err *e)
+{
+	size_t n = number_of(element);
+
+	if (m->bare == NULL)
+		m->bare = mem_new(m->numbering->count / 8 + 1, 1);
+	if (m->bare == NULL)
+		return err_nomem(e);
+	m->bare[n >> 3] |= (uint8_t)(1u << (n & 7));
+	return ERR_OK;
+}
+
+static bool
+is_bare(const struct marks *m, size_t n)
+{
+	return m->bare != NULL && ((m->bare[n >> 3] >> (n & 7)) & 1) != 0;
+}
+
+static void
+trace_element(const struct marks *m, const xmlNode *n, struct trace *to)
+{
+	size_t number = number_of(n);
+	const xmlAttr *a;
+
+	if (is_bare(m, number))
+		return;
+	if (marks_has(m, number))
+		trace_put(to, number, number);
+	for (a = n->properties; a != NULL; a = a->next) {
+		number++;
+		if (marks_has(m, number))
+			trace_put(to, number, number);
+	}
+}
+
+void
+marks_trace(const struct marks *m, const xmlDoc *doc, struct trace *to)
+{
+	const xmlNode *root = (const xmlNode *)doc, *at;
+
+	for (at = root; at != NULL; at = node_after(root, at)) {
+		if (at->type == XML_ELEMENT_NODE)
+			trace_element(m, at, to);
+		else if (at->type == XML_COMMENT_NODE)
+			trace_pass(to, number_of(at));
+		else if (at != root && marks_has(m, number_of(at)))
+			trace_put(to, number_of(at), number_of(at));
+	}
+}
+
+void
+trace_run(struct trace *t, size_t first, size_t last)
+{
+	if (t->code != ERR_OK)
+		return;
+	if (t->n >= t->max)
+		t->code = ERR_LIMIT;
+	else if (!mem_grow(&t->v, &t->cap, t->n, sizeof(*t->v)))
+		t->code = ERR_NOMEM;
+	else
+		t->v[t->n++] = (struct cover_range){(uint32_t)first, (uint32_t)last};
+}
+
+enum err_code
+trace_ok(const struct trace *t, struct err *e)
+{
+	if (t->code == ERR_LIMIT)
+		return err_set(e, ERR_LIMIT, "what is covered lies in more than %zu pieces", t->max);
+	return t->code == ERR_OK ? ERR_OK : err_nomem(e);
+}
+
+void
+trace_release(struct trace *t)
+{
+	free(t->v);
+	*t = (struct trace){0};
+}
+
 static void
 hide_kind(struct marks *m, const struct nodes *what)
 {
 	const xmlNode *at;
-	struct numbering dry = {0};
 
-	for (at = what->apex; at != NULL; at = next_node(what->apex, at, &dry)) {
+	for (at = what->apex; at != NULL; at = node_after(what->apex, at)) {
 		size_t n = number_of(at);
 
 		if (at->type == XML_COMMENT_NODE && !what->comments)

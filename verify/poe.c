@@ -3,7 +3,9 @@
  * Proofs of existence (EN 319 102-1 5.6.2.3): when did which object exist at
  * the latest. Objects are named by the SHA-256 of their octets; a signature by
  * that of its Signature value. What is not in the table exists at the validation time.
+ * A time-stamp proves what was hashed for its imprint (cover.h), whatever its kind or its lists say.
  */
+#include "verify/cover.h"
 #include "verify/judge.h"
 
 #include <stdlib.h>
@@ -40,12 +42,19 @@ grow_slots(struct poe *p)
 	return true;
 }
 
+/* A counter-signature rests on its master's proofs too: what a time-stamp proves is so for everybody (xades.md 4.4). */
 int64_t
 poe_lowest(const struct judge *j, const struct poe *p, const uint8_t key[32])
 {
-	size_t row = p->n_slots == 0 ? 0 : p->slots[slot_of(p, key)];
+	int64_t lowest = j->now;
 
-	return row != 0 && p->v[row - 1].time_utc < j->now ? p->v[row - 1].time_utc : j->now;
+	for (; p != NULL; p = p->outer) {
+		size_t row = p->n_slots == 0 ? 0 : p->slots[slot_of(p, key)];
+
+		if (row != 0 && p->v[row - 1].time_utc < lowest)
+			lowest = p->v[row - 1].time_utc;
+	}
+	return lowest;
 }
 
 void
@@ -110,139 +119,225 @@ poe_known(struct judge *j, struct jsig *g)
 	}
 }
 
-static void
-add_token(struct judge *j, struct jsig *g, const struct jstamp *t, int64_t time)
-{
-	if (t->tok == NULL)
-		return;
-	poe_add(j, &g->poe, t->sub.key, time);
-	for (size_t i = 0; i < t->tok->n_certs; i++)
-		poe_add(j, &g->poe, t->tok->certs[i]->sha256, time);
-	for (size_t i = 0; i < t->tok->n_revs; i++) {
-		const struct revocation *r = t->tok->revs[i];
+/* ---- what a time-stamp proves: what was hashed for its imprint, and what a signature under it commits to ---- */
 
-		poe_add(j, &g->poe, r->sha256, time);
-		for (size_t k = 0; k < r->n_certs; k++)
-			poe_add(j, &g->poe, r->certs[k]->sha256, time);
-	}
+void
+poe_end(struct judge *j)
+{
+	free(j->things);
+	j->things = NULL;
 }
 
-/* An embedded object, and the certificates inside an OCSP response. */
-static void
-add_embedded(struct judge *j, struct jsig *to, const struct jsig *of, size_t i, int64_t time)
-{
-	const struct known *k = &of->embedded[i];
+enum thing_kind { THING_SIGNATURE, THING_TOKEN, THING_EMBEDDED, THING_REF };
+/* Something in the file that may be proven, with the numbers of its nodes. */
+struct thing {
+	struct cover_range span;
+	enum thing_kind kind;
+	struct jsig *g;
+	size_t i; /* stamp, embedded object or reference of g */
+};
 
-	if (!k->found)
-		return;
-	poe_add(j, &to->poe, k->key, time);
-	for (size_t c = 0; k->rev != NULL && c < k->rev->n_certs; c++)
-		poe_add(j, &to->poe, k->rev->certs[c]->sha256, time);
+static int
+thing_cmp(const void *a, const void *b)
+{
+	const struct thing *x = a, *y = b;
+
+	if (x->span.first != y->span.first)
+		return x->span.first < y->span.first ? -1 : 1;
+	return x->i < y->i ? -1 : x->i > y->i;
+}
+
+static void
+thing_add(struct judge *j, const xmlNode *node, enum thing_kind kind, struct jsig *g, size_t i)
+{
+	if (node != NULL)
+		j->things[j->n_things++] = (struct thing){cover_span(j->doc, node), kind, g, i};
+}
+
+static void
+things_of(struct judge *j, struct jsig *g)
+{
+	thing_add(j, g->s->signature_value, THING_SIGNATURE, g, 0);
+	for (size_t i = 0; i < g->n_stamps; i++)
+		if (g->stamps[i].tok != NULL)
+			thing_add(j, g->stamps[i].xs->token_node, THING_TOKEN, g, i);
+	for (size_t i = 0; i < g->s->n_embedded; i++)
+		if (g->embedded[i].found)
+			thing_add(j, g->s->embedded[i].node, THING_EMBEDDED, g, i);
+	for (size_t i = 0; i < g->s->n_ref_objects; i++)
+		if (g->refs[i].found)
+			thing_add(j, g->s->ref_objects[i].node, THING_REF, g, i);
+}
+
+/* All of the file in document order, once. False: no memory. */
+static bool
+things_make(struct judge *j)
+{
+	size_t room = 1;
+
+	if (j->things != NULL)
+		return true;
+	for (size_t i = 0; i < j->n_sigs; i++)
+		room += 1 + j->sigs[i].n_stamps + j->sigs[i].s->n_embedded + j->sigs[i].s->n_ref_objects;
+	j->things = mem_new(room, sizeof(*j->things));
+	if (j->things == NULL) {
+		judge_nomem(j);
+		return false;
+	}
+	for (size_t i = 0; i < j->n_sigs; i++)
+		things_of(j, &j->sigs[i]);
+	qsort(j->things, j->n_things, sizeof(*j->things), thing_cmp);
+	return true;
+}
+
+static void
+add_certs(struct judge *j, struct poe *to, const struct cert *const *v, size_t n, int64_t time)
+{
+	for (size_t i = 0; i < n; i++)
+		poe_add(j, to, v[i]->sha256, time);
+}
+
+static void
+add_revocation(struct judge *j, struct poe *to, const struct revocation *r, int64_t time)
+{
+	poe_add(j, to, r->sha256, time);
+	add_certs(j, to, r->certs, r->n_certs, time);
+}
+
+static void
+add_token(struct judge *j, struct poe *to, const struct jstamp *t, int64_t time)
+{
+	poe_add(j, to, t->tok->sha256, time);
+	add_certs(j, to, t->tok->certs, t->tok->n_certs, time);
+	for (size_t i = 0; i < t->tok->n_revs; i++)
+		add_revocation(j, to, t->tok->revs[i], time);
 }
 
 /* A reference proves what it names, as long as its digest is one that can be relied on (5.6.2.3). */
 static void
-add_refs(struct judge *j, struct jsig *g, size_t before, int64_t time)
+add_ref(struct judge *j, struct poe *to, const struct jsig *g, size_t i, int64_t time)
 {
-	for (size_t i = 0; i < g->s->n_ref_objects; i++) {
-		const struct xref_object *o = &g->s->ref_objects[i];
-		struct alg_use use = {.digest = o->digest.alg};
+	struct alg_use use = {.digest = g->s->ref_objects[i].digest.alg};
 
-		if (g->refs[i].found && o->position < before && alg_good(j, &use, time))
-			poe_add(j, &g->poe, g->refs[i].key, time);
+	if (alg_good(j, &use, time))
+		poe_add(j, to, g->refs[i].key, time);
+}
+
+static void
+add_thing(struct judge *j, struct poe *to, const struct thing *t, int64_t time)
+{
+	switch (t->kind) {
+	case THING_SIGNATURE:
+		poe_add(j, to, t->g->sub.key, time);
+		break;
+	case THING_TOKEN:
+		add_token(j, to, &t->g->stamps[t->i], time);
+		break;
+	case THING_EMBEDDED:
+		poe_add(j, to, t->g->embedded[t->i].key, time);
+		if (t->g->embedded[t->i].rev != NULL)
+			add_revocation(j, to, t->g->embedded[t->i].rev, time);
+		break;
+	case THING_REF:
+		add_ref(j, to, t->g, t->i, time);
+		break;
 	}
 }
 
-/* The signature, its certificate and those in KeyInfo: under SignedInfo or the stamp's own octets. */
-static void
-add_signature(struct judge *j, struct jsig *g, int64_t time)
+/* The first thing that begins at number or behind it. */
+static size_t
+thing_at(const struct judge *j, size_t number)
 {
-	poe_add(j, &g->poe, g->sub.key, time);
-	if (g->cert != NULL)
-		poe_add(j, &g->poe, g->cert->sha256, time);
-	for (size_t i = 0; i < g->s->n_embedded; i++)
-		if (g->s->embedded[i].place == IN_KEY_INFO)
-			add_embedded(j, g, g, i, time);
+	size_t low = 0, high = j->n_things;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (j->things[mid].span.first < number)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
 }
 
-/* What stands in g before a place, entered into a table: g's own, or that of a counter-signature under the same stamp. */
+/* Everything that lies whole in c existed at time. */
 static void
-add_covered(struct judge *j, struct jsig *into, const struct jsig *g, size_t before, int64_t time)
+add_held(struct judge *j, struct poe *to, const struct cover *c, int64_t time)
 {
-	for (size_t i = 0; i < g->s->n_embedded; i++)
-		if (g->s->embedded[i].place == IN_KEY_INFO || g->s->embedded[i].position < before)
-			add_embedded(j, into, g, i, time);
-	for (size_t i = 0; i < g->n_stamps; i++)
-		if (is_content_stamp(&g->stamps[i]) || g->stamps[i].xs->position < before)
-			add_token(j, into, &g->stamps[i], time);
+	for (size_t r = 0; r < c->n; r++)
+		for (size_t i = thing_at(j, c->v[r].first); i < j->n_things && j->things[i].span.first <= c->v[r].last; i++)
+			if (j->things[i].span.last <= c->v[r].last)
+				add_thing(j, to, &j->things[i], time);
 }
 
-/* Of the signatures around c, itself included, the one whose master is g: NULL when c does not stand in g. */
-static const struct jsig *
-counter_of(const struct judge *j, const struct jsig *c, const struct jsig *g)
+/* The certificate that the signed properties name by a digest that was good at time. */
+static bool
+names_signer(struct judge *j, const struct jsig *g, int64_t time)
 {
-	while (c->s->parent >= 0 && c->s->parent != (long)g->s->index)
-		c = &j->sigs[c->s->parent];
-	return c->s->parent >= 0 ? c : NULL;
+	for (size_t i = 0; g->cert != NULL && i < g->s->n_cert_ids; i++) {
+		struct alg_use use = {.digest = g->s->cert_ids[i].digest.alg};
+
+		if (alg_good(j, &use, time) && cert_by_digest(j, &g->s->cert_ids[i].digest) == g->cert)
+			return true;
+	}
+	return false;
+}
+
+static bool
+digests_good(const struct judge *j, const struct xref *v, size_t n, int64_t time)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct alg_use use = {.digest = v[i].digest.alg, .usage = USE_DATA};
+
+		if (v[i].intact != TRI_TRUE || !alg_good(j, &use, time) ||
+		    (v[i].entries_signed && !digests_good(j, v[i].entries, v[i].n_entries, time)))
+			return false;
+	}
+	return true;
 }
 
 /*
- * A counter-signature stands under its master's archive stamps with all that it holds, counter-signatures of its own
- * included, and so does the material among the master's properties that its own proof may rest on (xades.md 4.4): one may
- * hold the other's.
+ * A signature value that is right over digests that were good commits to what they are digests of: its signed properties with
+ * the certificate that they name, and all that its references cover.
  */
 static void
-add_counter_signatures(struct judge *j, struct jsig *g, size_t before, int64_t time)
+add_signed(struct judge *j, struct jsig *g, int64_t time)
 {
-	for (size_t i = 0; i < j->n_sigs; i++) {
-		struct jsig *c = &j->sigs[i];
-		const struct jsig *outer = counter_of(j, c, g);
+	struct cover all;
+	struct err e = {0};
+	enum err_code rc;
 
-		if (outer == NULL || outer->position >= before)
-			continue;
-		poe_add(j, &g->poe, c->sub.key, time);
-		add_covered(j, g, c, SIZE_MAX, time);
-		add_signature(j, c, time);
-		for (const struct jsig *around = c; around != g; around = &j->sigs[around->s->parent])
-			add_covered(j, c, around, SIZE_MAX, time);
-		add_covered(j, c, g, before, time);
+	if (g->r->value_intact != TRI_TRUE || !digests_good(j, g->s->refs, g->s->n_refs, time))
+		return;
+	rc = cover_signature(j->doc, g->s, &all, &e);
+	if (rc == ERR_LIMIT)
+		return; /* not known: nothing is proven by it */
+	if (rc != ERR_OK) {
+		judge_broke(j, &e);
+		return;
 	}
-}
-
-static void
-extract_archive(struct judge *j, struct jsig *g, size_t before, int64_t time)
-{
-	add_signature(j, g, time);
-	add_covered(j, g, g, before, time);
-	add_refs(j, g, before, time);
-	add_counter_signatures(j, g, before, time);
+	if (g->s->props_ref != NULL && cover_holds(&all, g->s->signed_props) && names_signer(j, g, time))
+		poe_add(j, &g->poe, g->cert->sha256, time);
+	add_held(j, &g->poe, &all, time);
 }
 
 void
 poe_extract(struct judge *j, struct jsig *g, struct jstamp *t, int64_t time)
 {
-	size_t before = stamp_reach(j->doc, g->s, t->xs);
+	struct covered c;
+	struct err e = {0};
 
-	switch (t->xs->type) {
-	case STAMP_ALL_DATA:
-	case STAMP_INDIVIDUAL_DATA:
-		break; /* signed data only: the table holds none */
-	case STAMP_SIGNATURE:
-		add_signature(j, g, time);
-		break;
-	case STAMP_SIG_AND_REFS:
-		add_signature(j, g, time);
-		for (size_t i = 0; i < g->n_stamps; i++)
-			if (g->stamps[i].xs->type == STAMP_SIGNATURE && g->stamps[i].xs->position < before)
-				add_token(j, g, &g->stamps[i], time);
-		add_refs(j, g, before, time);
-		break;
-	case STAMP_REFS_ONLY:
-		add_refs(j, g, before, time);
-		break;
-	case STAMP_ARCHIVE:
-		extract_archive(j, g, before, time);
-		break;
+	if (!things_make(j))
+		return;
+	if (cover_imprint(j->doc, g->s, t->xs, &t->tok->imprint, &c, &e) != ERR_OK) {
+		judge_broke(j, &e);
+		return;
 	}
+	if (c.intact != TRI_TRUE)
+		return;
+	add_held(j, &g->poe, &c.cover, time);
+	if (cover_holds(&c.cover, g->s->signature_value))
+		add_signed(j, g, time);
 	t->r->gives_poe = true;
 }

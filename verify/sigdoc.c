@@ -145,9 +145,9 @@ base64_read(struct sigdoc *d, const xmlNode *node, struct slice *out, struct err
 }
 
 enum err_code
-node_write(struct sigdoc *d, const xmlNode *node, const struct c14n *how, const struct sink *to, struct err *e)
+node_write(struct sigdoc *d, const xmlNode *node, const struct c14n *how, struct gather *g, const struct sink *to, struct err *e)
 {
-	struct nodes what = {.doc = d->dom, .apex = node, .comments = true};
+	struct nodes what = {.doc = d->dom, .apex = node, .comments = true, .trace = g != NULL ? &g->nodes : NULL};
 
 	return canonical_write(d, how, &what, &state_of(d)->numbers, to, e);
 }
@@ -361,8 +361,12 @@ open_parts(struct sigdoc *d, struct err *e)
 	st->files = mem_new(d->n_files + 1, sizeof(*st->files));
 	if (st->md == NULL || st->files == NULL)
 		return err_nomem(e);
-	if (xml_load(d->raw, &st->limits.xml, &d->dom, e) != ERR_OK || walk_document(d, e) != ERR_OK)
+	if (xml_load(d->raw, &st->limits.xml, &d->dom, e) != ERR_OK || numbering_make(d->dom, &st->numbers, e) != ERR_OK ||
+	    walk_document(d, e) != ERR_OK)
 		return err_wrap(e, "signature file");
+	st->unions = arena_new(&st->arena, (d->n_sigs + 1) * sizeof(*st->unions));
+	if (st->unions == NULL)
+		return err_nomem(e);
 	for (i = 0; i < d->n_sigs; i++)
 		if (read_signature(d, &d->sigs[i], e) != ERR_OK)
 			return err_wrap(e, "signature file");
@@ -393,6 +397,7 @@ sigdoc_open(struct slice raw, const struct side_file *files, size_t n_files, con
 	st->canonical_left = st->limits.canonical_bytes;
 	for (i = 0; i < n_files && (limits == NULL || limits->canonical_bytes == 0); i++)
 		st->canonical_left += FILE_READS * (files[i].has_source && files[i].source.size_bytes < FILE_MOST ? files[i].source.size_bytes : 0);
+	st->ranges_left = COVER_RANGES;
 	r = open_parts(d, e);
 	if (r != ERR_OK)
 		return r;
@@ -412,6 +417,7 @@ sigdoc_close(struct sigdoc *d)
 	idmap_release(&st->ids);
 	numbering_release(&st->numbers);
 	free(st->files);
+	free(st->imprints);
 	EVP_MD_CTX_free(st->md);
 	free(st);
 	free(d->sigs);

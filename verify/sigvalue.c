@@ -337,7 +337,7 @@ signed_octets(struct sigdoc *d, struct xsig *s, struct buf *out, const char **fa
 		*fault = "CanonicalizationMethod is not supported";
 		return ERR_OK;
 	}
-	rc = node_write(d, s->signed_info, &how, &to, &why);
+	rc = node_write(d, s->signed_info, &how, NULL, &to, &why);
 	if (rc == ERR_FORMAT || rc == ERR_LIMIT) {
 		*fault = "SignedInfo has no canonical form";
 		return ERR_OK;

@@ -73,7 +73,6 @@ parse_cap(const struct run *r)
 static enum err_code
 need_nodes(struct run *r, struct data *io, struct err *e)
 {
-	AUTO(buf) struct buf raw = {0};
 	xmlDoc *doc = NULL;
 	struct err why = {0};
 	enum err_code rc;
@@ -87,33 +86,54 @@ need_nodes(struct run *r, struct data *io, struct err *e)
 		rc = xml_load(buf_slice(&io->octets), &state_of(r->d)->limits.xml, &doc, &why);
 	if (rc != ERR_OK)
 		return as_fault(r, rc, &why, "data that a transform needs as XML", e);
-	data_release(io);
+	buf_release(&io->octets);
 	io->kind = DATA_NODES;
+	io->enveloped = false;
 	io->own_doc = doc;
 	io->numbers = &io->own_numbers;
 	io->nodes = (struct nodes){.doc = doc, .apex = (const xmlNode *)doc, .comments = true};
 	return ERR_OK;
 }
 
-/* Canonical form into to, or a fault. */
+/* Canonical form into to, or a fault. seen (NULL: nobody asks): which nodes were written. */
 static enum err_code
-canonical(struct run *r, const struct c14n *how, const struct data *io, const struct sink *to, struct err *e)
+canonical(struct run *r, const struct c14n *how, const struct data *io, struct trace *seen, const struct sink *to, struct err *e)
 {
+	struct nodes what = io->nodes;
 	struct err why = {0};
-	enum err_code rc = canonical_write(r->d, how, &io->nodes, io->numbers, to, &why);
+	enum err_code rc;
 
+	what.trace = seen;
+	rc = canonical_write(r->d, how, &what, io->numbers, to, &why);
 	return rc == ERR_OK ? ERR_OK : as_fault(r, rc, &why, "canonical form", e);
+}
+
+/* The last step: the canonical form goes into the digest. */
+static enum err_code
+canonical_end(struct run *r, const struct c14n *how, struct data *io, const struct sink *to, struct err *e)
+{
+	struct trace seen = {.max = state_of(r->d)->ranges_left};
+	enum err_code rc = canonical(r, how, io, r->gather != NULL ? &seen : NULL, to, e);
+
+	if (rc == ERR_OK && r->fault == REF_FINE && r->gather != NULL)
+		rc = origin_nodes(r, io, &seen, e);
+	trace_release(&seen);
+	return rc;
 }
 
 static enum err_code
 nodes_to_octets(struct run *r, const struct c14n *how, struct data *io, struct err *e)
 {
-	struct data next = {0};
+	struct trace seen = {.max = state_of(r->d)->ranges_left};
+	struct data next = {.outside = io->outside};
 	struct sink to = sink_buf(&next.octets);
-	enum err_code rc = canonical(r, how, io, &to, e);
+	enum err_code rc = canonical(r, how, io, &seen, &to, e);
 
 	if (rc == ERR_OK)
 		rc = buf_ok(&next.octets, e);
+	if (rc == ERR_OK && r->fault == REF_FINE)
+		rc = origin_of(r, io, &seen, OF_NODES, &next, e);
+	trace_release(&seen);
 	data_release(io);
 	*io = next;
 	return rc;
@@ -122,29 +142,35 @@ nodes_to_octets(struct run *r, const struct c14n *how, struct data *io, struct e
 static enum err_code
 enveloped(struct run *r, struct data *io, struct err *e)
 {
+	const xmlNode *own = r->s->node;
 	size_t first;
 
-	if (io->kind != DATA_NODES || io->nodes.doc != r->d->dom)
-		return run_fault(r, REF_TRANSFORM_FAILED, "enveloped-signature on data that is not this document (XMLDSig 6.6.4)");
 	if (io->enveloped)
 		return run_fault(r, REF_TRANSFORM_FAILED, "enveloped-signature twice in one reference");
+	/* A canonical form on the way was parsed again: the signature is the node that it became there. */
+	if (need_nodes(r, io, e) != ERR_OK || (r->fault == REF_FINE && origin_find(r, io, own, &own, e) != ERR_OK))
+		return err_wrap(e, "enveloped-signature");
+	if (r->fault != REF_FINE)
+		return ERR_OK;
+	if (own == NULL)
+		return run_fault(r, REF_TRANSFORM_FAILED, "enveloped-signature on data that does not hold this signature (XMLDSig 6.6.4)");
 	io->enveloped = true;
-	if (io->nodes.hidden != NULL && io->nodes.hidden != r->s->node && data_marks(r, io, e) != ERR_OK)
+	if (io->nodes.hidden != NULL && io->nodes.hidden != own && data_marks(r, io, e) != ERR_OK)
 		return err_wrap(e, "enveloped-signature");
 	if (r->fault != REF_FINE)
 		return ERR_OK;
 	if (io->nodes.marks != NULL) {
-		first = number_of(r->s->node);
+		first = number_of(own);
 		if (marks_drop_range(io->nodes.marks, first, io->numbers->last[first], e) != ERR_OK)
 			return err_wrap(e, "enveloped-signature");
 	}
-	io->nodes.hidden = r->s->node;
+	io->nodes.hidden = own;
 	return ERR_OK;
 }
 
 /* String value of the set: its text nodes in document order. */
 static void
-node_text(const struct data *io, struct buf *out)
+node_text(const struct data *io, struct buf *out, struct trace *seen)
 {
 	const struct nodes *set = &io->nodes;
 	const xmlNode *n = set->apex;
@@ -153,8 +179,10 @@ node_text(const struct data *io, struct buf *out)
 		bool skip = n == set->hidden || (set->hide_signatures && is_ds(n, "Signature"));
 		bool text = n->type == XML_TEXT_NODE || n->type == XML_CDATA_SECTION_NODE;
 
-		if (text && n->content != NULL && (set->marks == NULL || marks_has(set->marks, number_of(n))))
+		if (text && n->content != NULL && (set->marks == NULL || marks_has(set->marks, number_of(n)))) {
 			buf_adds(out, (const char *)n->content);
+			trace_put(seen, number_of(n), number_of(n));
+		}
 		if (!skip && n->children != NULL && n->type != XML_ENTITY_REF_NODE) {
 			n = n->children;
 			continue;
@@ -170,19 +198,32 @@ node_text(const struct data *io, struct buf *out)
 static enum err_code
 from_base64(struct run *r, struct data *io, struct err *e)
 {
+	struct trace seen = {.max = state_of(r->d)->ranges_left};
 	AUTO(buf) struct buf text = {0};
-	struct data next = {0};
+	struct data next = {.outside = io->outside};
 	struct err why = {0};
 	enum err_code rc = load_file(r, io, parse_cap(r), &why);
 
+	if (rc == ERR_OK && io->kind == DATA_NODES)
+		rc = numbering_make(io->nodes.doc, io->numbers, &why);
 	if (rc == ERR_OK && io->kind == DATA_NODES) {
-		node_text(io, &text);
+		node_text(io, &text, &seen);
 		rc = buf_ok(&text, &why);
+		if (rc == ERR_OK)
+			rc = trace_ok(&seen, &why);
+		if (rc == ERR_OK)
+			rc = origin_of(r, io, &seen, OF_TEXT, &next, &why);
 	}
 	if (rc == ERR_OK)
 		rc = pay(r, io->kind == DATA_NODES ? text.n : io->octets.n, &why);
 	if (rc == ERR_OK)
 		rc = base64_to(io->kind == DATA_NODES ? buf_slice(&text) : buf_slice(&io->octets), &next.octets, &why);
+	if (io->kind != DATA_NODES) {
+		next.file = io->file; /* all of it went in */
+		if (io->origin.made == OF_TEXT)
+			origin_move(&io->origin, &next.origin);
+	}
+	trace_release(&seen);
 	data_release(io);
 	*io = next;
 	return rc == ERR_OK ? ERR_OK : as_fault(r, rc, &why, "base64 transform", e);
@@ -223,7 +264,9 @@ write_out(struct run *r, struct data *io, const struct c14n *final, const struct
 {
 	r->nodes = io->kind == DATA_NODES;
 	if (io->kind == DATA_NODES)
-		return canonical(r, final, io, to, e);
+		return canonical_end(r, final, io, to, e);
+	if (r->gather != NULL && origin_octets(r, io, e) != ERR_OK)
+		return err_wrap(e, "reference");
 	if (io->kind == DATA_FILE)
 		return source_copy(&io->file->source, 0, io->file->source.size_bytes, to, e);
 	return sink_write(to, buf_slice(&io->octets), e);
@@ -249,7 +292,7 @@ transforms_write(struct run *r, const xmlNode *transforms, struct data *io, cons
 		} else {
 			rc = need_nodes(r, io, e);
 			if (rc == ERR_OK && r->fault == REF_FINE && xml_next(t, NS_DS, "Transform") == NULL)
-				return canonical(r, &how, io, to, e);
+				return canonical_end(r, &how, io, to, e);
 			if (rc == ERR_OK && r->fault == REF_FINE)
 				rc = nodes_to_octets(r, &how, io, e);
 		}

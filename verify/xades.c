@@ -89,94 +89,48 @@ container_read(struct xsig *s)
 		s->target_differs = true;
 }
 
-/* 1.1.1 as some wrote it: URI "" or the Object around, and an XPath filter that leaves exactly the SignedProperties of this signature. */
-static enum err_code
-selects_props(struct sigdoc *d, struct xsig *s, const struct xref *x, bool *out, struct err *e)
-{
-	const xmlNode *t = xml_first(xml_first(x->node, NS_DS, "Transforms"), NS_DS, "Transform");
-	struct run r = {.d = d, .s = s};
-	AUTO(data) struct data io = {0};
-	size_t i, first, last;
-
-	*out = false;
-	if (t == NULL || xml_attr(t, "Algorithm") == NULL || strcmp(xml_attr(t, "Algorithm"), FILTER2_URI) != 0)
-		return ERR_OK;
-	if (deref_local(&r, x->uri, &io, e) != ERR_OK || xpath_filter2(&r, t, &io, e) != ERR_OK)
-		return err_wrap(e, "XPath");
-	if (r.fault != REF_FINE || io.nodes.marks == NULL)
-		return ERR_OK;
-	first = number_of(s->signed_props);
-	last = io.numbers->last[first];
-	for (i = 0; i < io.numbers->count; i++)
-		if (marks_has(io.nodes.marks, i) && (i < first || i > last))
-			return ERR_OK;
-	*out = marks_has(io.nodes.marks, first);
-	return ERR_OK;
-}
-
-/* Do the transforms of x leave all of the element that it leads to, canonicalised? C14N alone does; others are tried. */
-static enum err_code
-leaves_whole(struct sigdoc *d, struct xsig *s, const struct xref *x, bool *out, struct err *e)
-{
-	const xmlNode *t = xml_first(xml_first(x->node, NS_DS, "Transforms"), NS_DS, "Transform");
-	struct run r = {.d = d, .s = s};
-	AUTO(buf) struct buf have = {0};
-	AUTO(buf) struct buf want = {0};
-	struct sink to_have = sink_buf(&have), to_want = sink_buf(&want);
-	struct c14n how = {0}, next = {0};
-	bool only_c14n = true;
-
-	for (; t != NULL; t = xml_next(t, NS_DS, "Transform")) {
-		only_c14n = only_c14n && c14n_of(t, &next);
-		how = next;
-	}
-	*out = only_c14n;
-	if (only_c14n)
-		return ERR_OK;
-	if (ref_write(&r, x, &how, &to_have, e) != ERR_OK || buf_ok(&have, e) != ERR_OK)
-		return err_wrap(e, "transforms");
-	if (r.fault != REF_FINE)
-		return ERR_OK;
-	if (node_write(d, x->target, &how, &to_want, e) != ERR_OK || buf_ok(&want, e) != ERR_OK)
-		return err_wrap(e, "transforms");
-	*out = slice_eq(buf_slice(&have), buf_slice(&want));
-	return ERR_OK;
-}
-
 /* A counter-signature's reference to the whole SignatureValue of its master (EN 319 132-1 5.2.7.2). */
 static enum err_code
 find_master_ref(struct sigdoc *d, struct xsig *s, struct err *e)
 {
 	const xmlNode *master = s->parent >= 0 ? d->sigs[s->parent].signature_value : NULL;
+	struct covered c;
 	size_t i;
-	bool whole;
 
 	for (i = 0; master != NULL && i < s->n_refs && s->master_ref == NULL; i++) {
 		if (s->refs[i].target != master)
 			continue;
-		if (leaves_whole(d, s, &s->refs[i], &whole, e) != ERR_OK)
+		if (cover_reference(d, s, &s->refs[i], &c, e) != ERR_OK)
 			return err_wrap(e, "reference %zu", i + 1);
-		if (whole)
+		if (cover_holds(&c.cover, master))
 			s->master_ref = &s->refs[i];
 	}
 	return ERR_OK;
 }
 
-/* Does x lead to all of the SignedProperties of this very signature (xades.md 1.4)? *found: to them, be it to a part. */
+enum leads { ASTRAY = 0, TO_A_PART, TO_ALL, NOT_KNOWN };
+
+/*
+ * To the SignedProperties of this very signature? To all of them is what covers all of them, and nothing else: they are led to by
+ * their Id, or by the Object around them or the document, and a filter that leaves just them (as some wrote 1.1.1).
+ */
 static enum err_code
-covers_props(struct sigdoc *d, struct xsig *s, const struct xref *x, bool *found, bool *whole, struct err *e)
+leads_to_props(struct sigdoc *d, struct xsig *s, const struct xref *x, enum leads *out, struct err *e)
 {
-	*found = *whole = false;
-	if (s->signed_props == NULL)
+	const xmlNode *props = s->signed_props;
+	struct covered c;
+
+	*out = ASTRAY;
+	if (props == NULL || !uri_is_local(x->uri) || (*x->uri != '\0' && (x->target == NULL || !is_within(props, x->target))))
 		return ERR_OK;
-	*found = x->target == s->signed_props;
-	if (*found)
-		return leaves_whole(d, s, x, whole, e);
-	if (x->uri == NULL || (*x->uri != '\0' && (x->target == NULL || !is_within(s->signed_props, x->target))))
-		return ERR_OK;
-	if (selects_props(d, s, x, whole, e) != ERR_OK)
+	if (cover_reference(d, s, x, &c, e) != ERR_OK)
 		return err_wrap(e, "SignedProperties");
-	*found = *whole;
+	if (c.intact == TRI_UNKNOWN)
+		*out = NOT_KNOWN;
+	else if (cover_holds(&c.cover, props) && !cover_beyond(&c.cover, &props, 1))
+		*out = TO_ALL;
+	else if (x->target == props)
+		*out = TO_A_PART;
 	return ERR_OK;
 }
 
@@ -184,31 +138,28 @@ covers_props(struct sigdoc *d, struct xsig *s, const struct xref *x, bool *found
 static enum err_code
 find_props_ref(struct sigdoc *d, struct xsig *s, struct err *e)
 {
-	size_t i, claims = 0, astray = 0;
-	bool found, whole, partly = false;
+	size_t i, claims = 0, n[NOT_KNOWN + 1] = {0};
+	enum leads leads;
 
 	for (i = 0; i < s->n_refs; i++) {
 		struct xref *x = &s->refs[i];
 
-		if (x->target != NULL && x->target == s->key_info)
-			s->key_info_signed = true;
 		if (x->kind != REF_SIGNED_PROPERTIES)
 			continue;
 		claims++;
-		if (covers_props(d, s, x, &found, &whole, e) != ERR_OK)
+		if (leads_to_props(d, s, x, &leads, e) != ERR_OK)
 			return err_wrap(e, "reference %zu", i + 1);
-		astray += !found;
-		partly = partly || (found && !whole);
-		if (whole && s->props_ref == NULL)
+		n[leads]++;
+		if (leads == TO_ALL && s->props_ref == NULL)
 			s->props_ref = x;
 	}
-	s->props_ref_stray = s->format_fault == NULL && s->qualifying != NULL && !partly &&
-	    ((claims > 1 && astray > 0) || (claims == 1 && s->props_ref == NULL));
-	if (claims > 1 && astray > 0)
+	s->props_ref_stray = s->format_fault == NULL && s->qualifying != NULL && n[TO_A_PART] == 0 &&
+	    ((claims > 1 && n[ASTRAY] > 0) || (claims == 1 && n[ASTRAY] == 1));
+	if (claims > 1 && n[ASTRAY] > 0)
 		format_fault(s, "more than one reference to SignedProperties (EN 319 132-1 4.4.2)");
-	if (partly && s->props_ref == NULL)
+	if (n[TO_A_PART] != 0 && s->props_ref == NULL)
 		format_fault(s, "the reference to SignedProperties leaves a part of them out (EN 319 132-1 4.4.2)");
-	if (claims > 0 && s->props_ref == NULL && s->qualifying != NULL)
+	if (n[ASTRAY] != 0 && s->props_ref == NULL && s->qualifying != NULL)
 		format_fault(s, "the SignedProperties reference does not lead to those of this signature (EN 319 132-1 4.4.2)");
 	return ERR_OK;
 }
@@ -358,7 +309,7 @@ signed_read(struct sigdoc *d, struct xsig *s, const char *ns, struct err *e)
 
 /* ---- embedded objects and references to them ---- */
 
-struct gather {
+struct collect {
 	struct sigdoc *d;
 	struct xsig *s;
 	size_t cap_embedded, cap_refs; /* arrays grow in the arena: the old copy stays until the end */
@@ -381,7 +332,7 @@ arena_grow(struct arena *a, void *v, size_t n, size_t *cap, size_t size)
 }
 
 static enum err_code
-embed(struct gather *g, const xmlNode *n, enum embedded_kind kind, enum embedded_place place, size_t position, struct err *e)
+embed(struct collect *g, const xmlNode *n, enum embedded_kind kind, enum embedded_place place, size_t position, struct err *e)
 {
 	struct embedded *v = arena_grow(&state_of(g->d)->arena, g->s->embedded, g->s->n_embedded, &g->cap_embedded, sizeof(*v));
 
@@ -399,7 +350,7 @@ embed(struct gather *g, const xmlNode *n, enum embedded_kind kind, enum embedded
 
 /* Every element of that name two or fewer levels below parent's container child: container/name. container NULL: parent/name. */
 static enum err_code
-embed_all(struct gather *g, const xmlNode *parent, const char *ns, const char *name, enum embedded_kind kind,
+embed_all(struct collect *g, const xmlNode *parent, const char *ns, const char *name, enum embedded_kind kind,
     enum embedded_place place, size_t position, struct err *e)
 {
 	const xmlNode *n;
@@ -411,13 +362,13 @@ embed_all(struct gather *g, const xmlNode *parent, const char *ns, const char *n
 }
 
 static enum err_code
-cert_values(struct gather *g, const xmlNode *v, const char *ns, enum embedded_place place, size_t position, struct err *e)
+cert_values(struct collect *g, const xmlNode *v, const char *ns, enum embedded_place place, size_t position, struct err *e)
 {
 	return embed_all(g, v, ns, "EncapsulatedX509Certificate", EMB_CERT, place, position, e);
 }
 
 static enum err_code
-rev_values(struct gather *g, const xmlNode *v, const char *ns, enum embedded_place place, size_t position, struct err *e)
+rev_values(struct collect *g, const xmlNode *v, const char *ns, enum embedded_place place, size_t position, struct err *e)
 {
 	if (embed_all(g, xml_first(v, ns, "CRLValues"), ns, "EncapsulatedCRLValue", EMB_CRL, place, position, e) != ERR_OK)
 		return err_wrap(e, "RevocationValues");
@@ -425,7 +376,7 @@ rev_values(struct gather *g, const xmlNode *v, const char *ns, enum embedded_pla
 }
 
 static enum err_code
-key_info_read(struct gather *g, struct err *e)
+key_info_read(struct collect *g, struct err *e)
 {
 	const xmlNode *x;
 
@@ -437,7 +388,7 @@ key_info_read(struct gather *g, struct err *e)
 }
 
 static enum err_code
-add_ref(struct gather *g, const xmlNode *digest_parent, enum embedded_kind kind, size_t position, struct err *e)
+add_ref(struct collect *g, const xmlNode *digest_parent, enum embedded_kind kind, size_t position, struct err *e)
 {
 	struct xref_object *v;
 
@@ -456,7 +407,7 @@ add_ref(struct gather *g, const xmlNode *digest_parent, enum embedded_kind kind,
 
 /* CertRefs stands in the namespace of the property, Cert in that of the container (xades.md 3.2). */
 static enum err_code
-cert_refs(struct gather *g, const xmlNode *p, const char *ns, size_t position, struct err *e)
+cert_refs(struct collect *g, const xmlNode *p, const char *ns, size_t position, struct err *e)
 {
 	const xmlNode *refs = xml_first(p, (const char *)p->ns->href, "CertRefs"), *c;
 
@@ -467,7 +418,7 @@ cert_refs(struct gather *g, const xmlNode *p, const char *ns, size_t position, s
 }
 
 static enum err_code
-rev_refs(struct gather *g, const xmlNode *p, const char *ns, size_t position, struct err *e)
+rev_refs(struct collect *g, const xmlNode *p, const char *ns, size_t position, struct err *e)
 {
 	const xmlNode *list = xml_first(p, ns, "CRLRefs"), *r;
 
@@ -484,7 +435,7 @@ rev_refs(struct gather *g, const xmlNode *p, const char *ns, size_t position, st
 /* ---- unsigned properties ---- */
 
 static enum err_code
-validation_data(struct gather *g, const xmlNode *p, const char *ns, size_t at, struct err *e)
+validation_data(struct collect *g, const xmlNode *p, const char *ns, size_t at, struct err *e)
 {
 	const xmlNode *v;
 
@@ -499,7 +450,7 @@ validation_data(struct gather *g, const xmlNode *p, const char *ns, size_t at, s
 }
 
 static enum err_code
-property_141(struct gather *g, const xmlNode *p, const char *ns, size_t at, struct err *e)
+property_141(struct collect *g, const xmlNode *p, const char *ns, size_t at, struct err *e)
 {
 	struct xsig *s = g->s;
 
@@ -519,7 +470,7 @@ property_141(struct gather *g, const xmlNode *p, const char *ns, size_t at, stru
 }
 
 static enum err_code
-property(struct gather *g, const xmlNode *p, const char *ns, size_t at, struct err *e)
+property(struct collect *g, const xmlNode *p, const char *ns, size_t at, struct err *e)
 {
 	struct xsig *s = g->s;
 
@@ -555,7 +506,7 @@ property(struct gather *g, const xmlNode *p, const char *ns, size_t at, struct e
 }
 
 static enum err_code
-unsigned_read(struct gather *g, const char *ns, struct err *e)
+unsigned_read(struct collect *g, const char *ns, struct err *e)
 {
 	struct xsig *s = g->s;
 	size_t at = 0;
@@ -584,7 +535,7 @@ unsigned_read(struct gather *g, const char *ns, struct err *e)
 enum err_code
 xades_read(struct sigdoc *d, struct xsig *s, struct err *e)
 {
-	struct gather g = {.d = d, .s = s};
+	struct collect g = {.d = d, .s = s};
 	const char *ns;
 
 	if (find_master_ref(d, s, e) != ERR_OK || find_props_ref(d, s, e) != ERR_OK)

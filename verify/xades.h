@@ -66,11 +66,19 @@ struct xref {
 	bool name_differs;  /* found by digest or as the only file, not by name */
 	bool by_digest_only; /* only a digest of the data was given */
 	bool nothing;	    /* intact, but its transforms leave no octet of what it leads to */
+	const char *claim;  /* NULL, or which claim of its Type is not true; static. Type is advisory (XMLDSig 1.1 4.4.3.1) */
 	xmlNode *target;    /* the node it resolved to, NULL for octets or the document */
 	const struct side_file *file; /* the side file, NULL for same-document */
 	char *note;
-	struct xref *entries; /* the first REF_MANIFEST to a manifest: its own references */
+	/*
+	 * The first REF_MANIFEST to a manifest: its own references, and whether they are signed: whether the Manifest lies
+	 * whole in what the intact references of the signature cover.
+	 */
+	struct xref *entries;
 	size_t n_entries;
+	bool entries_signed;
+	size_t serial;	    /* in the file: xmldsig.c's own */
+	bool only_external; /* of its list the only one that leads out of the file */
 };
 
 enum stamp_type { STAMP_ALL_DATA = 0, STAMP_INDIVIDUAL_DATA, STAMP_SIGNATURE, STAMP_SIG_AND_REFS, STAMP_REFS_ONLY, STAMP_ARCHIVE };
@@ -211,6 +219,11 @@ void sigdoc_auto(struct sigdoc **d);
 /* Fill found, intact, fault of every reference (and manifest entry). Each data source is read once per digest run. */
 MUST_USE enum err_code sig_check_references(struct sigdoc *d, struct xsig *s, struct err *e);
 /*
+ * Does s sign anything besides itself? What its references and the entries of its signed Manifests cover lies outside of the
+ * signature, or in one of its Objects beside properties and Manifests. UNKNOWN: not as far as it could be checked.
+ */
+MUST_USE enum err_code sig_signs_data(struct sigdoc *d, struct xsig *s, enum tri *out, struct err *e);
+/*
  * xmldsig core: does key verify SignatureValue over the canonical SignedInfo? TRI_UNKNOWN + note when the algorithm is not
  * supported or does not fit the key's kind (then TRI_FALSE). The key is the caller's; KeyInfo is not looked at.
  */
@@ -228,11 +241,6 @@ MUST_USE enum err_code stamp_octets(
 /* Digest of stamp_octets under alg. ERR_UNSUPPORTED for a digest that this OpenSSL has not. */
 MUST_USE enum err_code stamp_imprint(struct sigdoc *d, struct xsig *s, const struct xstamp *stamp, enum digest_alg alg,
     struct digest *out, struct err *e);
-/*
- * How many of the unsigned properties it covers, where its kind covers those before it: its position. One of 1.1.1 or 1.2.2
- * lists what it covers: then up to the first that its list does not name as it stands.
- */
-size_t stamp_reach(struct sigdoc *d, struct xsig *s, const struct xstamp *stamp);
 /*
  * Does the canonical form of data that a stamp covers depend on the stamp's method beyond its spelling? It does where a
  * reference leaves an element uncanonicalised and an element around that has xml: attributes: the inclusive methods take
@@ -267,9 +275,9 @@ MUST_USE enum err_code sig_policy_hash(
  * In an e-akta: which mandatory part s does not cover, or a profile that leads elsewhere; static text. NULL: nothing is
  * missing, or the file is no e-akta. After sig_check_references: only intact references cover.
  */
-const char *sig_dossier_fault(const struct sigdoc *d, const struct xsig *s);
+const char *sig_dossier_fault(struct sigdoc *d, struct xsig *s);
 
-/* XSW and structure remarks for the report: path of the element a reference covers, "/a/b[2]". Caller frees. */
+/* Where a reference leads: path of the element, "/a/b[2]", or the file's name. What of that it covers is cover_reference's answer. Caller frees. */
 char *xref_covers(const struct sigdoc *d, const struct xref *r);
 
 /* ---- positions in the raw file, for insertion (design 7) ---- */

@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "verify/c14n.h"
+#include "verify/cover.h"
 #include "verify/xades.h"
 
 #include "base/xml.h"
@@ -54,16 +55,46 @@ struct file_digests {
 	struct digest v[DIGEST_ALGS];
 };
 
+/* What digesting a reference gave: made once, by cover_reference alone, and a pure function of the file and the files beside it. */
+struct ref_proof {
+	enum tri found, intact;
+	enum ref_fault fault;
+	bool name_differs, by_digest_only, nothing;
+	const struct side_file *file;
+	const char *note;
+	struct cover cover;
+};
+
+/* The same of an imprint: one for each property, algorithm and recipe, however many tokens promise it. */
+struct imprint_proof {
+	const xmlNode *stamp;
+	enum digest_alg alg;
+	bool second;
+	enum err_code code;
+	char *why; /* code is not ERR_OK */
+	struct digest digest;
+	struct cover cover;
+};
+
 struct docstate {
 	struct arena arena;
 	struct idmap ids;
-	struct numbering numbers; /* made on first need */
+	struct numbering numbers; /* of dom, from the beginning */
 	struct xades_limits limits;
 	uint64_t xpath_left, canonical_left;
 	uint64_t path_steps; /* siblings counted for the paths in reports */
 	struct file_digests *files; /* [n_files] */
 	unsigned digest_set;	    /* bit for each algorithm that any reference names */
 	EVP_MD_CTX *md;		    /* reused for every digest */
+	size_t ranges_left;	    /* of all covers */
+	struct ref_proof **proofs; /* by serial number of the reference */
+	size_t n_proofs, cap_proofs;
+	struct imprint_proof *imprints;
+	size_t n_imprints, cap_imprints;
+	struct sig_covers {
+		bool refs_known, all_known;
+		struct cover refs, all; /* of its intact references; with the entries that they sign */
+	} *unions; /* [n_sigs] */
 };
 static inline struct docstate *
 state_of(const struct sigdoc *d)
@@ -73,19 +104,53 @@ state_of(const struct sigdoc *d)
 
 /* ---- what passes between dereferencing, transforms and digest ---- */
 
+/*
+ * Where octets on the way come from. Canonical form of nodes of the signature file, or the text of some decoded: which ones, by
+ * number. A file, whole: file of struct data. Or it can't be said any more.
+ */
+enum made_of { OF_UNKNOWN = 0, OF_NODES, OF_TEXT };
+struct origin {
+	enum made_of made;
+	struct trace from;
+	const xmlNode *top; /* OF_NODES: all of from stand in its subtree */
+	/* OF_NODES, parsed again: the number there of node first + i; 0 = none. Made on first need. */
+	uint32_t *to;
+	size_t first, n_to;
+	bool tried;
+};
+
 enum data_kind { DATA_OCTETS = 0, DATA_FILE, DATA_NODES };
 struct data {
 	enum data_kind kind;
 	struct buf octets;
-	const struct side_file *file;
+	const struct side_file *file; /* the data are all of it */
+	bool outside;		      /* they come from a file, be they a part of it */
 	struct nodes nodes;
 	bool enveloped; /* enveloped-signature was applied: once is allowed */
 	xmlDoc *own_doc;	   /* parsed on the way */
 	struct numbering own_numbers;
 	struct numbering *numbers; /* of nodes.doc */
+	struct origin origin;	   /* of octets, and of own_doc */
 };
 void data_release(struct data *d);
 void data_auto(struct data *d);
+
+#define COVER_RANGES ((size_t)3 << 20) /* 24 MiB; a thousand signatures that each leave a thousand out */
+
+/* What goes into one digest, for a cover. */
+struct gather {
+	struct trace nodes;
+	const struct side_file **files;
+	size_t n_files, cap_files;
+	bool outside, rest;
+};
+/* What the intact references in SignedInfo of s cover, entries of manifests apart. */
+MUST_USE enum err_code refs_cover(struct sigdoc *d, struct xsig *s, struct cover *out, struct err *e);
+void gather_begin(const struct sigdoc *d, struct gather *g);
+MUST_USE enum err_code gather_file(struct gather *g, const struct side_file *f, struct err *e);
+void gather_release(struct gather *g);
+/* The cover in the arena of d. g is used up. */
+MUST_USE enum err_code gather_seal(struct sigdoc *d, struct gather *g, uint64_t octets, struct cover *out, struct err *e);
 
 /* A fault is a verdict on the reference, told beside the error code; note is for people. */
 struct run {
@@ -94,6 +159,8 @@ struct run {
 	enum ref_fault fault;
 	bool filtered; /* an XPath chose what stays */
 	bool nodes;    /* the transforms left nodes, which were canonicalised by final */
+	struct gather *gather; /* NULL: nobody asks what goes in */
+	uint64_t octets;       /* that were digested */
 	char note[240];
 };
 /* Sets fault and note. Returns ERR_OK: a verdict is no error. */
@@ -125,6 +192,20 @@ MUST_USE enum err_code xpath_filter(struct run *r, const xmlNode *transform, str
 MUST_USE enum err_code xpath_filter2(struct run *r, const xmlNode *transform, struct data *io, struct err *e);
 /* io's nodes as marks, owned by io from then on; costs a step for each node of the document. */
 MUST_USE enum err_code data_marks(struct run *r, struct data *io, struct err *e);
+/* ---- origin.c: from what is hashed back to the nodes of the signature file ---- */
+
+/* The nodes seen of io are hashed: into r->gather. */
+MUST_USE enum err_code origin_nodes(struct run *r, struct data *io, const struct trace *seen, struct err *e);
+/* io's octets, or its whole file, are. */
+MUST_USE enum err_code origin_octets(struct run *r, const struct data *io, struct err *e);
+/* io's nodes seen become the octets of next, whose origin and file are filled in. made: OF_NODES or OF_TEXT. */
+MUST_USE enum err_code origin_of(struct run *r, struct data *io, const struct trace *seen, enum made_of made, struct data *next,
+    struct err *e);
+/* What node of the signature file became in io's document; NULL: nothing, or it can't be said. */
+MUST_USE enum err_code origin_find(struct run *r, struct data *io, const xmlNode *node, const xmlNode **out, struct err *e);
+void origin_move(struct origin *from, struct origin *to);
+void origin_release(struct origin *o);
+
 /* c14n_write under the cap on all that is written for this file. */
 MUST_USE enum err_code canonical_write(struct sigdoc *d, const struct c14n *how, const struct nodes *what,
     struct numbering *numbers, const struct sink *to, struct err *e);
@@ -156,8 +237,8 @@ bool is_xades(const xmlNode *node, const char *local);
 /* Is a inside b's subtree, b itself included? */
 bool is_within(const xmlNode *a, const xmlNode *b);
 
-/* C14N(node), in its place, into to. */
-MUST_USE enum err_code node_write(
-    struct sigdoc *d, const xmlNode *node, const struct c14n *how, const struct sink *to, struct err *e);
+/* C14N(node), in its place, into to; noted in g unless that is NULL. */
+MUST_USE enum err_code node_write(struct sigdoc *d, const xmlNode *node, const struct c14n *how, struct gather *g,
+    const struct sink *to, struct err *e);
 
 #endif

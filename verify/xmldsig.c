@@ -10,8 +10,6 @@
 #define TYPE_PROPERTIES NS_DS "SignatureProperties"
 #define TRANSFORMED_TRIES 16 /* files that are parsed in search of one whose transformed digest fits */
 #define TYPE_OBJECT NS_DS "Object"
-#define PATH_STEPS 50000000 /* siblings counted to name what the references of a file cover */
-#define PATH_OCTETS 1000 /* of the names in such a path; what stands further out is left out */
 #define TYPE_COUNTERSIGNED "http://uri.etsi.org/01903#CountersignedSignature"
 
 /* Each version has its own Type (xades.md 2); another's does not make a reference the one to SignedProperties. */
@@ -95,12 +93,12 @@ kind_of(const struct sigdoc *d, const struct xsig *s, const struct xref *x)
 		return REF_SIGNED_PROPERTIES;
 	if (strcmp(type, TYPE_COUNTERSIGNED) == 0 || (master != NULL && x->target == master))
 		return REF_COUNTERSIGNED;
+	if (is_ds(x->target, "Manifest"))
+		return REF_MANIFEST;
 	if (x->target == NULL || !is_within(x->target, s->node))
 		return REF_DATA;
 	if (x->target == s->key_info)
 		return REF_KEY_INFO;
-	if (strcmp(type, TYPE_MANIFEST) == 0 && is_ds(x->target, "Manifest"))
-		return REF_MANIFEST;
 	if (strcmp(type, TYPE_PROPERTIES) == 0 && is_ds(x->target, "SignatureProperties"))
 		return REF_SIGNATURE_PROPERTIES;
 	return is_ds(x->target, "Object") && x->target->parent == s->node ? REF_OBJECT : REF_DATA;
@@ -110,6 +108,7 @@ static enum err_code
 ref_read(struct sigdoc *d, struct xsig *s, xmlNode *node, struct xref *x, struct err *e)
 {
 	x->node = node;
+	x->serial = state_of(d)->n_proofs++;
 	if (attr_read(d, node, "Id", &x->id, e) != ERR_OK || attr_read(d, node, "URI", &x->uri, e) != ERR_OK ||
 	    attr_read(d, node, "Type", &x->type, e) != ERR_OK || digest_read(d, node, &x->digest, &x->digest_uri, e) != ERR_OK ||
 	    target_of(d, s, x->uri, &x->target, e) != ERR_OK)
@@ -123,7 +122,7 @@ ref_read(struct sigdoc *d, struct xsig *s, xmlNode *node, struct xref *x, struct
 static enum err_code
 list_read(struct sigdoc *d, struct xsig *s, const xmlNode *parent, struct xref **out, size_t *n, struct err *e)
 {
-	size_t count = xml_count(parent, NS_DS, "Reference"), i = 0;
+	size_t count = xml_count(parent, NS_DS, "Reference"), i = 0, externals = 0, k;
 	struct xref *v = arena_new(&state_of(d)->arena, (count + 1) * sizeof(*v));
 	xmlNode *c;
 
@@ -132,6 +131,10 @@ list_read(struct sigdoc *d, struct xsig *s, const xmlNode *parent, struct xref *
 	for (c = xml_first(parent, NS_DS, "Reference"); c != NULL; c = xml_next(c, NS_DS, "Reference"))
 		if (ref_read(d, s, c, &v[i++], e) != ERR_OK)
 			return err_wrap(e, "reference %zu", i);
+	for (k = 0; k < i; k++)
+		externals += !uri_is_local(v[k].uri);
+	for (k = 0; k < i; k++)
+		v[k].only_external = externals == 1;
 	*out = v;
 	*n = i;
 	return ERR_OK;
@@ -185,9 +188,9 @@ md_write(void *ctx, struct slice in, struct err *e)
 	return ERR_OK;
 }
 
-/* Octets of the reference from io under its algorithm, and how many. got->alg stays NONE when r->fault was set. */
+/* Octets of the reference from io under its algorithm, and how many (r->octets). got->alg stays NONE when r->fault was set. */
 static enum err_code
-digest_data(struct run *r, const struct xref *x, struct data *io, struct digest *got, uint64_t *octets, struct err *e)
+digest_data(struct run *r, const struct xref *x, struct data *io, struct digest *got, struct err *e)
 {
 	struct md_sink m = {.ctx = state_of(r->d)->md};
 	struct sink to = {md_write, &m};
@@ -207,7 +210,7 @@ digest_data(struct run *r, const struct xref *x, struct data *io, struct digest 
 		return err_openssl(e, ERR_BUG, "digest");
 	got->alg = x->digest.alg;
 	got->n = n;
-	*octets = m.octets;
+	r->octets = m.octets;
 	return ERR_OK;
 }
 
@@ -219,11 +222,11 @@ in_own_object(const struct xsig *s, const xmlNode *n)
 }
 
 /*
- * A Type claims a place: an element that the ID finds elsewhere is not what was signed, however right its digest is
- * (xades.md 1.4: wrapping). NULL when the claim holds or claims nothing.
+ * A Type claims a place or a kind. It is advisory (XMLDSig 1.1 4.4.3.1): what was signed is what the reference leads to, whatever
+ * it is called, and a false claim is told. NULL when the claim holds or claims nothing.
  */
 static const char *
-false_claim(const struct xsig *s, const struct xref *x)
+false_claim(const struct sigdoc *d, const struct xsig *s, const struct xref *x)
 {
 	const char *type = x->type != NULL ? x->type : "";
 
@@ -237,56 +240,48 @@ false_claim(const struct xsig *s, const struct xref *x)
 		return "the reference claims a Manifest, but does not lead to one in an Object of this signature";
 	if (strcmp(type, TYPE_PROPERTIES) == 0 && (x->target == NULL || !is_within(x->target, s->node)))
 		return "the reference claims SignatureProperties, but does not lead into this signature";
+	if (strcmp(type, TYPE_COUNTERSIGNED) == 0 && s->parent >= 0 && x->target != d->sigs[s->parent].signature_value)
+		return "the reference claims the countersigned SignatureValue, but leads to something else";
 	return NULL;
 }
 
-/* A counter-signature's reference that says it signs the master's value and does not (EN 319 132-1 5.2.7.2). */
+/* Is all in that the reference leads to, but for the signature that it stands in? */
 static bool
-misses_master(const struct run *r, const struct xref *x)
+covers_all(const struct run *r, const struct xref *x, const struct cover *c)
 {
-	return x->kind == REF_COUNTERSIGNED && r->s->parent >= 0 && x->target != r->d->sigs[r->s->parent].signature_value;
+	const xmlNode *own = r->s->node;
+
+	return x->target != NULL ? cover_gaps(c, x->target, &own, 1, NULL, 0) == 0 : cover_holds_document(c, &own, 1);
 }
 
-/* An intact reference covers what its transforms leave, and covers names only what they began with. */
+/* An intact reference covers what its transforms leave, and where it leads to names only what they began with. */
 static const char *
-coverage_note(const struct run *r, const struct xref *x)
+coverage_note(const struct run *r, const struct xref *x, const struct cover *c)
 {
 	if (x->nothing)
 		return "its transforms leave nothing of it";
-	return r->filtered ? "signed is what an XPath expression leaves of it" : NULL;
+	return r->filtered && !covers_all(r, x, c) ? "signed is what an XPath expression leaves of it" : NULL;
 }
 
 static enum err_code
 check_local(struct run *r, struct xref *x, struct err *e)
 {
 	AUTO(data) struct data io = {0};
-	const char *note;
 	struct digest got;
-	uint64_t octets;
 
 	if (deref_local(r, x->uri, &io, e) != ERR_OK)
-		return err_wrap(e, "reference");
-	if (r->fault == REF_FINE && false_claim(r->s, x) != NULL && run_fault(r, REF_NOT_FOUND, "%s", false_claim(r->s, x)) != ERR_OK)
 		return err_wrap(e, "reference");
 	if (r->fault != REF_FINE) {
 		x->found = TRI_FALSE;
 		return ERR_OK;
 	}
 	x->found = TRI_TRUE;
-	if (misses_master(r, x)) {
-		x->intact = TRI_FALSE;
-		x->note = arena_dup(&state_of(r->d)->arena, "it claims the countersigned SignatureValue, but leads to something else");
-		return ERR_OK;
-	}
-	if (digest_data(r, x, &io, &got, &octets, e) != ERR_OK)
+	if (digest_data(r, x, &io, &got, e) != ERR_OK)
 		return err_wrap(e, "reference");
 	if (r->fault != REF_FINE)
 		return ERR_OK;
 	x->intact = digest_eq(&got, &x->digest) ? TRI_TRUE : TRI_FALSE;
-	x->nothing = x->intact == TRI_TRUE && octets == 0;
-	note = x->intact == TRI_TRUE ? coverage_note(r, x) : NULL;
-	if (note != NULL)
-		x->note = arena_dup(&state_of(r->d)->arena, note);
+	x->nothing = x->intact == TRI_TRUE && r->octets == 0;
 	return ERR_OK;
 }
 
@@ -301,11 +296,13 @@ static enum err_code
 check_file(struct run *r, const struct xref *x, size_t i, enum tri *match, struct err *e)
 {
 	const struct side_file *f = &r->d->files[i];
-	AUTO(data) struct data io = {.kind = DATA_FILE, .file = f};
+	AUTO(data) struct data io = {.kind = DATA_FILE, .file = f, .outside = true};
 	struct digest got;
-	uint64_t octets;
 
 	*match = TRI_UNKNOWN;
+	gather_release(r->gather); /* of the file that was tried before */
+	gather_begin(r->d, r->gather);
+	r->octets = 0;
 	/* Of digest-only data the digest is that of the octets as referenced, transforms done (as EU DSS reads it). */
 	if (!has_transforms(x) || !f->has_source) {
 		if (digest_evp(x->digest.alg) == NULL)
@@ -313,7 +310,12 @@ check_file(struct run *r, const struct xref *x, size_t i, enum tri *match, struc
 			    x->digest_uri != NULL ? x->digest_uri : "(none)");
 		if (side_digest(r->d, i, x->digest.alg, &got, e) != ERR_OK)
 			return err_wrap(e, "reference");
-	} else if (digest_data(r, x, &io, &got, &octets, e) != ERR_OK) {
+		r->octets = f->has_source ? f->source.size_bytes : 0;
+		r->gather->rest = has_transforms(x);
+		r->gather->outside = true;
+		if (!has_transforms(x) && gather_file(r->gather, f, e) != ERR_OK)
+			return err_wrap(e, "reference");
+	} else if (digest_data(r, x, &io, &got, e) != ERR_OK) {
 		return err_wrap(e, "reference");
 	}
 	if (r->fault == REF_FINE && got.alg != DIGEST_NONE)
@@ -346,14 +348,14 @@ take_file(struct run *r, struct xref *x, size_t i, bool differs, struct err *e)
  * all that it can do is to name one of the files given.
  */
 static enum err_code
-check_external(struct run *r, struct xref *x, size_t externals, struct err *e)
+check_external(struct run *r, struct xref *x, struct err *e)
 {
 	const struct side_file *named = x->uri != NULL ? side_by_name(r->d, x->uri) : NULL;
 	size_t i;
 
 	if (named != NULL)
 		return take_file(r, x, (size_t)(named - r->d->files), false, e);
-	if (r->d->n_files == 1 && externals == 1)
+	if (r->d->n_files == 1 && x->only_external)
 		return take_file(r, x, 0, x->uri != NULL && r->d->files[0].name != NULL, e);
 	for (i = 0; i < r->d->n_files && (i < TRANSFORMED_TRIES || !has_transforms(x)); i++) {
 		enum tri match;
@@ -385,39 +387,130 @@ well_built(const xmlNode *reference)
 }
 
 static enum err_code
-check_one(struct run *r, struct xref *x, size_t externals, struct err *e)
+check_one(struct run *r, struct xref *x, struct err *e)
 {
 	if (!well_built(x->node)) {
 		x->found = TRI_FALSE;
 		return run_fault(r, REF_NOT_FOUND, "the Reference is not built as XMLDSig 4.4.3 says");
 	}
-	return uri_is_local(x->uri) ? check_local(r, x, e) : check_external(r, x, externals, e);
+	return uri_is_local(x->uri) ? check_local(r, x, e) : check_external(r, x, e);
+}
+
+static enum err_code
+seal(struct run *r, struct xref *x, struct cover *out, struct err *e)
+{
+	struct err why = {0};
+	enum err_code rc = gather_seal(r->d, r->gather, r->octets, out, &why);
+
+	if (rc == ERR_LIMIT) {
+		x->intact = TRI_UNKNOWN;
+		return run_fault(r, REF_LIMIT, "%.200s", why.text);
+	}
+	if (rc != ERR_OK)
+		return err_set(e, rc, "%s", why.text);
+	return ERR_OK;
+}
+
+static const char *
+words(struct run *r, const struct xref *x, const struct cover *c)
+{
+	struct arena *a = &state_of(r->d)->arena;
+	const char *note;
+
+	if (x->name_differs)
+		return arena_printf(a, "the file is named \"%.100s\", the reference \"%.100s\"", x->file->name != NULL ? x->file->name : "",
+		    x->uri != NULL ? x->uri : "");
+	if (r->fault != REF_FINE)
+		return arena_dup(a, r->note);
+	note = x->intact == TRI_TRUE && x->file == NULL ? coverage_note(r, x, c) : NULL;
+	return note != NULL ? arena_dup(a, note) : NULL;
+}
+
+static enum err_code
+prove(struct run *r, struct xref *x, struct ref_proof *p, struct err *e)
+{
+	x->found = x->intact = TRI_UNKNOWN;
+	x->file = NULL;
+	x->name_differs = x->by_digest_only = x->nothing = false;
+	if (check_one(r, x, e) != ERR_OK)
+		return err_wrap(e, "reference");
+	if (r->fault == REF_FINE && x->intact != TRI_UNKNOWN && seal(r, x, &p->cover, e) != ERR_OK)
+		return err_wrap(e, "reference");
+	p->found = x->found;
+	p->intact = x->intact;
+	p->fault = r->fault;
+	p->name_differs = x->name_differs;
+	p->by_digest_only = x->by_digest_only;
+	p->nothing = x->nothing;
+	p->file = x->file;
+	p->note = words(r, x, &p->cover);
+	return ERR_OK;
+}
+
+/* Hashed at the first question, remembered for all others. x is read, never believed: what it says of found and intact is not looked at. */
+static enum err_code
+proof_of(struct sigdoc *d, struct xsig *s, const struct xref *x, const struct ref_proof **out, struct err *e)
+{
+	struct docstate *st = state_of(d);
+	struct gather g;
+	struct run r = {.d = d, .s = s, .gather = &g};
+	struct xref scratch = *x;
+	struct ref_proof *p;
+	enum err_code rc;
+
+	if (st->proofs == NULL) {
+		st->proofs = arena_new(&st->arena, (st->n_proofs + 1) * sizeof(struct ref_proof *));
+		st->cap_proofs = st->proofs != NULL ? st->n_proofs : 0;
+	}
+	if (x->serial < st->cap_proofs && st->proofs[x->serial] != NULL) {
+		*out = st->proofs[x->serial];
+		return ERR_OK;
+	}
+	p = arena_new(&st->arena, sizeof(*p));
+	if (p == NULL || st->proofs == NULL)
+		return err_nomem(e);
+	gather_begin(d, &g);
+	rc = prove(&r, &scratch, p, e);
+	gather_release(&g);
+	*out = p;
+	if (rc == ERR_OK && x->serial < st->cap_proofs)
+		st->proofs[x->serial] = p;
+	return rc;
+}
+
+enum err_code
+cover_reference(struct sigdoc *d, struct xsig *s, const struct xref *x, struct covered *out, struct err *e)
+{
+	const struct ref_proof *p;
+
+	*out = (struct covered){.intact = TRI_UNKNOWN};
+	if (proof_of(d, s, x, &p, e) != ERR_OK)
+		return err_wrap(e, "reference");
+	*out = (struct covered){.intact = p->found == TRI_TRUE ? p->intact : TRI_UNKNOWN, .cover = p->cover, .alg = x->digest.alg, .note = p->note};
+	return ERR_OK;
 }
 
 static enum err_code
 check_list(struct sigdoc *d, struct xsig *s, struct xref *v, size_t n, struct err *e)
 {
-	size_t i, externals = 0;
+	const struct ref_proof *p;
+	size_t i;
 
-	for (i = 0; i < n; i++)
-		if (!uri_is_local(v[i].uri))
-			externals++;
 	for (i = 0; i < n; i++) {
-		struct run r = {.d = d, .s = s};
 		struct xref *x = &v[i];
 
-		x->found = x->intact = TRI_UNKNOWN;
-		x->note = NULL;
-		x->file = NULL;
-		x->name_differs = x->by_digest_only = x->nothing = false;
-		if (check_one(&r, x, externals, e) != ERR_OK)
+		if (proof_of(d, s, x, &p, e) != ERR_OK)
 			return err_wrap(e, "reference %zu", i + 1);
-		x->fault = r.fault;
-		if (r.fault != REF_FINE)
-			x->note = arena_dup(&state_of(d)->arena, r.note);
-		if (x->name_differs)
-			x->note = arena_printf(&state_of(d)->arena, "the file is named \"%.100s\", the reference \"%.100s\"",
-			    x->file->name != NULL ? x->file->name : "", x->uri != NULL ? x->uri : "");
+		x->found = p->found;
+		x->intact = p->intact;
+		x->fault = p->fault;
+		x->name_differs = p->name_differs;
+		x->by_digest_only = p->by_digest_only;
+		x->nothing = p->nothing;
+		x->file = p->file;
+		x->note = (char *)(uintptr_t)p->note;
+		x->claim = false_claim(d, s, x);
+		s->key_info_signed = s->key_info_signed || cover_holds(&p->cover, s->key_info);
 	}
 	return ERR_OK;
 }
@@ -425,13 +518,20 @@ check_list(struct sigdoc *d, struct xsig *s, struct xref *v, size_t n, struct er
 enum err_code
 sig_check_references(struct sigdoc *d, struct xsig *s, struct err *e)
 {
+	struct cover all;
 	size_t i;
 
 	if (check_list(d, s, s->refs, s->n_refs, e) != ERR_OK)
 		return err_wrap(e, "signature %zu", s->index);
-	for (i = 0; i < s->n_refs; i++)
-		if (s->refs[i].n_entries != 0 && check_list(d, s, s->refs[i].entries, s->refs[i].n_entries, e) != ERR_OK)
+	for (i = 0; i < s->n_refs; i++) {
+		struct xref *x = &s->refs[i];
+
+		if (x->n_entries == 0)
+			continue;
+		if (check_list(d, s, x->entries, x->n_entries, e) != ERR_OK || refs_cover(d, s, &all, e) != ERR_OK)
 			return err_wrap(e, "signature %zu, manifest", s->index);
+		x->entries_signed = cover_holds(&all, x->target);
+	}
 	return ERR_OK;
 }
 
@@ -450,52 +550,9 @@ ref_write(struct run *r, const struct xref *x, const struct c14n *final, const s
 			return run_fault(r, REF_NOT_FOUND, "the octets of \"%.150s\" are not at hand", x->uri != NULL ? x->uri : "(no URI)");
 		io.kind = DATA_FILE;
 		io.file = x->file;
+		io.outside = true;
 	}
 	if (r->fault != REF_FINE)
 		return ERR_OK;
 	return transforms_write(r, xml_first(x->node, NS_DS, "Transforms"), &io, final, to, e);
-}
-
-/* Which of its name among its siblings; 0 when there was too much to count in this file. */
-static size_t
-sibling_number(struct docstate *st, const xmlNode *n)
-{
-	const xmlNode *prev;
-	size_t same = 1;
-
-	for (prev = n->prev; prev != NULL; prev = prev->prev) {
-		if (++st->path_steps > PATH_STEPS)
-			return 0;
-		if (prev->type == XML_ELEMENT_NODE && strcmp((const char *)prev->name, (const char *)n->name) == 0)
-			same++;
-	}
-	return same;
-}
-
-char *
-xref_covers(const struct sigdoc *d, const struct xref *r)
-{
-	AUTO(buf) struct buf out = {0};
-	const xmlNode *path[1100], *up;
-	size_t n = 0, octets = 0;
-
-	if (r->file != NULL)
-		return mem_dupstr(r->file->name != NULL ? r->file->name : "(nameless file)");
-	if (r->target == NULL)
-		return mem_dupstr(uri_is_local(r->uri) && r->found != TRI_FALSE && d->dom != NULL ? "/" : "");
-	for (up = r->target; up != NULL && up->type == XML_ELEMENT_NODE && octets < PATH_OCTETS && n < sizeof(path) / sizeof(path[0]); up = up->parent) {
-		path[n++] = up;
-		octets += strlen((const char *)up->name);
-	}
-	if (up != NULL && up->type == XML_ELEMENT_NODE)
-		buf_adds(&out, "...");
-	while (n-- > 0) {
-		size_t same = sibling_number(state_of(d), path[n]);
-
-		if (same == 0)
-			buf_addf(&out, "/%s[?]", (const char *)path[n]->name);
-		else
-			buf_addf(&out, same > 1 ? "/%s[%zu]" : "/%s", (const char *)path[n]->name, same);
-	}
-	return mem_dupstr(buf_str(&out));
 }

@@ -186,16 +186,18 @@ filter_namespaces(struct evaluator *v, const struct marks *in, struct marks *out
 {
 	const xmlNode *up;
 	const xmlNs *ns;
+	bool stays;
 
 	for (up = element; up != NULL && up->type == XML_ELEMENT_NODE; up = up->parent) {
 		for (ns = up->nsDef; ns != NULL; ns = ns->next) {
 			xmlNs node = *ns;
 
-			if (ns->href == NULL || *ns->href == '\0' || shadowed(element, up, ns) || !marks_has_ns(in, element, ns))
+			if (ns->href == NULL || *ns->href == '\0' || shadowed(element, up, ns))
 				continue;
 			node.next = (xmlNs *)element; /* how libxml2 tells a namespace node its element */
 			node.type = XML_NAMESPACE_DECL;
-			if (holds(v, (xmlNode *)&node) && marks_put_ns(out, element, ns, e) != ERR_OK)
+			stays = marks_has_ns(in, element, ns) && holds(v, (xmlNode *)&node);
+			if ((stays ? marks_put_ns(out, element, ns, e) : marks_put_bare(out, element, e)) != ERR_OK)
 				return err_wrap(e, "XPath");
 			if (v->r->fault != REF_FINE)
 				return ERR_OK;

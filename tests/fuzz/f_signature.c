@@ -238,7 +238,7 @@ signed_info_digest(struct sigdoc *d, const struct xsig *s, uint8_t out[32])
 	struct sink to = sink_buf(&octets);
 	struct err e = {0};
 
-	fuzz_must(node_write(d, s->signed_info, &how, &to, &e) == ERR_OK && digest_sha256(buf_slice(&octets), out, &e) == ERR_OK);
+	fuzz_must(node_write(d, s->signed_info, &how, NULL, &to, &e) == ERR_OK && digest_sha256(buf_slice(&octets), out, &e) == ERR_OK);
 }
 
 static void
