@@ -70,9 +70,22 @@ props_behind_a_filter(const struct judge *j, const struct jsig *g)
 	return j->peer && g->s->props_ref != NULL && g->s->props_ref->target != g->s->signed_props;
 }
 
+/* Type is advisory (XMLDSig 1.1 4.4.3.1): a false claim is told. The peer looks only where the claim points, and finds nothing there. */
+static bool
+claim_fails(struct judge *j, const struct xref *x)
+{
+	if (x->claim == NULL || x->found != TRI_TRUE)
+		return false;
+	find_add(j, 1, j->peer ? FIND_FAIL : FIND_WARN, j->peer ? "ReferenceDataExistence" : "ReferenceType",
+	    j->peer ? CV : "XMLDSig 1.1 4.4.3.1", ref_name(x), NULL, "%s", x->claim);
+	return j->peer;
+}
+
 static struct verdict
 ref_found(struct judge *j, const struct jsig *g, const struct xref *x)
 {
+	if (claim_fails(j, x))
+		return x->kind == REF_COUNTERSIGNED ? failed(SUB_HASH_FAILURE) : open_verdict(SUB_SIGNED_DATA_NOT_FOUND);
 	/* with URI "" it finds the document, with that of an Object it misses what the Type promises */
 	if (x->found == TRI_TRUE && !(x == g->s->props_ref && props_behind_a_filter(j, g) && *x->uri != '\0'))
 		return passed();
@@ -102,8 +115,9 @@ ref_intact(struct judge *j, struct jsig *g, const struct xref *x)
 	return open_verdict(SUB_SIGNED_DATA_NOT_FOUND);
 }
 
+/* The peer passes over entries whose data it has not, as far as the policy lets it. */
 static struct verdict
-manifest_entries(struct judge *j, struct jsig *g, const struct xref *m)
+peer_entries(struct judge *j, struct jsig *g, const struct xref *m)
 {
 	struct verdict v = passed();
 	enum check_level found = level_of(j, CHECK_MANIFEST_ENTRY_FOUND, sig_context(g), POS_SIGNING),
@@ -122,19 +136,39 @@ manifest_entries(struct judge *j, struct jsig *g, const struct xref *m)
 	return v;
 }
 
+/* Entries are references (XMLDSig 1.1 5.1), as long as the Manifest itself is signed whole: one filtered down to its tags lists nothing. */
+static struct verdict
+manifest_entries(struct judge *j, struct jsig *g, const struct xref *m)
+{
+	struct verdict v = passed(), t;
+
+	if (!m->entries_signed) {
+		find_add(j, 1, FIND_WARN, "ManifestSigned", "XMLDSig 1.1 5.1", ref_name(m), NULL, "the Manifest is not signed whole: nor is what it lists");
+		return v;
+	}
+	if (j->peer)
+		return peer_entries(j, g, m);
+	for (size_t i = 0; i < m->n_entries; i++) {
+		t = ref_found(j, g, &m->entries[i]);
+		if (t.ind == IND_PASSED)
+			t = ref_intact(j, g, &m->entries[i]);
+		if (v.ind == IND_PASSED || t.ind == IND_FAILED)
+			v = t;
+	}
+	return v;
+}
+
 /* A signature over its own properties alone signs no data; a counter-signature without its master's value signs something else. */
 static struct verdict
 signs_something(struct judge *j, struct jsig *g)
 {
-	bool data = false;
+	enum tri data = TRI_UNKNOWN;
+	struct err e = {0};
 
-	for (size_t i = 0; i < g->s->n_refs; i++) {
-		enum ref_kind k = g->s->refs[i].kind;
-
-		data = data || (k != REF_SIGNED_PROPERTIES && k != REF_KEY_INFO && k != REF_SIGNATURE_PROPERTIES && !g->s->refs[i].nothing);
-	}
-	if (data)
-		return passed();
+	if (sig_signs_data(j->doc, g->s, &data, &e) != ERR_OK)
+		judge_broke(j, &e);
+	if (data != TRI_FALSE)
+		return passed(); /* what could not be checked is told of as such */
 	g->lacks = "no reference to data";
 	find_add(j, 1, FIND_FAIL, "ReferenceDataExistence", CV, g->r->id, NULL, "%s", g->lacks);
 	return open_verdict(SUB_SIGNED_DATA_NOT_FOUND);
@@ -221,13 +255,25 @@ judge_sav(struct judge *j, struct jsig *g)
 	    find_level(j, 1, LEVEL_FAIL, "SignedProperties", CL, g->r->id, NULL, "no signed properties"))
 		return no;
 	/* A dossier's own rules of coverage (xades.md 9); a peer that knows no dossiers passes over them. */
-	if (!j->peer && (gap = sig_dossier_fault(j->doc, s)) != NULL &&
+	if (!j->peer && (gap = sig_dossier_fault(j->doc, g->s)) != NULL &&
 	    find_level(j, 1, LEVEL_FAIL, "DossierCoverage", "e-akta specification", g->r->id, NULL, "%s", gap))
 		return no;
 	return passed();
 }
 
 /* ---- the process for basic signatures ---- */
+
+static void
+digests_used(struct judge *j, struct jsig *g, const struct xref *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct alg_use use = {.digest = v[i].digest.alg, .usage = USE_DATA};
+
+		subject_uses(j, &g->sub, &use);
+		if (v[i].entries_signed)
+			digests_used(j, g, v[i].entries, v[i].n_entries);
+	}
+}
 
 static void
 own_algorithms(struct judge *j, struct jsig *g)
@@ -239,11 +285,7 @@ own_algorithms(struct judge *j, struct jsig *g)
 		method.q_bits = g->cert->own_key.q_bits;
 	}
 	subject_uses(j, &g->sub, &method);
-	for (size_t i = 0; i < g->s->n_refs; i++) {
-		struct alg_use use = {.digest = g->s->refs[i].digest.alg, .usage = USE_DATA};
-
-		subject_uses(j, &g->sub, &use);
-	}
+	digests_used(j, g, g->s->refs, g->s->n_refs);
 }
 
 /* A content time-stamp proves that the signature is younger than it (5.3.4 step 4). */
@@ -282,15 +324,21 @@ crypto_now(struct judge *j, struct jsig *g)
 	return open_verdict(SUB_CRYPTO_CONSTRAINTS_FAILURE_NO_POE);
 }
 
+static bool
+is_ambiguous(const struct xref *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (v[i].fault == REF_AMBIGUOUS || (v[i].entries_signed && is_ambiguous(v[i].entries, v[i].n_entries)))
+			return true;
+	return false;
+}
+
 static const char *
 format_fault(const struct judge *j, const struct jsig *g)
 {
 	if (g->s->format_fault != NULL && !(j->peer && g->s->props_ref_stray))
 		return g->s->format_fault;
-	for (size_t i = 0; i < g->s->n_refs; i++)
-		if (g->s->refs[i].fault == REF_AMBIGUOUS)
-			return "a reference leads to more than one element (XMLDSig 4.4.3.2)";
-	return NULL;
+	return is_ambiguous(g->s->refs, g->s->n_refs) ? "a reference leads to more than one element (XMLDSig 4.4.3.2)" : NULL;
 }
 
 /* What EN 319 102-1 asks for and nobody here looks at. */
