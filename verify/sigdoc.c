@@ -255,6 +255,17 @@ add_signature(struct walk *w, xmlNode *node, struct err *e)
 	return ERR_OK;
 }
 
+/* A time-stamp in XML form is a ds:Signature of its TSA (TS 101 903 7.1.4.3): no signature of the document. */
+static bool
+in_xml_stamp(const xmlNode *n)
+{
+	bool within = false;
+
+	for (n = n->parent; n != NULL && !is_ds(n, "Signature"); n = n->parent)
+		within = within || is_xades(n, "XMLTimeStamp");
+	return within && n != NULL;
+}
+
 static enum err_code
 see_element(struct walk *w, xmlNode *n, struct err *e)
 {
@@ -269,7 +280,7 @@ see_element(struct walk *w, xmlNode *n, struct err *e)
 		return err_set(e, ERR_LIMIT, "more than %zu references", st->limits.references);
 	if (is_ds(n, "Transforms") && xml_count(n, NS_DS, "Transform") > st->limits.transforms)
 		return err_set(e, ERR_LIMIT, "a reference with more than %zu transforms", st->limits.transforms);
-	return is_ds(n, "Signature") ? add_signature(w, n, e) : ERR_OK;
+	return is_ds(n, "Signature") && !in_xml_stamp(n) ? add_signature(w, n, e) : ERR_OK;
 }
 
 static enum err_code
