@@ -60,19 +60,6 @@ archive_stopping(const struct archive *a)
 	return a->seams.stop != NULL && a->seams.stop(a->seams.stop_ctx);
 }
 
-enum err_code
-archive_between(struct archive *a, struct err *e)
-{
-	enum err_code r;
-
-	if (a->between == NULL || a->within)
-		return ERR_OK;
-	a->within = true;
-	r = a->between(a->between_ctx, e);
-	a->within = false;
-	return r;
-}
-
 struct store *
 archive_store(struct archive *a)
 {
@@ -152,6 +139,7 @@ archive_open(const struct config *cfg, const struct anchors *anchors, const stru
 	a->policy = policy;
 	a->seams = *seams;
 	a->mode = mode;
+	a->listener = a->spool_events = -1;
 	a->alarms = json_array();
 	a->skipped = json_object();
 	if (a->alarms == NULL || a->skipped == NULL)
@@ -166,6 +154,9 @@ archive_open(const struct config *cfg, const struct anchors *anchors, const stru
 	    (mode == ARCHIVE_WRITE && fetcher_start(cfg, seams->uncaged, &a->fetcher, e) != ERR_OK) ||
 	    store_open(cfg->archive.dir, mode == ARCHIVE_WRITE ? STORE_WRITE : STORE_READ, &ss, &a->store, e) != ERR_OK)
 		return err_wrap(e, "archive %s", cfg->archive.dir);
+	caged_on_wait(a->caged, archive_await, a);
+	if (mode == ARCHIVE_WRITE)
+		fetcher_on_wait(a->fetcher, archive_await, a);
 	if (mode == ARCHIVE_WRITE && (trust_note(a, e) != ERR_OK || rules_note(a, e) != ERR_OK))
 		return err_wrap(e, "archive %s", cfg->archive.dir);
 	*out = TAKE(a);
@@ -179,6 +170,7 @@ archive_close(struct archive *a)
 
 	if (a == NULL)
 		return;
+	group_drop(a);
 	caged_free(a->caged);
 	fetcher_free(a->fetcher);
 	store_close(a->store, NULL);
@@ -250,11 +242,10 @@ archive_next_due(struct archive *a, int64_t *utc, struct err *e)
 	return r;
 }
 
-/* One batch of arrows, one for each record that is due; one group. */
+/* One batch of arrows, one for each record that is due; one group, or more where others had their turn meanwhile. */
 static enum err_code
 step_batch(struct archive *a, uint64_t max, uint64_t *steps, bool *more, int64_t *next, struct err *e)
 {
-	AUTO(batch) struct batch *b = NULL;
 	struct due_list d = {0};
 	enum err_code r = due_records(a, max, &d, e);
 	const json_t *record = NULL;
@@ -264,19 +255,18 @@ step_batch(struct archive *a, uint64_t max, uint64_t *steps, bool *more, int64_t
 
 	*more = false;
 	*next = d.next;
-	if (r == ERR_OK && json_array_size(d.records) != 0)
-		r = store_batch_begin(a->store, &b, e);
 	json_array_foreach (d.records, i, record) {
 		if (r != ERR_OK || archive_stopping(a) || (*more && sys_monotonic_ms() > until_ms))
 			break;
-		r = record_step(a, b, json_string_value(record), &again, e);
+		r = record_step(a, json_string_value(record), &again, e);
 		++*steps;
 		*more = true;
 	}
 	json_decref(d.records);
-	if (r != ERR_OK || b == NULL)
-		return r;
-	return store_commit(&b, NULL, e);
+	if (r == ERR_OK)
+		return group_commit(a, e);
+	group_drop(a);
+	return r;
 }
 
 enum err_code

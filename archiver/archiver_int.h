@@ -62,10 +62,12 @@ struct archive {
 	size_t n_told;
 	json_t *skipped; /* records whose step can't even be noted: not tried again in this run */
 	struct fetch_cache *cache; /* answers of this process's life */
-	/* The service's: whoever waits is answered between two groups of long work. */
+	struct batch *group; /* of steps and renewals that are done; NULL: nothing to commit */
+	/* The service's: whoever waits is answered between two groups of long work, and while a child is waited for. */
 	enum err_code (*between)(void *ctx, struct err *e);
 	void *between_ctx;
-	bool within;	  /* in that very call */
+	unsigned within;  /* such calls under way, one within the other */
+	int listener, spool_events; /* readable when somebody waits there; -1: there are none */
 	bool spooling;	  /* the spools are being looked at */
 	bool spool_more;  /* and were left with something in them, so that others have their turn */
 	bool crl_first;		   /* the profile under way wants CRLs before OCSP */
@@ -90,13 +92,24 @@ is_our_trouble(enum err_code r)
 /* A line for the operator, also among the run's alarms. */
 void archive_alarm(struct archive *a, const char *fmt, ...) PRINTF(2, 3);
 bool archive_stopping(const struct archive *a);
-/* Called where no batch is open. Does nothing without a service, and nothing inside itself. */
+
+/* ---- await.c ---- */
+
+/* Called where no batch is open. Does nothing without a service. */
 MUST_USE enum err_code archive_between(struct archive *a, struct err *e);
+/* worker_on_wait: others are served until the worker has answered. ctx: the archive. */
+MUST_USE enum err_code archive_await(void *ctx, struct worker *w, struct err *e);
+/* What a record's step or renewal wrote, all of it or nothing, into the group under way. Takes *draft whatever it returns. */
+MUST_USE enum err_code group_join(struct archive *a, struct batch **draft, struct err *e);
+MUST_USE enum err_code group_commit(struct archive *a, struct err *e);
+void group_drop(struct archive *a);
 
 /* ---- manifest.c ---- */
 
 /* Newest manifest of a record. full UUID. ERR_NOTFOUND. */
 MUST_USE enum err_code manifest_load(struct archive *a, const char *record, json_t **out, struct err *e);
+/* Is it still that manifest? */
+MUST_USE enum err_code manifest_is_newest(struct archive *a, const char *record, const char *sha256, bool *yes, struct err *e);
 /* Any object as JSON (an older manifest). */
 MUST_USE enum err_code manifest_load_object(struct archive *a, const uint8_t sha256[32], json_t **out, struct err *e);
 /* Copy for the next state: seq + 1, digests of its predecessor, time, fresh salt, no event yet. */
@@ -258,8 +271,11 @@ MUST_USE enum err_code clock_accept(struct archive *a, struct err *e);
 
 /* ---- steps.c ---- */
 
-/* One arrow for a record that is due; everything durable goes into the batch. *again: call once more after the commit. */
-MUST_USE enum err_code record_step(struct archive *a, struct batch *b, const char *record, bool *again, struct err *e);
+/*
+ * One arrow for a record that is due; everything durable goes into the group under way. *again: call once more after the
+ * commit. A record that somebody else changed meanwhile stays as it is, and due.
+ */
+MUST_USE enum err_code record_step(struct archive *a, const char *record, bool *again, struct err *e);
 /* Signatures of a judged document as they enter a manifest. */
 MUST_USE enum err_code signatures_of(struct archive *a, const struct conf_profile *profile, size_t file, const json_t *judge, int64_t now, json_t *signatures,
     struct err *e);
@@ -273,7 +289,7 @@ void evidence_row_key(struct buf *out, const char *class_hex, const char *record
  * One renewal: validation data that came since, then an ArchiveTimeStamp. late: after the deadline; told in the evidence.
  * *renewed false: why; the record is unchanged.
  */
-MUST_USE enum err_code record_renew(struct archive *a, struct batch *b, const char *record, size_t signature, bool late,
+MUST_USE enum err_code record_renew(struct archive *a, const char *record, size_t signature, bool late,
     bool *renewed, char why[300], struct err *e);
 
 /* ---- trust.c ---- */

@@ -4,23 +4,62 @@
 
 #include "base/sys.h"
 
+#include <poll.h>
 #include <stdlib.h>
 
-
 #define TIMEOUT_MS_DEFAULT 60000
+#define CLOCK_TIMES 4
 #define DOCUMENT_BYTES_DEFAULT (256ull << 20)
 /* Small side files share one descriptor; together at most this much, since it is memory. */
 #define BUNDLE_BYTES_MAX (256ull << 20)
 /* What a time-stamp covers goes to a file of the caller's: data of any size that is taken in. */
 #define OCTETS_BYTES_MAX ((size_t)1 << 42)
 
-struct caged {
-	struct caged_state *state; /* what the child inherits; stays where it is for the worker's life */
+#define WORKERS 8 /* a step that waits, deposits by the socket and by spools beside it, one that is left under way */
+
+struct caged_call {
+	struct caged *of;
 	struct worker *w;
+	bool stale; /* forked before the last caged_restart */
 };
 
+struct caged {
+	struct caged_state *state; /* what the children inherit; stays where it is for the workers' life */
+	struct caged_call calls[WORKERS];
+	struct caged_call *left; /* by the last question */
+	int patience_ms;
+	bool fell;
+	enum err_code (*wait)(void *ctx, struct worker *w, struct err *e);
+	void *wait_ctx;
+};
+
+static struct caged_call *
+call_of(struct caged *c, const struct worker *w)
+{
+	size_t i;
+
+	for (i = 0; i + 1 < WORKERS; i++)
+		if (c->calls[i].w == w)
+			break;
+	return &c->calls[i];
+}
+
 static enum err_code
-worker_new(struct caged *c, struct err *e)
+on_wait(void *ctx, struct worker *w, struct err *e)
+{
+	struct caged *c = ctx;
+	struct pollfd p = {worker_fd(w), POLLIN, 0};
+
+	if (c->patience_ms == 0)
+		return c->wait != NULL ? c->wait(c->wait_ctx, w, e) : ERR_OK;
+	if (poll(&p, 1, c->patience_ms) > 0)
+		return ERR_OK;
+	c->left = call_of(c, w);
+	return err_set(e, ERR_BUSY, "worker judge: not done after %d ms", c->patience_ms);
+}
+
+static enum err_code
+worker_new(struct caged *c, struct caged_call *call, struct err *e)
 {
 	const struct caged_setup *s = &c->state->setup;
 	struct worker_spec spec = {
@@ -30,8 +69,13 @@ worker_new(struct caged *c, struct err *e)
 		.ctx = c->state,
 		.limits = {.memory_bytes = s->memory_bytes, .frame_bytes = 512u << 20, .file_bytes = OCTETS_BYTES_MAX},
 	};
-	spec.limits.cpu_s = (unsigned)(s->timeout_ms / 1000 + 60);
-	return worker_start(&spec, &c->w, e) == ERR_OK ? ERR_OK : err_wrap(e, "judge");
+	spec.limits.cpu_s = (unsigned)((s->timeout_ms + 999) / 1000);
+	call->of = c;
+	call->stale = false;
+	if (worker_start(&spec, &call->w, e) != ERR_OK)
+		return err_wrap(e, "judge");
+	worker_on_wait(call->w, on_wait, c);
+	return ERR_OK;
 }
 
 static void
@@ -51,27 +95,50 @@ caged_start(const struct caged_setup *setup, struct caged **out, struct err *e)
 	if (c == NULL || (c->state = mem_new(1, sizeof(*c->state))) == NULL)
 		return err_nomem(e);
 	setup_take(c->state, setup);
-	if (worker_new(c, e) != ERR_OK)
+	if (worker_new(c, &c->calls[0], e) != ERR_OK)
 		return e != NULL ? e->code : ERR_BUG;
 	*out = TAKE(c);
 	return ERR_OK;
 }
 
+static void
+worker_gone(struct caged_call *call)
+{
+	worker_free(call->w);
+	*call = (struct caged_call){.w = NULL};
+}
+
 enum err_code
 caged_restart(struct caged *c, const struct caged_setup *setup, struct err *e)
 {
-	worker_free(c->w);
-	c->w = NULL;
+	size_t i;
+
 	setup_take(c->state, setup);
-	return worker_new(c, e);
+	for (i = 0; i < WORKERS; i++) {
+		if (c->calls[i].w != NULL && worker_busy(c->calls[i].w))
+			c->calls[i].stale = true;
+		else
+			worker_gone(&c->calls[i]);
+	}
+	return c->calls[0].w != NULL ? ERR_OK : worker_new(c, &c->calls[0], e);
+}
+
+void
+caged_on_wait(struct caged *c, enum err_code (*wait)(void *ctx, struct worker *w, struct err *e), void *ctx)
+{
+	c->wait = wait;
+	c->wait_ctx = ctx;
 }
 
 void
 caged_free(struct caged *c)
 {
+	size_t i;
+
 	if (c == NULL)
 		return;
-	worker_free(c->w);
+	for (i = 0; i < WORKERS; i++)
+		worker_free(c->calls[i].w);
 	free(c->state);
 	free(c);
 }
@@ -82,15 +149,54 @@ caged_auto(struct caged **c)
 	caged_free(*c);
 }
 
+/* One that does not wait for an answer; a new one where all do. */
+static enum err_code
+idle_worker(struct caged *c, struct caged_call **out, struct err *e)
+{
+	struct caged_call *none = NULL;
+	struct err why = {0};
+	size_t i;
+
+	for (i = 0; i < WORKERS; i++) {
+		struct caged_call *call = &c->calls[i];
+
+		if (call->w != NULL && call->stale && !worker_busy(call->w))
+			worker_gone(call);
+		if (call->w == NULL && none == NULL)
+			none = call;
+		if (call->w != NULL && !worker_busy(call->w)) {
+			*out = call;
+			return ERR_OK;
+		}
+	}
+	if (none == NULL)
+		return err_set(e, ERR_BUSY, "all workers are at work");
+	/* Whatever hinders it, what is asked is not to blame. */
+	if (worker_new(c, none, &why) != ERR_OK)
+		return err_set(e, why.code == ERR_NOMEM ? ERR_NOMEM : ERR_IO, "can't start again: %s", why.text);
+	*out = none;
+	return ERR_OK;
+}
+
+static enum err_code
+read_answer(const struct buf *reply, json_t **out, struct err *e)
+{
+	struct json_limits limits = {.max_bytes = 512u << 20};
+
+	return json_read(buf_slice(reply), &limits, out, e) == ERR_OK ? ERR_OK : err_wrap(e, "judge's answer");
+}
+
 static enum err_code
 ask(struct caged *c, enum caged_request type, json_t *head, const struct slice *parts, size_t n_parts, const int *fds,
     size_t n_fds, json_t **out, struct err *e)
 {
 	AUTO(buf) struct buf text = {0}, body = {0}, reply = {0};
-	struct err why = {0};
-	/* A restart failed before: whatever hinders it, what is asked is not to blame. */
-	if (c->w == NULL && worker_new(c, &why) != ERR_OK)
-		return err_set(e, why.code == ERR_NOMEM ? ERR_NOMEM : ERR_IO, "can't start again: %s", why.text);
+	struct caged_call *call = NULL;
+	enum err_code r;
+
+	c->left = NULL;
+	if (idle_worker(c, &call, e) != ERR_OK)
+		return e != NULL ? e->code : ERR_BUG;
 	if (json_canonical(head, &text, e) != ERR_OK)
 		return err_wrap(e, "request");
 	buf_addvec(&body, buf_slice(&text));
@@ -98,10 +204,64 @@ ask(struct caged *c, enum caged_request type, json_t *head, const struct slice *
 		buf_addvec(&body, parts[i]);
 	if (buf_ok(&body, e) != ERR_OK)
 		return err_wrap(e, "request");
-	if (worker_call(c->w, type, buf_slice(&body), fds, n_fds, c->state->setup.timeout_ms, &reply, e) != ERR_OK)
-		return e != NULL ? e->code : ERR_BUG;
-	struct json_limits limits = {.max_bytes = 512u << 20};
-	return json_read(buf_slice(&reply), &limits, out, e) == ERR_OK ? ERR_OK : err_wrap(e, "judge's answer");
+	/* The limit is of processor time, which the child keeps; the clock's is for one that does not. */
+	r = worker_call(call->w, type, buf_slice(&body), fds, n_fds, (int64_t)c->state->setup.timeout_ms * CLOCK_TIMES, &reply, e);
+	c->fell = r != ERR_OK && worker_fell(call->w);
+	return r == ERR_OK ? read_answer(&reply, out, e) : r;
+}
+
+bool
+caged_fell(const struct caged *c)
+{
+	return c->fell;
+}
+
+/* ---- left under way ---- */
+
+void
+caged_patience(struct caged *c, int ms)
+{
+	c->patience_ms = ms;
+}
+
+struct caged_call *
+caged_left(struct caged *c)
+{
+	return TAKE(c->left);
+}
+
+int
+caged_call_fd(const struct caged_call *call)
+{
+	return worker_fd(call->w);
+}
+
+bool
+caged_call_ready(const struct caged_call *call)
+{
+	struct pollfd p = {worker_fd(call->w), POLLIN, 0};
+
+	return poll(&p, 1, 0) > 0 || sys_monotonic_ms() >= worker_deadline_ms(call->w);
+}
+
+enum err_code
+caged_call_end(struct caged_call **pcall, json_t **out, struct err *e)
+{
+	struct caged_call *call = TAKE(*pcall);
+	AUTO(buf) struct buf reply = {0};
+	enum err_code r = worker_recv(call->w, &reply, e);
+
+	call->of->fell = r != ERR_OK && worker_fell(call->w);
+	return r == ERR_OK ? read_answer(&reply, out, e) : r;
+}
+
+void
+caged_call_drop(struct caged_call **call)
+{
+	if (*call == NULL)
+		return;
+	worker_drop((*call)->w);
+	*call = NULL;
 }
 
 /* The files of a document, as descriptors to pass. */

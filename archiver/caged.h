@@ -9,7 +9,9 @@
  * The worker inherits trust anchors, policy and limits when it is forked; after
  * a change of any of them call caged_restart. Calls block until the answer is
  * there or the time limit passed (ERR_LIMIT: the document is to blame; the next
- * call has a fresh worker). Documents travel as descriptors.
+ * call has a fresh worker). Documents travel as descriptors. What is asked while
+ * another question is under way (caged_on_wait, caged_patience) gets a worker of
+ * its own; ERR_BUSY when there are too many.
  */
 #ifndef EVERSEAL_ARCHIVER_CAGED_H
 #define EVERSEAL_ARCHIVER_CAGED_H
@@ -25,7 +27,7 @@ struct caged_setup {
 	const struct vpolicy *policy;
 	struct xades_limits limits;
 	uint64_t max_document_bytes; /* a larger one is kept as data, "too_large" */
-	int timeout_ms;		     /* a call, default 60000 */
+	int timeout_ms;		     /* processor time of a call, default 60000; by the clock it may take four times that */
 	uint64_t memory_bytes;	     /* a worker, default 2 GiB */
 	bool uncaged;		     /* only by explicit flag of the operator */
 };
@@ -45,6 +47,24 @@ struct caged_doc {
 
 MUST_USE enum err_code caged_start(const struct caged_setup *setup, struct caged **out, struct err *e);
 MUST_USE enum err_code caged_restart(struct caged *c, const struct caged_setup *setup, struct err *e);
+/* While a call blocks, wait may serve others (worker_on_wait). */
+struct worker;
+void caged_on_wait(struct caged *c, enum err_code (*wait)(void *ctx, struct worker *w, struct err *e), void *ctx);
+/* Did the last call end its worker: time, memory, a crash? Then the document is to blame, or the machine. */
+bool caged_fell(const struct caged *c);
+/*
+ * Calls from now on last ms at most, 0 as long as they take. After that they are ERR_BUSY, the question stays under way, and
+ * caged_left gives it: once, until the next call. It is ended or dropped before the caged is freed.
+ */
+void caged_patience(struct caged *c, int ms);
+struct caged_call;
+struct caged_call *caged_left(struct caged *c);
+int caged_call_fd(const struct caged_call *call);
+/* There is an answer, or its time is over: caged_call_end does not block. */
+bool caged_call_ready(const struct caged_call *call);
+/* Blocks until there is. *call is gone whatever it returns. */
+MUST_USE enum err_code caged_call_end(struct caged_call **call, json_t **out, struct err *e);
+void caged_call_drop(struct caged_call **call);
 void caged_free(struct caged *c);
 void caged_auto(struct caged **c);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The service: spools by inotify and rescan, steps when due, sweeps at their interval, the control socket. */
 #include "archiver/control.h"
+#include "archiver/spool.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -20,7 +21,9 @@ watch_spools(const struct config *cfg)
 
 	for (i = 0; fd >= 0 && i < cfg->n_spools; i++) {
 		AUTO(mem) char *path = mem_printf("%s/new", cfg->spools[i].dir);
+		AUTO(spool) struct spool s = SPOOL_NONE;
 
+		(void)!spool_open(&cfg->spools[i], &s, NULL); /* one that was configured after init has no folders yet */
 		if (path != NULL)
 			(void)inotify_add_watch(fd, path, IN_MOVED_TO | IN_CREATE | IN_CLOSE_WRITE);
 	}
@@ -160,7 +163,8 @@ archive_service(struct archive *a, struct err *e)
 
 	if (control_listen(a->cfg, &listener, e) != ERR_OK)
 		return err_wrap(e, "service");
-	w.listener = listener;
+	w.listener = a->listener = listener;
+	a->spool_events = spools;
 	a->between = serve_waiting;
 	a->between_ctx = &w;
 	log_line(a->seams.log, LOG_LEVEL_INFO, "the service of %s runs: %zu spools, control socket %s", a->cfg->archive.dir, a->cfg->n_spools, a->cfg->service.control);
@@ -177,6 +181,7 @@ archive_service(struct archive *a, struct err *e)
 			return err_wrap(e, "service");
 	}
 	a->between = NULL;
+	a->listener = a->spool_events = -1;
 	(void)unlink(a->cfg->service.control);
 	log_line(a->seams.log, LOG_LEVEL_INFO, "the service has stopped, as it was told to");
 	return ERR_OK;

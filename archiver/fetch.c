@@ -148,6 +148,12 @@ fetch_answer_read(struct slice in, struct fetch_answer *a, struct err *e)
 	return buf_ok(&a->body, e);
 }
 
+void
+fetcher_on_wait(struct fetcher *f, enum err_code (*wait)(void *ctx, struct worker *w, struct err *e), void *ctx)
+{
+	worker_on_wait(f->worker, wait, ctx);
+}
+
 enum err_code
 fetch(struct fetcher *f, const struct fetch_request *req, struct fetch_answer *out, struct err *e)
 {

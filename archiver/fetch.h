@@ -49,6 +49,9 @@ struct fetcher;
 MUST_USE enum err_code fetcher_start(const struct config *cfg, bool uncaged, struct fetcher **out, struct err *e);
 /* One exchange; ERR_OK with a class for whatever happened outside, an error only for our own trouble. */
 MUST_USE enum err_code fetch(struct fetcher *f, const struct fetch_request *req, struct fetch_answer *out, struct err *e);
+/* While an exchange is waited for, wait may serve others (worker_on_wait). */
+struct worker;
+void fetcher_on_wait(struct fetcher *f, enum err_code (*wait)(void *ctx, struct worker *w, struct err *e), void *ctx);
 void fetcher_free(struct fetcher *f);
 void fetcher_auto(struct fetcher **f);
 

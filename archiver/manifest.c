@@ -81,6 +81,18 @@ record_row(struct archive *a, const char *record, json_t **out, struct err *e)
 }
 
 enum err_code
+manifest_is_newest(struct archive *a, const char *record, const char *sha256, bool *yes, struct err *e)
+{
+	AUTO(json) json_t *row = NULL;
+	const char *hex = NULL;
+
+	if (record_row(a, record, &row, e) != ERR_OK || json_need_str(row, "manifest", &hex, e) != ERR_OK)
+		return e != NULL ? e->code : ERR_FORMAT;
+	*yes = sha256 != NULL && strcmp(hex, sha256) == 0;
+	return ERR_OK;
+}
+
+enum err_code
 manifest_load(struct archive *a, const char *record, json_t **out, struct err *e)
 {
 	AUTO(json) json_t *row = NULL;

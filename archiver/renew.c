@@ -87,19 +87,21 @@ renew(struct walk *w, bool late, bool *renewed, char why[300], struct err *e)
 }
 
 enum err_code
-record_renew(struct archive *a, struct batch *b, const char *record, size_t signature, bool late, bool *renewed,
+record_renew(struct archive *a, const char *record, size_t signature, bool late, bool *renewed,
     char why[300], struct err *e)
 {
 	AUTO(json) json_t *prev = NULL;
 	AUTO(json) json_t *m = NULL;
 	AUTO(walk) struct walk w = {0};
-	struct batch_mark mark = batch_mark(b);
+	AUTO(batch) struct batch *b = NULL;
 	struct err fault = {0};
 	bool again = false;
 	enum err_code r;
 
 	*renewed = false;
 	why[0] = '\0';
+	if (store_draft_begin(a->store, &b, e) != ERR_OK)
+		return err_wrap(e, "renewal");
 	/* One record that can't be read must not keep the sweep from all the others. */
 	if (manifest_load(a, record, &prev, &fault) != ERR_OK || manifest_next(a, prev, &m, &fault) != ERR_OK ||
 	    walk_open(a, b, m, signature, &w, &fault) != ERR_OK) {
@@ -113,9 +115,9 @@ record_renew(struct archive *a, struct batch *b, const char *record, size_t sign
 		snprintf(why, 300, "%.299s", fault.text);
 		*renewed = false;
 	}
-	if (!*renewed) {
-		batch_undo(b, mark);
+	if (!*renewed)
 		return ERR_OK;
-	}
-	return walk_put(a, b, m, prev, LEAF_RENEWED, late ? "renewed late" : "renewed", &again, e);
+	if (walk_put(a, b, m, prev, LEAF_RENEWED, late ? "renewed late" : "renewed", &again, e) != ERR_OK)
+		return err_wrap(e, "renewal");
+	return record_join(a, m, &b, e);
 }

@@ -430,6 +430,21 @@ walk_put(struct archive *a, struct batch *b, json_t *m, const json_t *prev, enum
 	return manifest_put(a, b, m, prev, type, event, due, why, NULL, NULL, e);
 }
 
+/*
+ * While this was made others had their turn, and an operator may have changed the record (hold, release): what was made of
+ * the manifest of before is thrown away then.
+ */
+enum err_code
+record_join(struct archive *a, const json_t *m, struct batch **draft, struct err *e)
+{
+	const char *before = json_string_value(json_object_get(json_object_get(m, "previous"), "sha256"));
+	bool same = false;
+
+	if (manifest_is_newest(a, manifest_record(m), before, &same, e) != ERR_OK)
+		return err_wrap(e, "record %s", manifest_record(m));
+	return same ? group_join(a, draft, e) : ERR_OK;
+}
+
 /* A step that failed by what it was given: told, tried again tomorrow; the record is not lost and others go on. */
 static enum err_code
 step_failed(struct walk *w, const struct err *why, struct err *e)
@@ -451,13 +466,14 @@ step_skipped(struct archive *a, const char *record, const struct err *why, struc
 }
 
 enum err_code
-record_step(struct archive *a, struct batch *b, const char *record, bool *again, struct err *e)
+record_step(struct archive *a, const char *record, bool *again, struct err *e)
 {
 	AUTO(json) json_t *prev = NULL;
 	AUTO(json) json_t *m = NULL;
 	AUTO(json) json_t *clean = NULL;
 	AUTO(walk) struct walk w = {0};
-	struct batch_mark mark = batch_mark(b);
+	AUTO(batch) struct batch *b = NULL;
+	struct batch_mark mark = {0};
 	struct err why = {0};
 	bool opened = false;
 	enum err_code r;
@@ -466,9 +482,14 @@ record_step(struct archive *a, struct batch *b, const char *record, bool *again,
 	*again = false;
 	if (manifest_load(a, record, &prev, &why) != ERR_OK || manifest_next(a, prev, &m, &why) != ERR_OK)
 		return step_skipped(a, record, &why, e);
+	if (store_draft_begin(a->store, &b, e) != ERR_OK)
+		return err_wrap(e, "step");
 	n = due_signature(m, archive_now(a));
-	if (n == SIZE_MAX)
-		return walk_put(a, b, m, prev, LEAF_STEP, "due time corrected", again, e);
+	if (n == SIZE_MAX) {
+		if (walk_put(a, b, m, prev, LEAF_STEP, "due time corrected", again, e) != ERR_OK)
+			return err_wrap(e, "step");
+		return record_join(a, m, &b, e);
+	}
 	clean = json_deep_copy(m);
 	/* What can't be opened (a damaged object, a profile that is gone) is this record's trouble. */
 	r = walk_open(a, b, m, n, &w, &why);
@@ -486,5 +507,7 @@ record_step(struct archive *a, struct batch *b, const char *record, bool *again,
 		if (step_failed(&w, &why, e) != ERR_OK)
 			return err_wrap(e, "step");
 	}
-	return walk_put(a, b, m, prev, LEAF_STEP, sig_str(w.s, "state"), again, e);
+	if (walk_put(a, b, m, prev, LEAF_STEP, sig_str(w.s, "state"), again, e) != ERR_OK)
+		return err_wrap(e, "step");
+	return record_join(a, m, &b, e);
 }

@@ -19,6 +19,7 @@ MUST_USE enum err_code walk_open(struct archive *a, struct batch *b, json_t *m, 
 void walk_auto(struct walk *w);
 MUST_USE enum err_code walk_put(struct archive *a, struct batch *b, json_t *m, const json_t *prev, enum leaf_type type,
     const char *event, bool *again, struct err *e);
+MUST_USE enum err_code record_join(struct archive *a, const json_t *m, struct batch **draft, struct err *e);
 MUST_USE enum err_code walk_stamp(struct walk *w, const json_t *add, const char *kind, struct pile *pile, int64_t not_before,
     struct stamp_got *out, struct err *e);
 MUST_USE enum err_code walk_insert(struct walk *w, const json_t *add, struct pile *pile, struct err *e);

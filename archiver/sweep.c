@@ -167,7 +167,6 @@ archive_sweep_plan(struct archive *a, json_t **out, struct err *e)
 
 struct sweeping {
 	struct archive *a;
-	struct batch *b;
 	size_t in_batch;
 	uint64_t done, total, renewed, late, n_failed;
 	json_t *failed; /* the first FAILED_MAX: the report stands in one row of the index */
@@ -177,7 +176,7 @@ static enum err_code
 commit(struct sweeping *s, struct err *e)
 {
 	s->in_batch = 0;
-	if (store_commit(&s->b, NULL, e) != ERR_OK || archive_between(s->a, e) != ERR_OK)
+	if (group_commit(s->a, e) != ERR_OK || archive_between(s->a, e) != ERR_OK)
 		return err_wrap(e, "sweep");
 	return ERR_OK;
 }
@@ -189,9 +188,7 @@ renew_one(struct sweeping *s, const struct due_class *c, const char *record, siz
 	bool renewed = false, late = c->deadline.utc <= archive_now(s->a);
 	char why[300] = "";
 
-	if (s->b == NULL && store_batch_begin(s->a->store, &s->b, e) != ERR_OK)
-		return err_wrap(e, "sweep");
-	if (record_renew(s->a, s->b, record, signature, late, &renewed, why, e) != ERR_OK)
+	if (record_renew(s->a, record, signature, late, &renewed, why, e) != ERR_OK)
 		return err_wrap(e, "sweep");
 	s->done++;
 	s->n_failed += !renewed;
@@ -218,13 +215,13 @@ renew_class(struct sweeping *s, const struct due_class *c, struct err *e)
 		if (slash == NULL || slash - row != UUID_TEXT - 1)
 			continue;
 		snprintf(record, sizeof(record), "%s", row);
-		if (strcmp(record, last) == 0 && s->b != NULL && commit(s, e) != ERR_OK)
+		if (strcmp(record, last) == 0 && commit(s, e) != ERR_OK)
 			return err_wrap(e, "sweep");
 		memcpy(last, record, sizeof(last));
 		if (renew_one(s, c, record, (size_t)strtoul(slash + 1, NULL, 10), e) != ERR_OK)
 			return err_wrap(e, "sweep");
 	}
-	return s->b != NULL ? commit(s, e) : ERR_OK;
+	return commit(s, e);
 }
 
 static enum err_code
@@ -269,7 +266,7 @@ archive_sweep(struct archive *a, json_t **report, struct err *e)
 	s.total = (uint64_t)json_integer_value(json_object_get(out, "records"));
 	for (i = 0, r = ERR_OK; i < p.n && r == ERR_OK && !archive_stopping(a); i++)
 		r = renew_class(&s, &p.v[i], e);
-	batch_drop(s.b);
+	group_drop(a);
 	if (r != ERR_OK)
 		return r;
 	if (next_class(a, out, e) != ERR_OK)

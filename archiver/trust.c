@@ -46,19 +46,22 @@ judge_signature(struct archive *a, struct batch *b, json_t *m, size_t i, struct 
 }
 
 static enum err_code
-judge_record(struct archive *a, struct batch *b, const char *record, struct err *e)
+judge_record(struct archive *a, const char *record, struct err *e)
 {
+	AUTO(batch) struct batch *b = NULL;
 	AUTO(json) json_t *prev = NULL;
 	AUTO(json) json_t *m = NULL;
 	bool again = false;
 	size_t i;
 
-	if (manifest_load(a, record, &prev, e) != ERR_OK || manifest_next(a, prev, &m, e) != ERR_OK)
+	if (manifest_load(a, record, &prev, e) != ERR_OK || manifest_next(a, prev, &m, e) != ERR_OK || store_draft_begin(a->store, &b, e) != ERR_OK)
 		return err_wrap(e, "trust");
 	for (i = 0; i < manifest_signatures(m); i++)
 		if (waits_for_anchor(manifest_signature(m, i)) && judge_signature(a, b, m, i, e) != ERR_OK)
 			return err_wrap(e, "record %s", record);
-	return walk_put(a, b, m, prev, LEAF_STEP, "judged again: anchors changed", &again, e);
+	if (walk_put(a, b, m, prev, LEAF_STEP, "judged again: anchors changed", &again, e) != ERR_OK)
+		return err_wrap(e, "trust");
+	return record_join(a, m, &b, e);
 }
 
 /* Ids first, records after: the index is not walked while it is written to. */
@@ -76,25 +79,22 @@ next_id(void *ctx, struct slice key, struct slice value, bool *stop, struct err 
 static enum err_code
 judge_batch(struct archive *a, const json_t *ids, struct err *e)
 {
-	AUTO(batch) struct batch *b = NULL;
 	const json_t *id = NULL;
 	size_t i;
 
-	if (store_batch_begin(a->store, &b, e) != ERR_OK)
-		return err_wrap(e, "trust");
 	json_array_foreach (ids, i, id) {
-		struct batch_mark mark = batch_mark(b);
 		struct err why = {0};
-		enum err_code r = judge_record(a, b, json_string_value(id), &why);
+		enum err_code r = judge_record(a, json_string_value(id), &why);
 
-		if (is_our_trouble(r))
+		if (is_our_trouble(r)) {
+			group_drop(a);
 			return err_set(e, r, "%s", why.text);
+		}
 		if (r == ERR_OK)
 			continue;
-		batch_undo(b, mark);
 		archive_alarm(a, "record %s is not judged by the new anchors: %s", json_string_value(id), why.text);
 	}
-	return store_commit(&b, NULL, e);
+	return group_commit(a, e);
 }
 
 /* ---- the set ---- */

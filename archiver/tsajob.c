@@ -311,7 +311,7 @@ job(struct archive *a, const char *tsa, enum tsa_holds *holds, struct err *e)
 	AUTO(json) json_t *row = NULL;
 	int64_t last, covered, now = archive_now(a), newer;
 
-	if (store_batch_begin(a->store, &b, e) != ERR_OK || pile_new(&pile, e) != ERR_OK || load(a, b, tsa, &row, e) != ERR_OK)
+	if (store_draft_begin(a->store, &b, e) != ERR_OK || pile_new(&pile, e) != ERR_OK || load(a, b, tsa, &row, e) != ERR_OK)
 		return err_wrap(e, "TSA certificate");
 	last = time_of(row, "last_use");
 	covered = time_of(row, "covered");
@@ -321,7 +321,9 @@ job(struct archive *a, const char *tsa, enum tsa_holds *holds, struct err *e)
 		newer = now - GRACE_S;
 	if (run_job(a, b, tsa, row, newer, pile, holds, e) != ERR_OK)
 		return err_wrap(e, "material job");
-	return store_commit(&b, NULL, e);
+	if (group_join(a, &b, e) != ERR_OK || group_commit(a, e) != ERR_OK)
+		return err_wrap(e, "material job");
+	return ERR_OK;
 }
 
 enum err_code

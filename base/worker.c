@@ -37,6 +37,9 @@ struct worker {
 	int64_t timeout_ms;
 	struct cage_status cage;
 	struct frame in;
+	bool fell; /* the last request ended the child */
+	enum err_code (*wait)(void *ctx, struct worker *w, struct err *e);
+	void *wait_ctx;
 };
 
 /* --- child ---------------------------------------------------------------- */
@@ -313,6 +316,7 @@ take_error(struct worker *w, struct err *e)
 		reap(w);
 		return err_set(e, ERR_REFUSED, "worker %s: an unknown error code", w->spec.name);
 	}
+	w->fell = code == ERR_NOMEM;
 	if (code == ERR_NOMEM || code == ERR_BUG)
 		reap(w);
 	/* What a child says of its own descriptors must not sound like the caller's disk or fault. */
@@ -330,6 +334,7 @@ receive_failed(struct worker *w, enum err_code code, const struct err *why, stru
 {
 	int64_t ms = w->timeout_ms;
 
+	w->fell = true;
 	if (code == ERR_NOTFOUND)
 		return say_end(w, e);
 	reap(w);
@@ -485,6 +490,7 @@ worker_send(struct worker *w, uint32_t type, struct slice body, const int *fds, 
 		return err_set(e, ERR_LIMIT, "worker %s: a frame of %zu octets, at most %zu", w->spec.name, body.n,
 		    w->spec.limits.frame_bytes);
 	w->type = type;
+	w->fell = false;
 	w->timeout_ms = timeout_ms;
 	w->deadline_ms = timeout_ms > 0 ? sys_monotonic_ms() + timeout_ms : NO_DEADLINE;
 	code = send_request(w, body, fds, nfds, e);
@@ -522,7 +528,39 @@ worker_call(struct worker *w, uint32_t type, struct slice body, const int *fds, 
 {
 	enum err_code code = worker_send(w, type, body, fds, nfds, timeout_ms, e);
 
+	if (code == ERR_OK && w->wait != NULL) {
+		code = w->wait(w->wait_ctx, w, e);
+		if (code != ERR_OK && code != ERR_BUSY)
+			worker_drop(w);
+	}
 	return code == ERR_OK ? worker_recv(w, reply, e) : code;
+}
+
+void
+worker_on_wait(struct worker *w, enum err_code (*wait)(void *ctx, struct worker *w, struct err *e), void *ctx)
+{
+	w->wait = wait;
+	w->wait_ctx = ctx;
+}
+
+void
+worker_extend(struct worker *w, int64_t ms)
+{
+	if (w->busy && w->deadline_ms != NO_DEADLINE)
+		w->deadline_ms += ms;
+}
+
+void
+worker_drop(struct worker *w)
+{
+	if (w->busy)
+		reap(w);
+}
+
+bool
+worker_fell(const struct worker *w)
+{
+	return w->fell;
 }
 
 bool
@@ -547,35 +585,4 @@ struct cage_status
 worker_cage(const struct worker *w)
 {
 	return w->cage;
-}
-
-enum err_code
-worker_memfd_empty(int *fd, struct err *e)
-{
-	int f = memfd_create("everseal", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-
-	if (f < 0)
-		return err_errno(e, ERR_IO, errno, "memfd");
-	*fd = f;
-	return ERR_OK;
-}
-
-enum err_code
-worker_memfd_seal(int fd, struct err *e)
-{
-	if (lseek(fd, 0, SEEK_SET) != 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) != 0)
-		return err_errno(e, ERR_IO, errno, "seal a memfd");
-	return ERR_OK;
-}
-
-enum err_code
-worker_memfd(struct slice content, int *fd, struct err *e)
-{
-	AUTO(fd) int f = -1;
-
-	if (worker_memfd_empty(&f, e) != ERR_OK || sys_append(f, content, e) != ERR_OK || worker_memfd_seal(f, e) != ERR_OK)
-		return err_wrap(e, "memfd of %zu octets", content.n);
-	*fd = f;
-	f = -1;
-	return ERR_OK;
 }

@@ -84,6 +84,17 @@ MUST_USE enum err_code worker_call(struct worker *w, uint32_t type, struct slice
 MUST_USE enum err_code worker_send(struct worker *w, uint32_t type, struct slice body, const int *fds, size_t nfds,
     int64_t timeout_ms, struct err *e);
 MUST_USE enum err_code worker_recv(struct worker *w, struct buf *reply, struct err *e);
+/*
+ * What worker_call does between its halves: wait may serve others until worker_fd is readable or worker_deadline_ms passed, and
+ * gives the request back the time that this took by worker_extend. Its error ends the call: ERR_BUSY leaves the request
+ * under way, for worker_recv or worker_drop; any other ends that, too.
+ */
+void worker_on_wait(struct worker *w, enum err_code (*wait)(void *ctx, struct worker *w, struct err *e), void *ctx);
+void worker_extend(struct worker *w, int64_t ms);
+/* The request under way is lost, its child killed; the next one has a new child. */
+void worker_drop(struct worker *w);
+/* Did the last request end its child, by time, memory or a crash? Then what it was about is to blame, or the machine. */
+bool worker_fell(const struct worker *w);
 bool worker_busy(const struct worker *w);	    /* a request is under way */
 int worker_fd(const struct worker *w);		    /* -1 when no child lives */
 int64_t worker_deadline_ms(const struct worker *w); /* sys_monotonic_ms scale; INT64_MAX = none */

@@ -69,3 +69,54 @@ is "two certificates denied at once: held" "$(holds)" "[True]"
 at 2026-01-09T14:00:00Z
 run
 is "and free again by good answers, without a release" "$(state "$c1") $(state "$b1") $(holds)" "archived archived []"
+
+# ---- three slow TSAs do not delay a receipt: it is there before the first of them has answered
+/usr/bin/python3 - "$w" <<'END' &
+import http.server, os, sys, threading, time
+w = sys.argv[1]
+class Slow(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        open(w + "/slow.asked", "a").write(self.path + "\n")
+        for i in range(600):
+            if os.path.exists(w + "/slow.go"): break
+            time.sleep(0.1)
+        open(w + "/slow.answered", "a").write(self.path + "\n")
+        self.send_response(503); self.send_header("Content-Length", "0"); self.end_headers()
+    def log_message(self, *a): pass
+s = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Slow)
+open(w + "/slow.n", "w").write(str(s.server_port)); os.rename(w + "/slow.n", w + "/slow.port")
+threading.Timer(120, s.shutdown).start()
+s.serve_forever()
+END
+slow=$!
+until_there() { for i in $(seq 1 600); do [ -e "$1" ] && return; sleep 0.1; done; return 1; }
+until_there "$w/slow.port"
+s=http://127.0.0.1:$(cat "$w/slow.port")
+at 2026-01-01T00:00:00Z
+"$es" init --simulated "$w/s" --clock "$clock" --tsa "$s/1,$s/2,$s/3" --allow-net "127.0.0.1:$(cat "$w/slow.port"), 127.0.0.1:$port" >/dev/null
+printf '\n[spool other]\ndir = spool/other\n' >>"$w/s/everseal.conf"
+export EVERSEAL_CONFIG="$w/s/everseal.conf"
+cp "$w"/pki/trust/* "$w/s/trust/"
+for i in 1 2 3; do cp "$w/in/b.xml" "$w/s/spool/desk/new/$i.xml"; done
+timeout 300 "$es" --quiet run 2>"$w/log" &
+service=$!
+until_there "$w/slow.asked"
+mkdir -p "$w/s/spool/other/new" "$w/s/spool/other/tmp"
+cp "$w/in/c.xml" "$w/s/spool/other/tmp/late.xml" && mv "$w/s/spool/other/tmp/late.xml" "$w/s/spool/other/new/"
+until_there "$w/s/spool/other/done/late.xml.receipt.json"
+is "a receipt by the spool while a TSA is waited for" "$(ls "$w/s/spool/other/done" 2>/dev/null | grep -c receipt) $(cat "$w/slow.answered" 2>/dev/null | wc -l)" "1 0"
+rec=$(timeout 60 "$es" deposit "$w/in/a.xml" | json 'd["record"]')
+is "a deposit by the socket as well" "$([ ${#rec} -eq 36 ] && echo yes) $(cat "$w/slow.answered" 2>/dev/null | wc -l)" "yes 0"
+timeout 60 "$es" hold "$(json 'd["record"]' <"$w/s/spool/desk/done/1.xml.receipt.json")" --reason test >/dev/null
+is "and an operator's hold of the very record" "$? $(cat "$w/slow.answered" 2>/dev/null | wc -l)" "0 0"
+timeout 60 "$es" trust add "$w"/pki/trust/*.pem --role signer >/dev/null 2>&1
+: >"$w/slow.go"
+kill -TERM $service
+wait $service
+is "the service ends well" $? 0
+service=
+kill $slow 2>/dev/null
+is "what was changed meanwhile was not undone" "$("$es" --json history "$(json 'd["record"]' <"$w/s/spool/desk/done/1.xml.receipt.json")" | json 'len(d[-1]["holds"])')" 1
+"$es" scrub >/dev/null
+is "and the archive is whole" $? 0

@@ -93,16 +93,14 @@ forget(void)
 static bool
 step(const char *record, bool commit)
 {
-	AUTO(batch) struct batch *b = NULL;
 	struct err e = {0};
 	bool again = false;
+	enum err_code r = record_step(archive, record, &again, &e);
 
-	fuzz_must(store_batch_begin(archive->store, &b, &e) == ERR_OK);
-	if (record_step(archive, b, record, &again, &e) != ERR_OK)
-		return false;
-	if (commit)
-		fuzz_must(store_commit(&b, NULL, &e) == ERR_OK);
-	return again;
+	if (r == ERR_OK && commit)
+		fuzz_must(group_commit(archive, &e) == ERR_OK);
+	group_drop(archive);
+	return r == ERR_OK && again;
 }
 
 static void
@@ -179,14 +177,11 @@ one_lies(struct slice in)
 
 	now = FUZZ_TIME;
 	tell(slice_of(in.n != 0 ? in.p : (const uint8_t *)"", in.n));
-	if ((first & 0x80) != 0) {
-		AUTO(batch) struct batch *b = NULL;
-
-		fuzz_must(store_batch_begin(archive->store, &b, &e) == ERR_OK);
-		(void)!record_renew(archive, b, record, 0, false, &renewed, why, &e);
-	} else {
+	if ((first & 0x80) != 0)
+		(void)!record_renew(archive, record, 0, false, &renewed, why, &e);
+	else
 		(void)step(record, false);
-	}
+	group_drop(archive);
 	tell((struct slice){0});
 	forget();
 }

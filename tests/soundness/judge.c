@@ -205,11 +205,19 @@ second(struct verifier *v, const struct sigdoc *d, const struct xsig *s, const s
 {
 	const struct cert *c = cert_of(v, d, beside, g->signer_sha256);
 	char said[200] = "no certificate";
-	enum opinion is = c != NULL ? xmlsec_opinion(d->raw, ordinal(d, s->node), c->der, sides, said, sizeof(said)) : OPINION_NONE;
+	bool named = true; /* what a reference without URI leads to is the application's to say (XMLDSig 4.4.3.1) */
+
+	for (size_t i = 0; i < s->n_refs; i++)
+		named &= s->refs[i].uri != NULL;
+	if (!named)
+		snprintf(said, sizeof(said), "a reference without URI");
+	enum opinion is = c != NULL && named ? xmlsec_opinion(d->raw, ordinal(d, s->node), c->der, sides, said, sizeof(said)) : OPINION_NONE;
 
 	to->asked++;
 	to->agreed += is == OPINION_RIGHT;
 	to->could_not += is == OPINION_NONE;
+	if (is == OPINION_NONE)
+		snprintf(to->why_not, sizeof(to->why_not), "%s", said);
 	if (is == OPINION_WRONG)
 		snprintf(to->disagreed, sizeof(to->disagreed), "%s", said);
 }
@@ -272,12 +280,14 @@ judge(struct verifier *v, const struct seed *frame, struct slice doc, const stru
 		slices[i] = buf_slice(&sides->octets[i]);
 		files[i] = (struct side_file){.name = sides->names[i], .has_source = true, .source = source_slice(&slices[i])};
 	}
-	struct verify_input in = {.name = "mutant", .doc = doc, .files = files, .n_files = sides->n, .material = beside,
+	if (sigdoc_open(doc, files, sides->n, NULL, &d, &e) != ERR_OK)
+		d = NULL; /* refused; the judge is to say so itself */
+	struct verify_input in = {.name = "mutant", .doc = doc, .parsed = d, .files = files, .n_files = sides->n, .material = beside,
 	    .anchors = frame->anchors, .policy = &frame->policy, .time_utc = frame->at};
 	if (verify_document(v, &in, &r, &e) != ERR_OK)
 		die("verify_document", e.text);
 	out->validated = r->status == DOC_VALIDATED;
-	if (!out->validated || sigdoc_open(doc, files, sides->n, NULL, &d, &e) != ERR_OK)
+	if (!out->validated || d == NULL)
 		return;
 	bool whole = false, any = false;
 	out->facts = must(calloc(r->n_sigs + 1, sizeof(*out->facts)));

@@ -2,9 +2,10 @@
 /*
  * The mutation campaign (docs/soundness.md).
  *
- *	run --seeds TABLE --keep DIR [--mutants N] [--seconds S] [--seed X] [--jobs J] [--row PREFIX] [--batch N]
- *	run --seeds TABLE --keep DIR --seed X --number N	one mutant again, told and kept
- *	run --seeds TABLE --keep DIR --again			what was kept, judged again
+ *	run --seeds TABLE[,TABLE] --keep DIR [--mutants N] [--seconds S] [--seed X] [--jobs J] [--row PREFIX] [--batch N] [--sample K]
+ *	run --seeds TABLE[,TABLE] --keep DIR --seed X --number N	one mutant again, told and kept
+ *	run --seeds TABLE[,TABLE] --keep DIR --again			what was kept, judged again
+ *	run --seeds TABLE[,TABLE] --keep DIR --opinions			what libxmlsec says of each original that passes
  *
  * Exit: 0 no rule was broken, 1 one was, 2 trouble.
  */
@@ -43,7 +44,8 @@ struct campaign {
 	const char *table, *keep, *row;
 	uint64_t seed, mutants, seconds, batch, number;
 	size_t jobs;
-	bool one, again;
+	bool one, again, opinions;
+	uint64_t sample; /* one in so many of those that pass is kept with a row for another judge; 0 none */
 	struct slot *slots;
 	uint64_t crashed;
 };
@@ -80,8 +82,30 @@ keep(const struct campaign *c, uint64_t number, const struct seed *of, const str
 	keep_file(c, number, ".txt", buf_slice(&t));
 }
 
-/* Which rule is broken, in words; "" for none. */
+/* A row as EU DSS's oracle reads it (tests/soundness/differential.py). */
 static void
+keep_sample(const struct campaign *c, uint64_t number, const struct seed *of, const struct mutant *m)
+{
+	AUTO(buf) struct buf row = {0};
+	AUTO(mem) char *path = must(mem_printf("%s/sample.tsv", c->keep));
+	char when[TIME_TEXT], suffix[64];
+	FILE *f = fopen(path, "ab");
+
+	time_text(of->at, when);
+	keep_file(c, number, ".xml", buf_slice(&m->doc));
+	buf_addf(&row, "%" PRIu64 "-%" PRIu64 "\t%s/%" PRIu64 "-%" PRIu64 ".xml\t%s", c->seed, number, c->keep, c->seed, number, m->sides.n == 0 ? "-" : "");
+	for (size_t i = 0; i < m->sides.n; i++) {
+		snprintf(suffix, sizeof(suffix), ".side%zu", i);
+		keep_file(c, number, suffix, buf_slice(&m->sides.octets[i]));
+		buf_addf(&row, "%s%s=%s/%" PRIu64 "-%" PRIu64 "%s", i > 0 ? ";" : "", m->sides.names[i], c->keep, c->seed, number, suffix);
+	}
+	buf_addf(&row, "\t%s\t%s\t%s\t%s\n", of->trust, when, of->policy_name, m->kind);
+	if (f == NULL || fwrite(row.p, 1, row.n, f) != row.n || fclose(f) != 0) /* one write: children don't mix */
+		die(path, strerror(errno));
+}
+
+/* Which rule is broken, in words; "" for none. True: something passed. */
+static bool
 judge_mutant(struct verifier *v, const struct seed *of, const struct mutant *m, struct slot *to, struct count *k, char *why, size_t n)
 {
 	struct second_opinion o = {0};
@@ -107,6 +131,7 @@ judge_mutant(struct verifier *v, const struct seed *of, const struct mutant *m, 
 	to->could_not += o.could_not;
 	to->disagreed += o.disagreed[0] != '\0';
 	truth_release(&got);
+	return passed;
 }
 
 static size_t
@@ -118,12 +143,28 @@ kind_index(const char *kind)
 	return 0;
 }
 
+/* Most often one of the same makers: what one PKI signed for another document is what a forger would reach for. */
+static const struct seed *
+some_donor(const struct campaign *c, struct rng *r, const struct seed *of)
+{
+	const struct seed *d = NULL;
+
+	if (rng_one_in(r, 5))
+		return NULL;
+	for (size_t tries = rng_one_in(r, 3) ? 1 : 64; tries > 0; tries--) {
+		d = &c->seeds.v[rng_below(r, c->seeds.n)];
+		if (strcmp(d->trust, of->trust) == 0)
+			break;
+	}
+	return d;
+}
+
 static void
 one_mutant(struct campaign *c, struct verifier *v, uint64_t number, struct slot *to)
 {
 	struct rng r = rng_of(c->seed, number);
 	const struct seed *of = &c->seeds.v[rng_below(&r, c->seeds.n)];
-	const struct seed *donor = rng_one_in(&r, 4) ? NULL : &c->seeds.v[rng_below(&r, c->seeds.n)];
+	const struct seed *donor = some_donor(c, &r, of);
 	struct mutant m;
 	struct count *k;
 	char why[400];
@@ -139,7 +180,8 @@ one_mutant(struct campaign *c, struct verifier *v, uint64_t number, struct slot 
 	k->made++;
 	if (c->one)
 		keep(c, number, of, &m, "asked for");
-	judge_mutant(v, of, &m, to, k, why, sizeof(why));
+	if (judge_mutant(v, of, &m, to, k, why, sizeof(why)) && c->sample != 0 && number % c->sample == 0 && !m.beside)
+		keep_sample(c, number, of, &m);
 	if (why[0] != '\0') {
 		printf("%" PRIu64 "-%" PRIu64 " %s of %s: %s [%s]\n", c->seed, number, m.kind, of->name, why, buf_str(&m.changes));
 		fflush(stdout);
@@ -373,6 +415,32 @@ figures(const struct campaign *c, int64_t ms)
 	return all.broken == 0 && c->crashed == 0;
 }
 
+/* What libxmlsec says of the originals that pass; its words where it can't or won't. */
+static void
+opinions(const struct campaign *c)
+{
+	struct second_opinion sum = {0};
+
+	for (size_t i = 0; i < c->seeds.n; i++) {
+		const struct seed *s = &c->seeds.v[i];
+		const struct second_opinion *o = &s->opinion;
+
+		if (s->passes && c->sample != 0) {
+			struct mutant same = {.doc = s->octets, .sides = s->sides, .kind = must(mem_printf("original %s", s->name))};
+
+			keep_sample(c, i, s, &same);
+		}
+		sum.asked += o->asked;
+		sum.agreed += o->agreed;
+		sum.could_not += o->could_not;
+		if (o->could_not > 0)
+			printf("xmlsec could not: %s: %s\n", s->name, o->why_not);
+		if (o->disagreed[0] != '\0')
+			printf("xmlsec disagrees: %s: %s\n", s->name, o->disagreed);
+	}
+	printf("xmlsec of originals: %zu asked, %zu agreed, %zu could not\n", sum.asked, sum.agreed, sum.could_not);
+}
+
 /* ---- arguments ---- */
 
 static uint64_t
@@ -394,7 +462,7 @@ arguments(struct campaign *c, int argc, char **argv)
 		const struct {
 			const char *word;
 			uint64_t *to;
-		} numbers[] = {{"--mutants", &c->mutants}, {"--seconds", &c->seconds}, {"--seed", &c->seed}, {"--batch", &c->batch}, {"--number", &c->number}};
+		} numbers[] = {{"--mutants", &c->mutants}, {"--seconds", &c->seconds}, {"--seed", &c->seed}, {"--batch", &c->batch}, {"--number", &c->number}, {"--sample", &c->sample}};
 		bool known = false;
 
 		for (size_t k = 0; k < sizeof(numbers) / sizeof(numbers[0]); k++)
@@ -403,8 +471,9 @@ arguments(struct campaign *c, int argc, char **argv)
 				c->one |= strcmp(w, "--number") == 0;
 				known = true;
 			}
-		if (strcmp(w, "--again") == 0) {
-			c->again = true;
+		if (strcmp(w, "--again") == 0 || strcmp(w, "--opinions") == 0) {
+			c->again |= strcmp(w, "--again") == 0;
+			c->opinions |= strcmp(w, "--opinions") == 0;
 			continue;
 		}
 		if (strcmp(w, "--seeds") == 0)
@@ -420,7 +489,7 @@ arguments(struct campaign *c, int argc, char **argv)
 		i++;
 	}
 	if (c->table == NULL || c->keep == NULL || c->jobs < 1 || c->jobs > JOBS_MAX || c->batch < 1)
-		die("arguments", "--seeds TABLE --keep DIR");
+		die("arguments", "--seeds TABLE[,TABLE] --keep DIR");
 }
 
 int
@@ -439,7 +508,9 @@ main(int argc, char **argv)
 		die("mmap", strerror(errno));
 	seeds_load(&c.seeds, c.table, c.row);
 	start = sys_monotonic_ms();
-	if (c.again)
+	if (c.opinions)
+		opinions(&c);
+	else if (c.again)
 		run_again(&c);
 	else
 		run(&c);

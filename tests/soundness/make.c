@@ -55,5 +55,6 @@ main(int argc, char **argv)
 	make_world(argv[1]);
 	make_tree(argv[1]);
 	make_forms(argv[1]);
+	make_forger(argv[1]);
 	return 0;
 }

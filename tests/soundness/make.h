@@ -10,5 +10,6 @@ void make_row(const char *dir, const char *world, size_t number, const char *nam
 void make_world(const char *dir);
 void make_tree(const char *dir);
 void make_forms(const char *dir);
+void make_forger(const char *dir);
 
 #endif

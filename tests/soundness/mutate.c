@@ -151,19 +151,22 @@ led_to(xmlDoc *doc, const xmlChar *uri)
 
 /* ---- one mutant ---- */
 
-static void
-gather_ders(struct making *m, xmlDoc *doc)
-{
-	xmlNode *top = xmlDocGetRootElement(doc);
+#define DERS_MAX 64
 
-	for (xmlNode *at = top; at != NULL && m->n_ders < 64; at = xml_walk(top, at)) {
-		struct buf *b = &m->der_octets[m->n_ders];
+void
+seed_ders(struct seed *s)
+{
+	xmlNode *top = xmlDocGetRootElement(s->dom);
+
+	s->ders = must(calloc(DERS_MAX, sizeof(*s->ders)));
+	for (xmlNode *at = top; at != NULL && s->n_ders < DERS_MAX; at = xml_walk(top, at)) {
+		struct buf b = {0};
 		struct err e = {0};
 
-		if (holds_der(at) && xml_base64(at, b, &e) == ERR_OK && b->n > 0) {
-			m->ders[m->n_ders] = buf_slice(b);
-			m->n_ders++;
-		}
+		if (holds_der(at) && xml_base64(at, &b, &e) == ERR_OK && b.n > 0)
+			s->ders[s->n_ders++] = buf_slice(&b); /* for good */
+		else
+			buf_release(&b);
 	}
 }
 
@@ -250,21 +253,20 @@ change(struct making *m)
 bool
 mutate(struct rng *r, const struct seed *of, const struct seed *donor, struct mutant *out)
 {
-	struct slice ders[64];
-	struct buf der_octets[64] = {{0}};
-	struct making m = {.r = r, .of = of, .donor = donor, .out = out, .ders = ders, .der_octets = der_octets};
+	struct slice ders[2 * DERS_MAX];
+	struct making m = {.r = r, .of = of, .donor = donor, .out = out, .ders = ders};
 	bool done;
 
 	memset(out, 0, sizeof(*out));
 	m.doc = must(xmlCopyDoc(of->dom, 1));
 	out->donor = donor;
 	sides_copy(&out->sides, &of->sides);
-	gather_ders(&m, of->dom);
+	memcpy(ders, of->ders, of->n_ders * sizeof(*ders));
+	m.n_ders = of->n_ders;
 	if (donor != NULL)
-		gather_ders(&m, donor->dom);
+		memcpy(ders + m.n_ders, donor->ders, donor->n_ders * sizeof(*ders));
+	m.n_ders += donor != NULL ? donor->n_ders : 0;
 	done = change(&m);
-	for (size_t i = 0; i < 64; i++)
-		buf_release(&der_octets[i]);
 	xmlFreeDoc(m.doc);
 	return done;
 }

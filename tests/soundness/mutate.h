@@ -12,8 +12,7 @@ struct making {
 	xmlDoc *doc;
 	const struct seed *of, *donor; /* donor may be NULL */
 	struct mutant *out;
-	struct slice *ders; /* of the original's and the donor's certificates, answers and tokens */
-	struct buf *der_octets;
+	struct slice *ders; /* of the original's and the donor's */
 	size_t n_ders;
 };
 

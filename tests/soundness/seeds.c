@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static void
 read_file(const char *path, struct buf *out)
@@ -29,37 +30,57 @@ read_file(const char *path, struct buf *out)
 	}
 }
 
-/* Files whose name says ".tsa.", ".signer." or ".ocsp." are trusted for that alone. */
+/* Files whose name says ".tsa.", ".signer." or ".ocsp.", or that lie in a folder of such a name, are trusted for that alone. */
 static unsigned
-role_of(const char *name)
+role_of(const char *path)
 {
-	return strstr(name, ".tsa.") != NULL ? ROLE_TSA : strstr(name, ".signer.") != NULL ? ROLE_SIGNER : strstr(name, ".ocsp.") != NULL ? ROLE_OCSP : ROLE_ALL;
+	static const struct {
+		const char *file, *folder;
+		unsigned role;
+	} roles[] = {{".tsa.", "/tsa/", ROLE_TSA}, {".signer.", "/signer/", ROLE_SIGNER}, {".ocsp.", "/ocsp/", ROLE_OCSP}};
+
+	for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++)
+		if (strstr(path, roles[i].file) != NULL || strstr(path, roles[i].folder) != NULL)
+			return roles[i].role;
+	return ROLE_ALL;
+}
+
+static void
+trust_folder(struct anchors *a, const char *folder)
+{
+	struct dirent **names = NULL;
+	int n = scandir(folder, &names, NULL, alphasort);
+	struct err e = {0};
+
+	if (n < 0)
+		die(folder, "no folder of anchors");
+	for (int i = 0; i < n; i++) {
+		AUTO(mem) char *path = must(mem_printf("%s/%s", folder, names[i]->d_name));
+		AUTO(buf) struct buf in = {0}, der = {0};
+		struct stat st;
+
+		if (names[i]->d_name[0] != '.' && stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
+			trust_folder(a, path);
+		} else if (names[i]->d_name[0] != '.') {
+			read_file(path, &in);
+			if (pki_pem_to_der(buf_slice(&in), "CERTIFICATE", &der, &e) != ERR_OK ||
+			    anchors_add(a, buf_slice(&der), role_of(path), TIME_MAX, names[i]->d_name, &e) != ERR_OK)
+				fprintf(stderr, "soundness: %s: %s\n", path, e.text);
+		}
+		free(names[i]);
+	}
+	free(names);
 }
 
 static struct anchors *
 trust(const char *folder)
 {
 	struct anchors *a = NULL;
-	struct dirent **names = NULL;
-	int n = scandir(folder, &names, NULL, alphasort);
 	struct err e = {0};
 
-	if (n < 0 || anchors_new(&a, &e) != ERR_OK)
-		die(folder, "no folder of anchors");
-	for (int i = 0; i < n; i++) {
-		char path[4096];
-		AUTO(buf) struct buf in = {0}, der = {0};
-
-		snprintf(path, sizeof(path), "%s/%s", folder, names[i]->d_name);
-		if (names[i]->d_name[0] != '.') {
-			read_file(path, &in);
-			if (pki_pem_to_der(buf_slice(&in), "CERTIFICATE", &der, &e) != ERR_OK ||
-			    anchors_add(a, buf_slice(&der), role_of(names[i]->d_name), TIME_MAX, names[i]->d_name, &e) != ERR_OK)
-				die(path, e.text);
-		}
-		free(names[i]);
-	}
-	free(names);
+	if (anchors_new(&a, &e) != ERR_OK)
+		die(folder, e.text);
+	trust_folder(a, folder);
 	return a;
 }
 
@@ -117,20 +138,20 @@ seed_judge(struct seed *s)
 
 	if (xml_load(buf_slice(&s->octets), NULL, &s->dom, &e) != ERR_OK || verifier_new(&v, &e) != ERR_OK)
 		return false;
+	seed_ders(s);
 	s->own = material_of(buf_slice(&s->octets));
-	judge(v, s, buf_slice(&s->octets), &s->sides, NULL, &s->alone, NULL);
+	judge(v, s, buf_slice(&s->octets), &s->sides, NULL, &s->alone, &s->opinion);
 	judge(v, s, buf_slice(&s->octets), &s->sides, s->own, &s->with_own, NULL);
 	s->passes = any_passed(&s->alone) || any_passed(&s->with_own);
 	return s->alone.validated;
 }
 
-void
-seeds_load(struct seeds *s, const char *table, const char *only)
+static void
+table_load(struct seeds *s, const char *table, const char *only)
 {
 	AUTO(buf) struct buf text = {0};
 	char *rest, *row;
 
-	memset(s, 0, sizeof(*s));
 	read_file(table, &text);
 	rest = (char *)text.p;
 	while ((row = strsep(&rest, "\n")) != NULL) {
@@ -148,6 +169,17 @@ seeds_load(struct seeds *s, const char *table, const char *only)
 		s->v = must(realloc(s->v, (s->n + 1) * sizeof(*s->v)));
 		s->v[s->n++] = one;
 	}
+}
+
+void
+seeds_load(struct seeds *s, const char *tables, const char *only)
+{
+	AUTO(mem) char *copy = must(strdup(tables));
+	char *rest = copy, *one;
+
+	memset(s, 0, sizeof(*s));
+	while ((one = strsep(&rest, ",")) != NULL)
+		table_load(s, one, only);
 	if (s->n == 0)
-		die(table, "no row");
+		die(tables, "no row");
 }

@@ -68,6 +68,11 @@ struct truth {
 void truth_release(struct truth *t);
 
 /* ---- seeds ---- */
+/* libxmlsec of the signatures that passed. */
+struct second_opinion {
+	size_t asked, agreed, could_not;
+	char disagreed[256], why_not[256]; /* "" = never; its last words */
+};
 struct seed {
 	char *name;
 	struct buf octets;
@@ -77,8 +82,11 @@ struct seed {
 	struct anchors *anchors;
 	struct vpolicy policy;
 	int64_t at;
+	struct slice *ders; /* of each certificate, CRL, answer and token that it embeds */
+	size_t n_ders;
 	struct material *own; /* every certificate and answer in it, tokens' too */
 	struct truth alone, with_own;
+	struct second_opinion opinion; /* of alone */
 	bool passes; /* some signature, without or with its own material beside */
 };
 struct seeds {
@@ -86,8 +94,8 @@ struct seeds {
 	size_t n;
 	struct catalogue *catalogue;
 };
-/* Rows of a table: name, file, files beside it (";" between), folder of anchors, time, policy. Judges each. only: part of a name, or NULL. */
-void seeds_load(struct seeds *s, const char *table, const char *only);
+/* Rows of tables ("," between): name, file, files beside it (";" between), folder of anchors, time, policy. Judges each. only: part of a name, or NULL. */
+void seeds_load(struct seeds *s, const char *tables, const char *only);
 
 /* ---- mutants ---- */
 struct mutant {
@@ -105,17 +113,15 @@ const char *mutation_kind(size_t i);
 bool mutate(struct rng *r, const struct seed *of, const struct seed *donor, struct mutant *out);
 void mutant_release(struct mutant *m);
 
+/* The original's tree, looked through once: its ders. */
+void seed_ders(struct seed *s);
 /* DER: one node changed; others: the DER that nodes may be taken from. */
 void der_mutate(struct rng *r, struct slice in, const struct slice *others, size_t n_others, struct buf *out, struct buf *told);
 
 /* ---- judging ---- */
 struct material *material_of(struct slice doc); /* everything embedded that reads as a certificate, a CRL or an OCSP response */
 void material_join(struct material *to, const struct material *from);
-/* v: of this process. The report is judged and turned into facts; doc's tree is freed again. xmlsec: how libxmlsec's word compares, or NULL. */
-struct second_opinion {
-	size_t asked, agreed, could_not;
-	char disagreed[256]; /* "" = never */
-};
+/* v: of this process. The report is judged and turned into facts. xmlsec: how libxmlsec's word compares, or NULL. */
 void judge(struct verifier *v, const struct seed *frame, struct slice doc, const struct sides *sides, const struct material *beside,
     struct truth *out, struct second_opinion *xmlsec);
 /* Which rule of docs/soundness.md the mutant's verdict breaks, in words; "" for none. */
