@@ -50,6 +50,8 @@ MUST_USE enum err_code archive_create(const struct config *cfg, const struct arc
 /* ERR_BUSY: another writer (the daemon): talk to its control socket. Reading never needs a child process. */
 MUST_USE enum err_code archive_open(const struct config *cfg, const struct anchors *anchors, const struct vpolicy *policy,
     enum archive_mode mode, const struct archive_seams *seams, struct archive **out, struct err *e);
+/* store_notes of its store. */
+void archive_notes(const struct archive *a, struct buf *out);
 void archive_close(struct archive *a);
 void archive_auto(struct archive **a);
 

@@ -13,13 +13,38 @@ struct apply {
 	struct index *ix;
 	MDB_txn *t;
 	const struct group *g;
+	struct ix_sums sums;
 	bool full;
 };
+
+static void
+apply_auto(struct apply *a)
+{
+	ix_sums_auto(&a->sums);
+}
+
+static enum err_code
+put_slice(struct apply *a, enum index_db d, struct slice key, struct slice v, struct err *e)
+{
+	struct row_sum *sum = NULL;
+	enum err_code r = ix_sum_of(&a->sums, a->ix, a->t, d, d == DB_ROWS ? &key : NULL, &sum, e);
+
+	return r == ERR_OK ? kv_put(a->t, a->ix->db[d], key, v, sum, &a->full, e) : r;
+}
 
 static enum err_code
 put(struct apply *a, enum index_db d, const struct key *k, struct slice v, struct err *e)
 {
-	return kv_put(a->t, a->ix->db[d], key_slice(k), v, &a->full, e);
+	return put_slice(a, d, key_slice(k), v, e);
+}
+
+static enum err_code
+del_row(struct apply *a, struct slice key, struct err *e)
+{
+	struct row_sum *sum = NULL;
+	enum err_code r = ix_sum_of(&a->sums, a->ix, a->t, DB_ROWS, &key, &sum, e);
+
+	return r == ERR_OK ? kv_del(a->t, a->ix->db[DB_ROWS], key, sum, &a->full, e) : r;
 }
 
 static enum err_code
@@ -70,7 +95,7 @@ write_object(struct apply *a, const struct member *m, const struct seg_row *seg,
 		if (seg_rank(other.id.kind, other.id.year) >= seg_rank(seg->id.kind, seg->id.year))
 			return ERR_OK;
 	}
-	return kv_put(a->t, a->ix->db[DB_OBJECTS], sha, key_slice(&at), &a->full, e);
+	return put_slice(a, DB_OBJECTS, sha, key_slice(&at), e);
 }
 
 static enum err_code
@@ -174,8 +199,7 @@ apply_rows(struct apply *a, struct err *e)
 		struct slice key = slice_of(a->g->arena.p + w->at, w->key_n);
 		struct slice v = slice_of(a->g->arena.p + w->at + w->key_n, w->value_n);
 
-		r = w->del ? kv_del(a->t, a->ix->db[DB_ROWS], key, &a->full, e)
-			   : kv_put(a->t, a->ix->db[DB_ROWS], key, v, &a->full, e);
+		r = w->del ? del_row(a, key, e) : put_slice(a, DB_ROWS, key, v, e);
 	}
 	return r;
 }
@@ -200,15 +224,15 @@ apply_self(struct apply *a, struct err *e)
 	if (r == ERR_OK)
 		r = put(a, DB_GROUPS, &k, buf_slice(&v), e);
 	if (r == ERR_OK)
-		r = put(a, DB_META, &last, key_slice(&k), e);
-	return r;
+		r = kv_put(a->t, a->ix->db[DB_META], key_slice(&last), key_slice(&k), NULL, &a->full, e);
+	return r == ERR_OK ? ix_sums_write(&a->sums, a->ix, a->t, &a->full, e) : r;
 }
 
 static enum err_code
 apply_once(struct index *ix, const struct group *g, bool *full, struct err *e)
 {
 	AUTO(txn) MDB_txn *t = NULL;
-	struct apply a = {.ix = ix, .g = g};
+	AUTO(apply) struct apply a = {.ix = ix, .g = g};
 	struct index_last last;
 	enum err_code r = kv_begin(&ix->kv, true, &t, e);
 

@@ -20,27 +20,31 @@ static const char *const NAME[INDEX_DBS] = {
     [DB_ROWS] = "rows",
 };
 
+const char *
+ix_name(enum index_db d)
+{
+	return NAME[d];
+}
+
 enum err_code
 index_open(const char *path, bool read_only, struct index *ix, struct err *e)
 {
 	AUTO(txn) MDB_txn *t = NULL;
 	bool full = false;
-	int i, x = 0;
+	int i;
 	enum err_code r = kv_open(path, read_only, INDEX_DBS, &ix->kv, e);
 
 	if (r != ERR_OK)
 		return r;
 	r = kv_begin(&ix->kv, !read_only, &t, e);
-	for (i = 0; r == ERR_OK && i < INDEX_DBS; i++) {
-		x = mdb_dbi_open(t, NAME[i], read_only ? 0 : MDB_CREATE, &ix->db[i]);
-		if (x != 0)
-			r = kv_err(e, x, NAME[i]);
-	}
+	for (i = 0; r == ERR_OK && i < INDEX_DBS; i++)
+		r = kv_table(t, NAME[i], !read_only, &ix->db[i], e);
 	if (r == ERR_OK) /* a handle opened in a transaction that is aborted is closed again */
 		r = kv_commit(&t, &full, e);
 	if (r != ERR_OK) {
 		if (t != NULL)
-			mdb_txn_abort(TAKE(t));
+			txn_auto(&t);
+		t = NULL;
 		kv_close(&ix->kv);
 	}
 	return r;
@@ -50,6 +54,15 @@ void
 index_close(struct index *ix)
 {
 	kv_close(&ix->kv);
+}
+
+uint64_t
+index_bytes(const struct index *ix)
+{
+	mdb_filehandle_t fd = -1;
+	uint64_t n = 0;
+
+	return mdb_env_get_fd(ix->kv.env, &fd) == 0 && sys_size(fd, &n, NULL) == ERR_OK ? n : 0;
 }
 
 /* --- what both halves read --- */
@@ -386,7 +399,7 @@ index_segments(struct index *ix, struct seg_row **out, size_t *n, struct err *e)
 {
 	struct seg_list l = {.ix = ix};
 	const struct store_each each = {add_seg, &l};
-	enum err_code r = kv_walk(&ix->kv, ix->db[DB_SEGMENTS], slice_of(NULL, 0), slice_of(NULL, 0), 0, &each, e);
+	enum err_code r = kv_walk(&ix->kv, ix->db[DB_SEGMENTS], slice_of(NULL, 0), slice_of(NULL, 0), 0, &each, NULL, e);
 
 	if (r != ERR_OK) {
 		free(l.v);
@@ -416,7 +429,7 @@ index_members(struct index *ix, uint32_t seg, const struct member_each *each, st
 	const struct store_each rows = {one_member, (void *)(uintptr_t)each};
 	struct key from = key32(seg), to = key32(seg + 1);
 
-	return kv_walk(&ix->kv, ix->db[DB_MEMBERS], key_slice(&from), key_slice(&to), 0, &rows, e);
+	return kv_walk(&ix->kv, ix->db[DB_MEMBERS], key_slice(&from), key_slice(&to), 0, &rows, NULL, e);
 }
 
 struct dump {
@@ -451,7 +464,7 @@ index_dump(struct index *ix, const struct sink *to, struct err *e)
 		struct dump d = {to, NAME[i]};
 		const struct store_each each = {dump_row, &d};
 
-		r = kv_walk(&ix->kv, ix->db[i], slice_of(NULL, 0), slice_of(NULL, 0), 0, &each, e);
+		r = kv_walk(&ix->kv, ix->db[i], slice_of(NULL, 0), slice_of(NULL, 0), 0, &each, NULL, e);
 	}
 	return r;
 }
@@ -460,13 +473,7 @@ enum err_code
 index_count(struct index *ix, enum index_db d, uint64_t *out, struct err *e)
 {
 	AUTO(txn) MDB_txn *t = NULL;
-	MDB_stat st;
 	enum err_code r = kv_begin(&ix->kv, false, &t, e);
-	int x;
 
-	if (r != ERR_OK)
-		return r;
-	x = mdb_stat(t, ix->db[d], &st);
-	*out = x == 0 ? st.ms_entries : 0;
-	return x == 0 ? ERR_OK : kv_err(e, x, "index");
+	return r == ERR_OK ? kv_count(t, ix->db[d], out, e) : r;
 }

@@ -68,4 +68,25 @@ MUST_USE enum err_code ix_edge_in(struct index *ix, MDB_txn *t, uint64_t size, s
 MUST_USE enum err_code ix_last_in(
     struct index *ix, MDB_txn *t, struct index_last *out, struct buf *checkpoint, struct err *e);
 
+/*
+ * Each table's rows and sum stand in meta under "sum <database>", or "sum rows/<table>": what is missing can't be seen on
+ * the rows that are there. meta itself has none.
+ */
+#define SUM_KEY "sum "
+#define SUM_NAME (STORE_TABLE_MAX + 8)
+struct ix_sum {
+	char name[SUM_NAME];
+	struct row_sum sum;
+};
+struct ix_sums {
+	struct ix_sum *v;
+	size_t n, cap;
+};
+void ix_sums_auto(struct ix_sums *s);
+/* *out is good until the next call. row: a key of DB_ROWS, else NULL. */
+MUST_USE enum err_code ix_sum_of(struct ix_sums *s, struct index *ix, MDB_txn *t, enum index_db d, const struct slice *row,
+    struct row_sum **out, struct err *e);
+MUST_USE enum err_code ix_sums_write(const struct ix_sums *s, struct index *ix, MDB_txn *t, bool *full, struct err *e);
+const char *ix_name(enum index_db d);
+
 #endif

@@ -239,7 +239,7 @@ enum err_code
 store_rows(struct store *s, const char *table, struct slice from, struct slice to, const struct store_each *each,
     struct err *e)
 {
-	return kv_rows(&s->index.kv, s->index.db[DB_ROWS], table, from, to, each, e);
+	return index_rows(&s->index, table, from, to, each, e);
 }
 
 enum err_code

@@ -10,34 +10,73 @@
 #include <unistd.h>
 
 static enum err_code
-ready(struct store *s, struct err *e)
+open_table(struct store *s, struct err *e)
 {
 	AUTO(txn) MDB_txn *t = NULL;
-	AUTO(mem) char *path = NULL;
+	AUTO(mem) char *path = mem_printf("%s/ops", s->dir);
 	bool full = false;
 	enum err_code r;
-	int x;
 
-	if (s->ops_open)
-		return ERR_OK;
-	path = mem_printf("%s/ops", s->dir);
 	if (path == NULL)
 		return err_nomem(e);
 	r = kv_open(path, !s->writer, 1, &s->ops, e);
 	if (r != ERR_OK)
 		return r;
 	r = kv_begin(&s->ops, s->writer, &t, e);
-	if (r == ERR_OK) {
-		x = mdb_dbi_open(t, "ops", s->writer ? MDB_CREATE : 0, &s->ops_db);
-		r = x == 0 ? kv_commit(&t, &full, e) : kv_err(e, x, "ops");
-	}
+	if (r == ERR_OK)
+		r = kv_table(t, "ops", s->writer, &s->ops_db, e);
+	if (r == ERR_OK)
+		r = kv_commit(&t, &full, e);
 	if (r != ERR_OK) {
-		if (t != NULL)
-			mdb_txn_abort(TAKE(t));
+		txn_auto(&t);
+		t = NULL;
 		kv_close(&s->ops);
 	}
-	s->ops_open = r == ERR_OK;
 	return r;
+}
+
+static enum err_code
+pass(void *ctx, struct slice key, struct slice value, bool *stop, struct err *e)
+{
+	(void)ctx, (void)key, (void)value, (void)stop, (void)e;
+	return ERR_OK;
+}
+
+/* They are few: all are looked at before the first is believed. */
+static enum err_code
+open_sound(struct store *s, struct err *e)
+{
+	const struct store_each each = {pass, NULL};
+	enum err_code r = open_table(s, e);
+
+	if (r != ERR_OK)
+		return r;
+	r = kv_walk(&s->ops, s->ops_db, slice_of(NULL, 0), slice_of(NULL, 0), 0, &each, NULL, e);
+	if (r != ERR_OK)
+		kv_close(&s->ops);
+	return r;
+}
+
+/* Damaged tables are begun anew: they are never evidence. A reader does as if nothing were noted, and it is told. */
+static enum err_code
+ready(struct store *s, struct err *e)
+{
+	struct err why = {0};
+	enum err_code r;
+
+	if (s->ops_open)
+		return ERR_OK;
+	r = s->found.ops_lost || tables_marked(s, TABLES_OPS) ? ERR_DAMAGED : open_sound(s, &why);
+	if (r == ERR_DAMAGED) {
+		s->found.ops_lost = true;
+		if (!s->writer)
+			return err_set(e, ERR_NOTFOUND, "the notes of work under way are damaged");
+		store_wipe(s, "ops");
+		tables_unmark(s, TABLES_OPS);
+		r = open_sound(s, &why);
+	}
+	s->ops_open = r == ERR_OK;
+	return r == ERR_OK ? r : err_set(e, r, "%s", why.text);
 }
 
 /* A reader before the first writer that had something to note: the tables are empty, which is no fault. */
@@ -54,7 +93,7 @@ change(struct store *s, struct slice key, const struct slice *value, bool *full,
 	enum err_code r = kv_begin(&s->ops, true, &t, e);
 
 	if (r == ERR_OK)
-		r = value != NULL ? kv_put(t, s->ops_db, key, *value, full, e) : kv_del(t, s->ops_db, key, full, e);
+		r = value != NULL ? kv_put(t, s->ops_db, key, *value, NULL, full, e) : kv_del(t, s->ops_db, key, NULL, full, e);
 	return r == ERR_OK ? kv_commit(&t, full, e) : r;
 }
 
@@ -76,7 +115,13 @@ change_row(struct store *s, const char *table, struct slice key, const struct sl
 		if (r == ERR_OK)
 			r = change(s, buf_slice(&k), value, &full, e);
 	}
-	return r;
+	if (r != ERR_DAMAGED || !s->ops_open)
+		return r;
+	kv_close(&s->ops);
+	s->ops_open = false;
+	tables_mark(s, TABLES_OPS);
+	r = ready(s, e);
+	return r == ERR_OK ? change(s, buf_slice(&k), value, &full, e) : r;
 }
 
 enum err_code
@@ -124,5 +169,7 @@ ops_rows(struct store *s, const char *table, struct slice from, struct slice to,
 	if (none_yet(s))
 		return ERR_OK;
 	r = ready(s, e);
-	return r == ERR_OK ? kv_rows(&s->ops, s->ops_db, table, from, to, each, e) : r;
+	if (r == ERR_NOTFOUND && s->found.ops_lost)
+		return ERR_OK;
+	return r == ERR_OK ? kv_rows(&s->ops, s->ops_db, table, from, to, each, NULL, e) : r;
 }

@@ -202,8 +202,8 @@ has_index(const struct store *s)
 	return faccessat(s->dir_fd, INDEX_DATA, F_OK, 0) == 0;
 }
 
-static void
-wipe(struct store *s, const char *env)
+void
+store_wipe(struct store *s, const char *env)
 {
 	static const char *const file[] = {"data.mdb", "lock.mdb"};
 	char path[64];
@@ -216,6 +216,15 @@ wipe(struct store *s, const char *env)
 	}
 }
 
+bool
+store_quiet(struct store *s)
+{
+	struct marks m = {.dirty = false};
+
+	read_marks(s, &m);
+	return !m.dirty;
+}
+
 static enum err_code
 open_index(struct store *s, struct err *e)
 {
@@ -226,8 +235,24 @@ open_index(struct store *s, struct err *e)
 		return err_nomem(e);
 	r = index_open(path, !s->writer, &s->index, e);
 	s->index_open = r == ERR_OK;
-	if (r == ERR_NOTFOUND) /* a writer is about to make it */
-		return err_set(e, ERR_BUSY, "the index is being made");
+	if (r != ERR_NOTFOUND)
+		return r;
+	return store_quiet(s) ? err_set(e, ERR_DAMAGED, "index: not all tables are there")
+			      : err_set(e, ERR_BUSY, "the index is being made");
+}
+
+/* ERR_DAMAGED: it is closed again, and only making it anew helps. */
+static enum err_code
+open_sound_index(struct store *s, bool clean, struct err *e)
+{
+	enum err_code r = open_index(s, e);
+
+	if (r == ERR_OK)
+		r = index_sound(s, clean, e);
+	if (r != ERR_OK && s->index_open) {
+		index_close(&s->index);
+		s->index_open = false;
+	}
 	return r;
 }
 
@@ -264,12 +289,12 @@ static void
 clear_index(struct store *s, const struct marks *m)
 {
 	if (m->other_boot) {
-		wipe(s, "ops");
+		store_wipe(s, "ops");
 		unlinkat(s->dir_fd, INDEX_ASIDE, 0);
 	} else if (!m->making) {
 		(void)!renameat(s->dir_fd, INDEX_DATA, s->dir_fd, INDEX_ASIDE);
 	}
-	wipe(s, "index");
+	store_wipe(s, "index");
 }
 
 static void
@@ -303,37 +328,56 @@ make_index(struct store *s, const struct marks *m, struct err *e)
 		return r;
 	}
 	unlinkat(s->dir_fd, INDEX_ASIDE, 0);
+	tables_unmark(s, TABLES_INDEX);
 	return set_mark(s, m->boot, e);
+}
+
+static void
+say_made(struct store *s, const char *why)
+{
+	snprintf(s->found.index_made, sizeof(s->found.index_made), "%.*s", (int)sizeof(s->found.index_made) - 1, why);
 }
 
 static enum err_code
 open_writer(struct store *s, bool anew, struct err *e)
 {
 	struct marks m = {.dirty = false};
+	struct err why = {0};
 	enum err_code r = lock_and_load(s, e);
 
 	if (r != ERR_OK)
 		return r;
 	read_marks(s, &m);
 	s->found.recovered = m.dirty;
-	if (anew || m.other_boot || m.making || !has_index(s))
+	if (tables_marked(s, TABLES_INDEX))
+		say_made(s, "it was found damaged");
+	else if (!has_index(s))
+		say_made(s, "there was none");
+	if (anew || m.other_boot || m.making || s->found.index_made[0] != 0)
 		return make_index(s, &m, e);
-	r = open_index(s, e);
-	if (r != ERR_OK) /* not a good one */
-		return r == ERR_NOMEM ? r : make_index(s, &m, e);
+	r = open_sound_index(s, !m.dirty, &why);
+	if (r != ERR_OK && r != ERR_NOMEM) { /* not a good one */
+		say_made(s, why.text);
+		return make_index(s, &m, e);
+	}
+	if (r != ERR_OK)
+		return err_set(e, r, "%s", why.text);
 	if (!m.dirty)
 		r = set_mark(s, m.boot, e);
 	return r == ERR_OK ? bring_up(s, !m.dirty, e) : r;
 }
 
 static enum err_code
-recover_first(struct store *s, struct err *e)
+recover_first(struct store *s, const char *why, struct err *e)
 {
 	const struct store_seams seams = {.clock = s->clock};
 	struct store *w = NULL;
 	enum err_code r = store_open(s->dir, STORE_WRITE, &seams, &w, e);
 
-	return r == ERR_OK ? store_close(w, e) : err_wrap(e, "the store was left by a crash and must be opened for writing once");
+	if (r != ERR_OK)
+		return err_wrap(e, "%s; the store must be opened for writing once", why);
+	s->found = w->found;
+	return store_close(w, e);
 }
 
 /* True when nobody writes. */
@@ -349,12 +393,20 @@ static enum err_code
 open_reader(struct store *s, struct err *e)
 {
 	struct marks m = {.dirty = false};
+	struct err why = {0};
 	enum err_code r = ERR_OK;
 
 	read_marks(s, &m);
-	if (!has_index(s) || m.other_boot || m.making || (m.dirty && unlocked(s)))
-		r = recover_first(s, e);
-	return r == ERR_OK ? open_index(s, e) : r;
+	if (!has_index(s) || m.other_boot || m.making || (m.dirty && unlocked(s)) || tables_marked(s, TABLES_INDEX))
+		r = recover_first(s, "the store was left by a crash", e);
+	if (r != ERR_OK)
+		return r;
+	r = open_sound_index(s, store_quiet(s), &why);
+	if (r != ERR_DAMAGED)
+		return r == ERR_OK ? r : err_set(e, r, "%s", why.text);
+	tables_mark(s, TABLES_INDEX);
+	r = recover_first(s, why.text, e);
+	return r == ERR_OK ? open_sound_index(s, store_quiet(s), e) : r;
 }
 
 static void
@@ -363,6 +415,10 @@ release(struct store *s)
 	while (s->n_segs != 0)
 		seg_drop(s, s->segs[0], false);
 	free(s->segs);
+	if (s->index_open && s->index.kv.broken)
+		tables_mark(s, TABLES_INDEX);
+	if (s->ops_open && s->ops.broken)
+		tables_mark(s, TABLES_OPS);
 	if (s->index_open)
 		index_close(&s->index);
 	if (s->ops_open)
@@ -423,9 +479,12 @@ store_open(const char *dir, enum store_open_flags flags, const struct store_seam
 static enum err_code
 end_clean(struct store *s, struct err *e)
 {
-	int x = mdb_env_sync(s->index.kv.env, 1);
+	int x;
 
-	if (x == 0 && s->ops_open)
+	if (s->index.kv.broken) /* not clean: the next one makes it anew */
+		return err_set(e, ERR_DAMAGED, "the index is damaged; the next start makes it anew from the segments");
+	x = mdb_env_sync(s->index.kv.env, 1);
+	if (x == 0 && s->ops_open && !s->ops.broken)
 		x = mdb_env_sync(s->ops.env, 1);
 	if (x != 0)
 		return kv_err(e, x, "index sync");

@@ -283,12 +283,16 @@ struct store_status {
 	int64_t last_group_utc; /* TIME_NONE before the first */
 	uint64_t disk_free_bytes;
 	/* What the open found: */
+	char index_made[200];	 /* why the index was made anew from the segments; empty = it was not, or rebuild was asked for */
+	bool ops_lost;		 /* the operational tables were damaged or can't be read, and are empty now */
 	bool recovered;		 /* the last end was not clean */
 	uint64_t replayed;	 /* groups that the index did not have yet */
 	uint64_t cut_bytes;	 /* octets behind the last committed ones */
 	uint64_t refused_groups; /* whole groups whose members were not there: kept in DIR/lost, to be told loudly */
 };
 MUST_USE enum err_code store_status(struct store *s, struct store_status *out, struct err *e);
+/* What an operator must be told of what the open found and mended by itself: a line each, appended; nothing as a rule. */
+void store_notes(const struct store *s, struct buf *out);
 
 /*
  * Bring a place up to the last group: each group at once as an immutable object, each sealed segment once; group objects

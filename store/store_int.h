@@ -120,33 +120,64 @@ bool group_whole(struct slice text);
 /* Number and predecessor of a whole text, without reading the rest. */
 bool group_link(struct slice text, uint64_t *n, uint8_t prev[32]);
 
-/* --- kv.c: LMDB --- */
+/* --- rowsum.c, guard.c, kv.c: LMDB, and what it can't be believed --- */
+
+#define KV_CHECK 8	 /* octets of the check behind each value */
+#define KV_BROKEN (-1)	 /* besides LMDB's codes: the pages are not what they should be */
+
+uint64_t siphash(const uint64_t key[2], struct slice in); /* SipHash-2-4 */
+uint64_t row_check(struct slice key, struct slice value);
+/* Rows of a table, whatever their order: their number and the sum of their checks. */
+struct row_sum {
+	uint64_t rows, total;
+};
+void row_sum_add(struct row_sum *s, uint64_t check);
+void row_sum_sub(struct row_sum *s, uint64_t check);
+
+void guard_install(void);
+/* For mdb_env_set_assert. */
+void guard_assert(MDB_env *env, const char *text);
+/*
+ * What call gives; KV_BROKEN when it touched what can't be read or LMDB gave up. What it had taken then is lost: it must
+ * own nothing but LMDB's things. Not to be nested.
+ */
+int guarded(int (*call)(void *ctx), void *ctx);
 
 struct kv {
 	MDB_env *env;
 	bool read_only;
+	bool broken; /* KV_BROKEN was seen: only kv_close is left */
 };
+/* kv must not move while it is open. ERR_DAMAGED, here and below: the file is not what LMDB or the checks say. */
 MUST_USE enum err_code kv_open(const char *path, bool read_only, unsigned dbs, struct kv *kv, struct err *e);
 void kv_close(struct kv *kv);
 MUST_USE enum err_code kv_begin(struct kv *kv, bool write, MDB_txn **t, struct err *e);
 void txn_auto(MDB_txn **t);
-/* *full is set when the map must grow: abort, kv_grow, do it all again. */
-MUST_USE enum err_code kv_put(MDB_txn *t, MDB_dbi d, struct slice key, struct slice value, bool *full, struct err *e);
-MUST_USE enum err_code kv_del(MDB_txn *t, MDB_dbi d, struct slice key, bool *full, struct err *e);
+MUST_USE enum err_code kv_table(MDB_txn *t, const char *name, bool make, MDB_dbi *d, struct err *e);
+MUST_USE enum err_code kv_count(MDB_txn *t, MDB_dbi d, uint64_t *out, struct err *e);
+/* *full is set when the map must grow: abort, kv_grow, do it all again. sum (may be NULL) is brought up to the change. */
+MUST_USE enum err_code kv_put(MDB_txn *t, MDB_dbi d, struct slice key, struct slice value, struct row_sum *sum, bool *full,
+    struct err *e);
+MUST_USE enum err_code kv_del(MDB_txn *t, MDB_dbi d, struct slice key, struct row_sum *sum, bool *full, struct err *e);
 /* Takes *t. */
 MUST_USE enum err_code kv_commit(MDB_txn **t, bool *full, struct err *e);
 MUST_USE enum err_code kv_grow(struct kv *kv, struct err *e);
 /* ERR_NOTFOUND. value lives as long as t. */
 MUST_USE enum err_code kv_get(MDB_txn *t, MDB_dbi d, struct slice key, struct slice *value, struct err *e);
-/* Walk from <= key < to in pieces; no transaction is open while the callback runs. strip: octets cut off the front of the key. */
+/* Inside a guarded call: the value of a row and its check, or KV_BROKEN. */
+int kv_open_row(const MDB_val *k, const MDB_val *v, struct slice *value, uint64_t *check);
+/*
+ * Walk from <= key < to in pieces; no transaction is open while the callback runs. strip: octets cut off the front of the
+ * key. The rows walked are added to sum (may be NULL).
+ */
 MUST_USE enum err_code kv_walk(struct kv *kv, MDB_dbi d, struct slice from, struct slice to, size_t strip,
-    const struct store_each *each, struct err *e);
+    const struct store_each *each, struct row_sum *sum, struct err *e);
 enum err_code kv_err(struct err *e, int r, const char *what);
 /* "table\0key"; ERR_USAGE for a bad name or length. key may be empty when empty_ok. */
 MUST_USE enum err_code kv_row_key(const char *table, struct slice key, bool empty_ok, struct buf *out, struct err *e);
 /* kv_walk of one table. */
 MUST_USE enum err_code kv_rows(struct kv *kv, MDB_dbi d, const char *table, struct slice from, struct slice to,
-    const struct store_each *each, struct err *e);
+    const struct store_each *each, struct row_sum *sum, struct err *e);
 
 /* --- index.c --- */
 
@@ -167,6 +198,16 @@ struct index {
 };
 MUST_USE enum err_code index_open(const char *path, bool read_only, struct index *ix, struct err *e);
 void index_close(struct index *ix);
+/* Size of its file in octets; 0 when that can't be had. */
+uint64_t index_bytes(const struct index *ix);
+/*
+ * Everything that can be said without the segments: every row has its check, keys ascend and are found where they stand,
+ * each table has the number of rows and the sum that were kept of it, and no page is missing or kept twice. ERR_DAMAGED
+ * with the first that does not hold. */
+MUST_USE enum err_code index_check(struct index *ix, struct err *e);
+/* kv_rows of a table of rows. ERR_DAMAGED at the end of a walk of a whole table that gave not all its rows. */
+MUST_USE enum err_code index_rows(struct index *ix, const char *table, struct slice from, struct slice to,
+    const struct store_each *each, struct err *e);
 /* One group in one transaction. ERR_DAMAGED when its root is not that of the tree. */
 MUST_USE enum err_code index_apply(struct index *ix, const struct group *g, struct err *e);
 MUST_USE enum err_code index_last(struct index *ix, struct index_last *out, struct err *e);
@@ -240,6 +281,18 @@ MUST_USE enum err_code batch_add_leaf(struct batch *b, const uint8_t encoded[TLO
 
 enum err_code store_bad(struct store *s, enum err_code code, struct err *e);
 MUST_USE enum err_code store_may_write(struct store *s, struct err *e);
+/* The last writer ended cleanly and none has begun. */
+bool store_quiet(struct store *s);
+/* The files of "index" or "ops", which must be closed. */
+void store_wipe(struct store *s, const char *env);
+/* sound.c */
+enum tables { TABLES_INDEX, TABLES_OPS };
+/* A mark that they are not to be believed, for the next one to open; a mark that can't be made is nobody's trouble. */
+void tables_mark(const struct store *s, enum tables which);
+void tables_unmark(const struct store *s, enum tables which);
+bool tables_marked(const struct store *s, enum tables which);
+/* index_check, unless the index is large and was looked through lately. clean: the last end was, and nobody writes. */
+MUST_USE enum err_code index_sound(struct store *s, bool clean, struct err *e);
 /* A segment file for reading. */
 MUST_USE enum err_code store_segment_fd(struct store *s, const struct seg_id *id, int *fd, struct err *e);
 

@@ -490,6 +490,7 @@ say_report(struct tool *t, const char *verb, const struct store_report *r, json_
 static enum err_code
 open_store(struct tool *t, struct store **out, struct err *e)
 {
+	AUTO(buf) struct buf notes = {0};
 	struct archive_seams s;
 	struct store_seams ss;
 
@@ -497,7 +498,11 @@ open_store(struct tool *t, struct store **out, struct err *e)
 		return e->code;
 	s = tool_seams(t);
 	ss = (struct store_seams){.clock = s.clock, .entropy = s.entropy};
-	return store_open(t->cfg->archive.dir, STORE_READ, &ss, out, e);
+	if (store_open(t->cfg->archive.dir, STORE_READ, &ss, out, e) != ERR_OK)
+		return e->code;
+	store_notes(*out, &notes);
+	tool_notes(&notes);
+	return ERR_OK;
 }
 
 static int

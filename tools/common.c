@@ -454,9 +454,20 @@ tool_shut_out(const struct tool *t)
 	return faccessat(AT_FDCWD, t->cfg->archive.dir, R_OK | X_OK, AT_EACCESS) != 0 && errno == EACCES;
 }
 
+/* --quiet or not: what was mended by itself is said once, and this is the time. */
+void
+tool_notes(const struct buf *lines)
+{
+	const char *p = lines->n != 0 ? (const char *)lines->p : "";
+
+	for (; *p != '\0'; p += strcspn(p, "\n") + 1)
+		fprintf(stderr, "everseal: %.*s\n", (int)strcspn(p, "\n"), p);
+}
+
 enum err_code
 tool_open(struct tool *t, enum archive_mode mode, struct err *e)
 {
+	AUTO(buf) struct buf notes = {0};
 	struct archive_seams s;
 	struct stat st;
 
@@ -469,7 +480,11 @@ tool_open(struct tool *t, enum archive_mode mode, struct err *e)
 		warn_of_catalogue(t);
 	more_files(t);
 	s = tool_seams(t);
-	return archive_open(t->cfg, t->anchors, &t->policy, mode, &s, &t->archive, e);
+	if (archive_open(t->cfg, t->anchors, &t->policy, mode, &s, &t->archive, e) != ERR_OK)
+		return e->code;
+	archive_notes(t->archive, &notes);
+	tool_notes(&notes);
+	return ERR_OK;
 }
 
 /* ---- options ---- */

@@ -73,6 +73,7 @@ bool tool_shut_out(const struct tool *t);
 MUST_USE enum err_code tool_catalogue_check(struct tool *t, struct faults *f, struct err *e);
 MUST_USE enum err_code tool_trust(struct tool *t, struct err *e);
 /* tool_config, tool_trust, then the archive. */
+void tool_notes(const struct buf *lines);
 MUST_USE enum err_code tool_open(struct tool *t, enum archive_mode mode, struct err *e);
 struct archive_seams tool_seams(struct tool *t);
 /* Certificates of a folder: directly in it for every role, in signer/ tsa/ ocsp/ for that one. */
