@@ -19,7 +19,7 @@ LDFLAGS_ALL = $(SAN) $(if $(SAN),,-pie -Wl,-z,relro,-z,now) -Wl,--as-needed $(LD
 
 AREAS = base store policy verify archiver
 LIBS = $(foreach a,archiver verify policy store base,$(if $(wildcard $(a)/*.c),$(BUILD)/lib$(a).a))
-objs = $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard $(1)/*.c)))
+objs = $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard $(1)/*.c $(1)/proof/*.c)))
 
 TOOL_OBJS = $(call objs,tools)
 PKI_OBJS = $(call objs,tests/pki)

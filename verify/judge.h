@@ -240,6 +240,8 @@ void stamp_token_verdict(struct judge *j, struct jstamp *t); /* without an impri
 struct verdict judge_past(
     struct judge *j, const struct subject *s, struct verdict cur, const struct poe *poe, int64_t *control_time);
 void judge_archival(struct judge *j, struct jsig *g);
+/* Those with a readable token, newest first, into out (room for all); their number. */
+size_t stamps_in_order(const struct jsig *g, const struct jstamp **out);
 
 /* ---- poe.c ---- */
 int64_t poe_lowest(const struct judge *j, const struct poe *p, const uint8_t key[32]);
@@ -273,6 +275,5 @@ struct material_item {
 };
 size_t material_count(const struct material *m);
 struct material_item material_at(const struct material *m, size_t i);
-enum err_code material_digest(const struct material *m, struct digest *out, struct err *e);
 
 #endif

@@ -140,6 +140,19 @@ bool read_aki(struct slice value, struct slice *out);
 /* Does a GeneralName stand in a list (body of GeneralNames)? directoryName by RFC 5280 7.1, others octet by octet. */
 bool general_name_in(const struct ber *name, struct slice list);
 
+/* What one object says of one certificate, whoever signed it and whether or not it may speak. */
+struct rev_said {
+	bool about;	  /* it speaks of that certificate: CertID with the issuer's key, or the issuer's name */
+	const char *unfit; /* NULL, or what can't be processed: it clears nobody then. Static text */
+	enum rev_status status; /* of several in one object the gravest */
+	int64_t this_update, next_update, produced_at;
+	int64_t revoked_at;
+	int reason;	      /* CRLReason, -1 absent */
+	int64_t expired_from; /* it knows certificates that ended from then on; TIME_MAX: none, TIME_NONE: this one */
+	bool other_point;     /* CRL: limited to a distribution point that the certificate does not name */
+};
+void rev_read(const struct revocation *r, const struct cert *c, const struct cert *issuer, struct rev_said *out);
+
 /* The entry for a serial number (canonical octets); of several the gravest. NULL if it is not listed. */
 const struct crl_entry *crl_find(const struct rev_priv *r, struct slice serial);
 /* What the entry says. status: REV_REVOKED, REV_HOLD, or REV_NONE with a problem. */

@@ -16,6 +16,7 @@
 #include "base/json.h"
 #include "base/xml.h"
 #include "policy/policy.h"
+#include "verify/derivation.h"
 #include "verify/xades.h"
 
 enum indication { IND_INDETERMINATE = 0, IND_FAILED, IND_PASSED };
@@ -69,6 +70,7 @@ bool material_get(const struct material *m, size_t i, enum material_kind *kind, 
 /* One flat form, for the way to a worker; reading it back gives the same material. */
 MUST_USE enum err_code material_pack(const struct material *m, struct buf *out, struct err *e);
 MUST_USE enum err_code material_unpack(struct slice packed, struct material **out, struct err *e);
+MUST_USE enum err_code material_digest(const struct material *m, struct digest *out, struct err *e); /* whatever the order it was added in */
 void material_free(struct material *m);
 void material_auto(struct material **m);
 
@@ -93,6 +95,7 @@ struct verify_input {
 	const struct xades_limits *limits; /* NULL = default */
 	int64_t grace_seconds; /* wants: final revocation data has thisUpdate >= best signature time + this */
 	bool want_material;    /* compute wants and closure */
+	bool prove_all;	       /* for tests: look for a derivation of what did not pass, too; no verdict changes by it (proof_gap) */
 };
 
 enum finding_status { FIND_OK = 0, FIND_WARN, FIND_FAIL, FIND_INFO, FIND_NOT_CHECKED };
@@ -158,6 +161,7 @@ struct report_stamp {
 	uint8_t tsa_sha256[32];
 	bool gives_poe;
 	struct closure closure;
+	char *proof_gap; /* what was asked for a derivation: NULL: there is one, else the rule that refused it. Allocated */
 	/* For the protection class (crypto-policy 6.5). */
 	struct alg_use signed_with, imprint;
 	int64_t tsa_not_after, ca_not_after; /* earliest CA below the anchor; TIME_MAX none */
@@ -202,6 +206,7 @@ struct report_signature {
 	 */
 	struct closure sliding;
 	int64_t control_time;	 /* of past validation, TIME_NONE */
+	char *proof_gap;	 /* as report_stamp's */
 	bool anchored;		 /* a chain to an anchor exists */
 	bool sealed, nested, manifest_only_data;
 };
@@ -220,6 +225,8 @@ struct report {
 	size_t evidence_records; /* seen, not judged here */
 	struct want *wants;
 	size_t n_wants;
+	struct proof proof; /* the derivation of every PASSED (docs/proof.md) */
+	size_t unproven;    /* that the judge found passed and the checker did not accept: a defect of ours, INDETERMINATE above */
 	struct known_poe *poes; /* proofs gained: signature files' objects (for the record) */
 	size_t n_poes;
 };

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/* Revocation data: what it says of a certificate, who may say it, and that nothing says worse (docs/proof.md 4). */
+#include "verify/pki_int.h"
+#include "verify/proof/check_int.h"
+
+#include <string.h>
+
+/* ---- who says it ---- */
+
+/* NULL, or why what a list says can't clear c; it can revoke it all the same (RFC 5280 6.3.3 (b)). */
+static const char *
+list_unfit(const struct proof_checker *k, const struct revocation *r, const struct cert *c, const struct rev_said *s)
+{
+	if (s->unfit != NULL || r->kind == REV_OCSP)
+		return s->unfit;
+	if (r->delta || r->indirect || r->partial)
+		return "a delta, indirect or partial list (RFC 5280 5.2.4, 5.2.5)";
+	if (r->bad_idp || r->unknown_critical)
+		return "an extension of the list can't be processed (RFC 5280 5.2)";
+	if ((r->only_user && c->is_ca) || (r->only_ca && !c->is_ca))
+		return "a list for the other kind of certificates (RFC 5280 6.3.3 (b)(2))";
+	if (s->other_point && !k->peer)
+		return "a list of another distribution point (RFC 5280 6.3.3 (b)(2)(i))";
+	return NULL;
+}
+
+static bool
+verified(struct proof_checker *k, const struct revocation *r, const struct cert *signer)
+{
+	const struct rev_priv *p = rev_priv(r);
+
+	return pki_key_fault(signer) == NULL && pki_object_signed_by(k->c->pki, p->id, &p->scheme, p->tbs, p->signature, signer);
+}
+
+static bool
+is_responder(const struct revocation *r, const struct cert *c)
+{
+	const struct rev_priv *p = rev_priv(r);
+
+	if (r->kind == REV_CRL)
+		return p->issuer_hash == cert_priv(c)->subject_hash && pki_name_eq(r->issuer, c->subject);
+	if (p->responder_key.n > 0)
+		return slice_eq(p->responder_key, slice_of(c->key_sha1, sizeof(c->key_sha1)));
+	return pki_name_eq(c->subject, p->responder_name);
+}
+
+static bool
+is_delegate(struct proof_checker *k, const struct cert *d, const struct cert *issuer)
+{
+	return (d->eku & EKU_OCSP_SIGNING) != 0 && pki_signed_by(k->c->pki, d, issuer);
+}
+
+/* May signer, who is not the issuer itself, speak of c? by: the good line's chain; ca_anchor: where c's own chain ends. */
+static bool
+entitled(struct proof_checker *k, const struct revocation *r, const struct cert *signer, const struct cert *issuer,
+    const struct anchor *of_signer, const struct anchor *of_cert)
+{
+	const struct anchor *own = anchors_find(k->c->anchors, signer->sha256);
+
+	if (r->kind == REV_CRL) {
+		if (signer->has_key_usage && (signer->key_usage & KU_CRL_SIGN) == 0)
+			return refuse(k, "%s may not sign lists (RFC 5280 6.3.3 (f))", signer->subject_text);
+		return of_signer == of_cert || refuse(k, "a list by another CA of that name (RFC 5280 6.3.3 (f))");
+	}
+	if (is_delegate(k, signer, issuer) || (own != NULL && (own->roles & ROLE_OCSP) != 0 && (!signer->is_ca || own->roles == ROLE_OCSP)))
+		return true;
+	return level_at(k, CHECK_OCSP_DELEGATE_EKU, CTX_REVOCATION, POS_SIGNING) != LEVEL_FAIL ||
+	    refuse(k, "%s was not made a responder by the issuer (RFC 6960 4.2.2.2)", signer->subject_text);
+}
+
+/* Times and states that an answer must have to be relied on. */
+static bool
+answer_fits(struct proof_checker *k, const struct revocation *r, const struct rev_said *s, const struct cert *c, const struct cert *signer)
+{
+	const char *unfit = s->about ? list_unfit(k, r, c, s) : "revocation data about another certificate";
+
+	if (unfit != NULL)
+		return refuse(k, "%s", unfit);
+	if (s->status != REV_GOOD && s->status != REV_REVOKED && s->status != REV_HOLD)
+		return refuse(k, "status unknown (RFC 6960 2.2)");
+	if (s->this_update == TIME_NONE || (!k->peer && s->this_update > k->c->now_utc))
+		return refuse(k, "revocation data of after the validation time");
+	if (s->this_update < c->not_before)
+		return refuse(k, "revocation data of before the certificate began");
+	if (c->not_after < s->this_update && s->expired_from > c->not_after)
+		return refuse(k, "revocation data of after the certificate's end that does not know ended ones");
+	if (s->produced_at < signer->not_before || s->produced_at > signer->not_after)
+		return refuse(k, "revocation data made outside its signer's validity");
+	return true;
+}
+
+bool
+rule_answers(struct proof_checker *k, const struct proof_line *l, struct fact *f)
+{
+	struct fact *of = premise(k, PROOF_ISSUED, NULL), *by = NULL;
+	const struct proof_line *gl = NULL;
+	const struct cert *issuer;
+	struct rev_said s;
+
+	if (of == NULL)
+		return false;
+	f->cert = of->cert;
+	issuer = k->facts[of->above].cert;
+	for (size_t i = 0; i < k->n_revs && f->rev == NULL; i++)
+		if (memcmp(k->revs[i]->sha256, l->object, 32) == 0)
+			f->rev = k->revs[i];
+	if (f->rev == NULL || memcmp(f->cert->sha256, l->by, 32) != 0)
+		return refuse(k, "revocation data that is not of the case, or of another certificate");
+	if (premise_is(k, PROOF_GOOD) && (by = premise(k, PROOF_GOOD, &gl)) == NULL)
+		return false;
+	f->signer = by != NULL ? by->cert : issuer;
+	rev_read(f->rev, f->cert, issuer, &s);
+	if (!answer_fits(k, f->rev, &s, f->cert, f->signer))
+		return false;
+	if (!is_responder(f->rev, f->signer) || !verified(k, f->rev, f->signer))
+		return refuse(k, "revocation data that %s did not sign", f->signer->subject_text);
+	if (f->rev->kind == REV_CRL && issuer == f->signer && issuer->has_key_usage && (issuer->key_usage & KU_CRL_SIGN) == 0)
+		return refuse(k, "%s may not sign lists (RFC 5280 6.3.3 (f))", issuer->subject_text);
+	if (f->rev->kind == REV_OCSP && (f->signer == f->cert || (!k->peer && cert_same_authority(f->signer, f->cert))))
+		return refuse(k, "the responder speaks of itself");
+	if (by != NULL && !entitled(k, f->rev, f->signer, issuer, by->anchor, of->anchor))
+		return false;
+	f->this_update = s.this_update;
+	f->next_update = s.next_update;
+	f->hold = s.status == REV_HOLD;
+	struct alg_use use = sig_use(&rev_priv(f->rev)->scheme, USE_OCSP);
+	use.key_bits = f->signer->own_key.key_bits;
+	use.q_bits = f->signer->own_key.q_bits;
+	if (!same_time(k, exists_octets(k, l->object)) || !same_alg(k, &use) || !alg_at(k, &use, l->time, "revocation data"))
+		return false;
+	if (by != NULL && (gl->ctx != CTX_REVOCATION || gl->role != l->role || gl->time != l->time))
+		return refuse(k, "the signer of revocation data was not judged for it, or not at the time that it is proven");
+	return true;
+}
+
+/* ---- nothing graver ---- */
+
+/* Somebody may revoke who may not clear: the issuer's key, its delegates, the same name under the chain itself. */
+static bool
+may_revoke(struct proof_checker *k, const struct revocation *r, const struct cert *const *chain, size_t n, size_t i)
+{
+	const struct cert *issuer = chain[i + 1];
+
+	if (is_responder(r, issuer) && verified(k, r, issuer))
+		return true;
+	for (size_t m = 0; m < r->n_certs + k->n_certs; m++) {
+		const struct cert *d = m < r->n_certs ? r->certs[m] : k->certs[m - r->n_certs];
+		bool own = false;
+
+		if (d == issuer || !is_responder(r, d))
+			continue;
+		if (r->kind == REV_OCSP)
+			own = is_delegate(k, d, issuer);
+		for (size_t j = i + 1; r->kind == REV_CRL && !own && j < n; j++)
+			own = d == chain[j] || pki_signed_by(k->c->pki, d, chain[j]);
+		if (own && verified(k, r, d))
+			return true;
+	}
+	return false;
+}
+
+void
+gravest_of(struct proof_checker *k, const struct cert *const *chain, size_t n, size_t i, int64_t knows, struct gravest *out)
+{
+	*out = (struct gravest){.revoked_at = TIME_MAX, .stolen_at = TIME_MAX};
+	for (size_t m = 0; m < k->n_revs; m++) {
+		struct rev_said s;
+
+		rev_read(k->revs[m], chain[i], chain[i + 1], &s);
+		out->about += s.about;
+		if (!s.about || (s.status != REV_REVOKED && s.status != REV_HOLD) || (!k->peer && s.this_update > k->c->now_utc))
+			continue;
+		if (s.status == REV_HOLD && knows != TIME_NONE && s.this_update < knows)
+			continue; /* released since */
+		int64_t at = s.revoked_at == TIME_NONE ? INT64_MIN : s.revoked_at;
+		bool benign = s.reason == 3 || s.reason == 4 || s.reason == 5; /* affiliation, superseded, cessation (RFC 5280 5.3.1) */
+		if (at > k->c->now_utc || (at >= out->revoked_at && (benign || at >= out->stolen_at)) || !may_revoke(k, k->revs[m], chain, n, i))
+			continue;
+		out->revoked_at = at < out->revoked_at ? at : out->revoked_at;
+		if (!benign && at < out->stolen_at)
+			out->stolen_at = at;
+	}
+}
