@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* verify_document: gather what the document holds, judge each signature in order, answer with a report. */
-#include "verify/judge.h"
+#include "verify/derive.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -465,6 +465,8 @@ verify_document(struct verifier *v, const struct verify_input *in, struct report
 		return err_wrap(e, "verify");
 	if (r->status == DOC_VALIDATED) {
 		judge_all(&j);
+		if (j.broke == ERR_OK)
+			judge_prove(&j);
 		report_poes(&j);
 	}
 	if (j.broke != ERR_OK) {
@@ -535,6 +537,8 @@ verify_token(struct verifier *v, const struct verify_input *in, struct slice tok
 	r->sigs[0].findings = f.v;
 	r->sigs[0].n_findings = f.n;
 	r->sigs[0].cap_findings = f.cap;
+	if (j.broke == ERR_OK)
+		judge_prove_token(&j, &t, token);
 	free(t.sub.own);
 	if (j.broke != ERR_OK) {
 		if (e != NULL)

@@ -345,22 +345,31 @@ stamp_past(struct judge *j, struct jsig *g, struct jstamp *t)
 		poe_extract(j, g, t, t->tok->gen_time);
 }
 
+size_t
+stamps_in_order(const struct jsig *g, const struct jstamp **out)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < g->n_stamps; i++)
+		if (g->stamps[i].tok != NULL)
+			out[n++] = &g->stamps[i];
+	qsort(out, n, sizeof(*out), newer);
+	return n;
+}
+
 static void
 stamps_past(struct judge *j, struct jsig *g)
 {
-	struct jstamp **order = mem_new(g->n_stamps + 1, sizeof(struct jstamp *));
-	size_t n = 0;
+	const struct jstamp **order = mem_new(g->n_stamps + 1, sizeof(*order));
+	size_t n;
 
 	if (order == NULL) {
 		judge_nomem(j);
 		return;
 	}
-	for (size_t i = 0; i < g->n_stamps; i++)
-		if (g->stamps[i].tok != NULL)
-			order[n++] = &g->stamps[i];
-	qsort(order, n, sizeof(struct jstamp *), newer);
+	n = stamps_in_order(g, order);
 	for (size_t i = 0; i < n; i++)
-		stamp_past(j, g, order[i]);
+		stamp_past(j, g, &g->stamps[order[i] - g->stamps]);
 	free(order);
 }
 
@@ -385,7 +394,8 @@ void
 judge_archival(struct judge *j, struct jsig *g)
 {
 	struct report_signature *r = g->r;
-	bool may = may_continue(r->ltv, false);
+	/* a value or a reference that could not be checked is mended by no proof of existence */
+	bool may = may_continue(r->ltv, false) && g->cv.ind == IND_PASSED && r->value_intact == TRI_TRUE;
 
 	/* The peer ends with the long-term verdict where nothing archival stands in the signature itself. */
 	if (j->peer && r->ltv.sub != SUB_NO_CERTIFICATE_CHAIN_FOUND_NO_POE && !has_archival_material(g))

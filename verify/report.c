@@ -264,12 +264,14 @@ stamp_release(struct report_stamp *t)
 	free(t->id);
 	free(t->tsa_subject);
 	free(t->ca_subject);
+	free(t->proof_gap);
 	closure_release(&t->closure);
 }
 
 static void
 signature_release(struct report_signature *s)
 {
+	free(s->proof_gap);
 	struct findings f = {s->findings, s->n_findings, s->cap_findings};
 
 	for (size_t i = 0; i < s->n_refs; i++) {
@@ -298,6 +300,7 @@ report_free(struct report *r)
 	for (size_t i = 0; i < r->n_wants; i++)
 		free(r->wants[i].name);
 	free(r->sigs);
+	proof_release(&r->proof);
 	free(r->wants);
 	free(r->poes);
 	free(r->file);

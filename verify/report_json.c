@@ -175,7 +175,7 @@ report_json(const struct report *r, json_t **out, struct err *e)
 {
 	struct maker m = {.e = e, .rc = ERR_OK};
 	AUTO(json) json_t *o = json_object();
-	json_t *sigs = json_array(), *records = json_array();
+	json_t *sigs = json_array(), *records = json_array(), *proof = NULL;
 
 	put(&m, o, "file", json_text(r->file));
 	put(&m, o, "status", json_text(status_name(r->status)));
@@ -191,6 +191,9 @@ report_json(const struct report *r, json_t **out, struct err *e)
 		push(&m, records, one);
 	}
 	put(&m, o, "evidence_records", records);
+	if (m.rc == ERR_OK && r->proof.n > 0 && (m.rc = derivation_json(&r->proof, &proof, e)) == ERR_OK)
+		put(&m, o, "derivation", proof);
+	put(&m, o, "unproven", json_integer((json_int_t)r->unproven));
 	if (m.rc != ERR_OK)
 		return err_wrap(e, "report");
 	*out = TAKE(o);
