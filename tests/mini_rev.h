@@ -73,7 +73,31 @@ struct entry {
 	int64_t when;
 	int reason; /* -1 none */
 	bool critical;
+	const char *issuer; /* CN of certificateIssuer */
 };
+
+/* certificateIssuer (RFC 5280 5.3.3) of one common name. */
+static inline X509_EXTENSION *
+issuer_ext(const char *cn)
+{
+	AUTO(buf) struct buf pair = {0}, seq = {0}, set = {0}, name = {0}, general = {0}, value = {0};
+	ASN1_OCTET_STRING *octets = ASN1_OCTET_STRING_new();
+	ASN1_OBJECT *oid = OBJ_txt2obj("2.5.29.29", 1);
+	X509_EXTENSION *ext;
+
+	ber_put_oid(&pair, "2.5.4.3");
+	ber_put(&pair, 0x0c, slice_str(cn));
+	ber_put_buf(&seq, BER_SEQUENCE, &pair);
+	ber_put_buf(&set, BER_SET, &seq);
+	ber_put_buf(&name, BER_SEQUENCE, &set);
+	ber_put_buf(&general, BER_CTXC(4), &name);
+	ber_put_buf(&value, BER_SEQUENCE, &general);
+	ASN1_OCTET_STRING_set(octets, value.p, (int)value.n);
+	ext = X509_EXTENSION_create_by_OBJ(NULL, oid, 1, octets);
+	ASN1_OBJECT_free(oid);
+	ASN1_OCTET_STRING_free(octets);
+	return ext;
+}
 
 struct crl_spec {
 	const struct who *issuer;
@@ -101,6 +125,12 @@ crl_entry(X509_CRL *crl, const struct entry *x)
 	}
 	if (x->critical) {
 		X509_EXTENSION *ext = X509V3_EXT_conf(NULL, NULL, "1.3.6.1.4.1.99999.2", "critical,DER:0500");
+
+		X509_REVOKED_add_ext(r, ext, -1);
+		X509_EXTENSION_free(ext);
+	}
+	if (x->issuer != NULL) {
+		X509_EXTENSION *ext = issuer_ext(x->issuer);
 
 		X509_REVOKED_add_ext(r, ext, -1);
 		X509_EXTENSION_free(ext);
@@ -188,7 +218,7 @@ plain_ext(const char *text)
 }
 
 static inline struct slice
-ocsp_der(struct ocsp_spec s, int outer, unsigned char **der)
+ocsp_octets(struct ocsp_spec s, int outer, unsigned char **der)
 {
 	OCSP_BASICRESP *b = OCSP_BASICRESP_new();
 	OCSP_CERTID *id = OCSP_cert_to_id(EVP_get_digestbyname(s.certid != NULL ? s.certid : "SHA1"), s.subject, s.issuer);
@@ -247,7 +277,7 @@ ocsp_make(struct pki *p, struct ocsp_spec s)
 	unsigned char *der = NULL;
 	struct err e = {0};
 
-	OK(pki_ocsp(p, ocsp_der(s, 0, &der), &r, &e));
+	OK(pki_ocsp(p, ocsp_octets(s, 0, &der), &r, &e));
 	OPENSSL_free(der);
 	return r;
 }

@@ -42,7 +42,21 @@ crl_rows(void **state)
 	    /* 30 13 a0 11 a0 0f 86 0d "http://c.test" */
 	    {"point named", {.ext = {IDP "3013a011a00f860d687474703a2f2f632e74657374"}}, "crlDistributionPoints=URI:http://x.test,URI:http://c.test", REV_GOOD, TIME_NONE, -1, false, NULL},
 	    {"other point", {.ext = {IDP "3013a011a00f860d687474703a2f2f632e74657374"}}, "crlDistributionPoints=URI:http://d.test", REV_NONE, TIME_NONE, -1, false, "another distribution point"},
-	    {"point, none named", {.ext = {IDP "3013a011a00f860d687474703a2f2f632e74657374"}}, NULL, REV_GOOD, TIME_NONE, -1, false, NULL},
+	    {"point, none named", {.ext = {IDP "3013a011a00f860d687474703a2f2f632e74657374"}}, NULL, REV_NONE, TIME_NONE, -1, false, "names none"},
+	    /* who is listed is revoked, whatever the list leaves out */
+	    {"listed: point, none named", {.entries = {{"77", NOW, 1, false}}, .ext = {IDP "3013a011a00f860d687474703a2f2f632e74657374"}}, NULL, REV_REVOKED, NOW, 1, false, NULL},
+	    {"listed: other point", {.entries = {{"77", NOW, 1, false}}, .ext = {IDP "3013a011a00f860d687474703a2f2f632e74657374"}}, "crlDistributionPoints=URI:http://d.test", REV_REVOKED, NOW, 1, false, NULL},
+	    {"listed: delta", {.entries = {{"77", NOW, 1, false}}, .ext = {"2.5.29.27=critical,DER:020101"}}, NULL, REV_REVOKED, NOW, 1, false, NULL},
+	    {"listed: delta, held", {.entries = {{"77", NOW, 6, false}}, .ext = {"2.5.29.27=critical,DER:020101"}}, NULL, REV_HOLD, NOW, 6, false, NULL},
+	    {"listed: some reasons", {.entries = {{"77", NOW, 1, false}}, .ext = {IDP "300483020640"}}, NULL, REV_REVOKED, NOW, 1, false, NULL},
+	    {"listed: only attributes", {.entries = {{"77", NOW, 1, false}}, .ext = {IDP "30038501ff"}}, NULL, REV_NONE, TIME_NONE, -1, true, "attribute"},
+	    {"listed: only CAs", {.entries = {{"77", NOW, 1, false}}, .ext = {IDP "30038201ff"}}, NULL, REV_REVOKED, NOW, 1, false, NULL},
+	    {"listed: bad IDP", {.entries = {{"77", NOW, 1, false}}, .ext = {IDP "0500"}}, NULL, REV_REVOKED, NOW, 1, false, NULL},
+	    {"listed: critical unknown", {.entries = {{"77", NOW, 1, false}}, .ext = {"1.3.6.1.4.1.99999.1=critical,DER:0500"}}, NULL, REV_REVOKED, NOW, 1, false, NULL},
+	    {"indirect, the CA's own first", {.entries = {{"77", NOW, 1, false}, {"78", NOW, 1, false, "Other"}}, .ext = {IDP "30038401ff"}}, NULL, REV_REVOKED, NOW, 1, false, NULL},
+	    {"indirect, the serial of another issuer", {.entries = {{"78", NOW, 1, false, "Other"}, {"77", NOW, 1, false}}, .ext = {IDP "30038401ff"}}, NULL, REV_NONE, TIME_NONE, -1, true, "indirect"},
+	    {"indirect, the CA named again", {.entries = {{"78", NOW, 1, false, "Other"}, {"77", NOW, 6, false, "CA"}}, .ext = {IDP "30038401ff"}}, NULL, REV_HOLD, NOW, 6, false, NULL},
+	    {"indirect unsaid", {.entries = {{"78", NOW, 1, false, "Other"}, {"77", NOW, 1, false}}}, NULL, REV_NONE, TIME_NONE, -1, true, "indirect"},
 	    {"critical unknown", {.ext = {"1.3.6.1.4.1.99999.1=critical,DER:0500"}}, NULL, REV_NONE, TIME_NONE, -1, false, "unknown critical"},
 	    {"unknown", {.ext = {"1.3.6.1.4.1.99999.1=DER:0500"}}, NULL, REV_GOOD, TIME_NONE, -1, false, NULL},
 	};

@@ -26,7 +26,9 @@ ocsp_rows(void **state)
 	    {"never issued", {.status = V_OCSP_CERTSTATUS_REVOKED, .reason = 6, .ext = "1.3.6.1.5.5.7.48.1.9=DER:0500"}, REV_REVOKED, 0, 6, NULL},
 	    {"1970 without the extension", {.status = V_OCSP_CERTSTATUS_REVOKED, .reason = 6}, REV_HOLD, 0, 6, NULL},
 	    {"older good, newer revoked", {.status = V_OCSP_CERTSTATUS_REVOKED, .reason = -1, .revoked_at = NOW - DAY, .older_good = NOW - DAY}, REV_REVOKED, NOW - DAY, -1, NULL},
-	    {"newer good, older revoked", {.status = V_OCSP_CERTSTATUS_REVOKED, .reason = -1, .revoked_at = NOW - DAY, .older_good = NOW + 30}, REV_GOOD, TIME_NONE, -1, NULL},
+	    {"newer good, older revoked", {.status = V_OCSP_CERTSTATUS_REVOKED, .reason = -1, .revoked_at = NOW - DAY, .older_good = NOW + 30}, REV_REVOKED, NOW - DAY, -1, NULL},
+	    {"newer good, older hold", {.status = V_OCSP_CERTSTATUS_REVOKED, .reason = 6, .revoked_at = NOW - DAY, .older_good = NOW + 30}, REV_GOOD, TIME_NONE, -1, NULL},
+	    {"revoked, critical unknown", {.status = V_OCSP_CERTSTATUS_REVOKED, .reason = 1, .revoked_at = NOW - DAY, .ext = "1.3.6.1.4.1.99999.1=critical,DER:0500"}, REV_REVOKED, NOW - DAY, 1, NULL},
 	    {"critical unknown", {.status = V_OCSP_CERTSTATUS_GOOD, .reason = -1, .ext = "1.3.6.1.4.1.99999.1=critical,DER:0500"}, REV_NONE, TIME_NONE, -1, "critical"},
 	    {"critical unknown in the single", {.status = V_OCSP_CERTSTATUS_GOOD, .reason = -1, .single_ext = "1.3.6.1.4.1.99999.1=critical,DER:0500"}, REV_NONE, TIME_NONE, -1, "critical"},
 	    {"critical nonce in the single", {.status = V_OCSP_CERTSTATUS_GOOD, .reason = -1, .single_ext = "1.3.6.1.5.5.7.48.1.2=critical,DER:0102"}, REV_GOOD, TIME_NONE, -1, NULL},
@@ -184,7 +186,7 @@ ocsp_outer_forms(void **state)
 
 	(void)state;
 	house_fill(&h, NULL);
-	basic = ocsp_der(about_leaf(&h, &h.ca), -1, &der);
+	basic = ocsp_octets(about_leaf(&h, &h.ca), -1, &der);
 	OK(pki_ocsp(h.p, basic, &r, &e));
 	assert_true(r->was_basic && r->ocsp_status == 0 && r->n_entries == 1);
 	OK(pki_ocsp(h.p, basic, &again, &e));
@@ -300,6 +302,14 @@ answers_are_ordered(void **state)
 	OK(pool_add_rev(&h.pool, ocsp_make(h.p, s), &e));
 	OK(pool_add_rev(&h.pool, crl_make(h.p, (struct crl_spec){.issuer = &h.ca}), &e));
 	OK(pool_add_rev(&h.pool, crl_make(h.p, (struct crl_spec){.issuer = &h.ca, .next_update = TIME_NONE}), &e));
+	/* by what they know: that the answer was produced a day later makes it no newer */
+	ask(&h, h.leaf.cert, h.ca.cert);
+	assert_int_equal(h.n, 4);
+	assert_int_equal(h.answers[3].this_update, NOW - DAY);
+	for (i = 0; i < 2; i++)
+		assert_true(memcmp(h.answers[i].object->sha256, h.answers[i + 1].object->sha256, 32) < 0);
+	/* a peer's order */
+	h.pool.peer = true;
 	ask(&h, h.leaf.cert, h.ca.cert);
 	assert_int_equal(h.n, 4);
 	assert_int_equal(h.answers[0].object->kind, REV_OCSP);

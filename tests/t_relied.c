@@ -3,6 +3,7 @@
  * What a verdict may rest on: digests that the catalogue allows at the time they are relied on, and stamps of the past.
  * Each row differs from a good one by what its name says.
  */
+#include "tests/mini_rev.h"
 #include "tests/mini_tree.h"
 
 enum how { PLAIN = 0, DSS = 1 };
@@ -316,6 +317,196 @@ stamps_of_the_future(void **state)
 	ROWS_HOLD(*state, CONTENT);
 }
 
+/* ---- revocation data ---- */
+
+/* The CA's own answers, those of another key of its name under the same root, those of its delegates; each says one thing. */
+enum said {
+	NOTHING = 0,
+	GOOD_1,	     /* the CA's list of day 1, the leaf not on it */
+	GOOD_9,
+	REVOKED_5,   /* its list of day 5: since day 3 */
+	HELD_5,	     /* on hold since day 3 */
+	NAMESAKE_9,  /* the other key's list of day 9, the leaf not on it */
+	NAMESAKE_REVOKED_7, /* since day 2 */
+	OLD_FACTS_9, /* a delegate's answer: good as of day 1, produced on day 9 */
+	DELEGATE_REVOKED_5, /* one without nocheck, of whose own status nothing is known */
+	DELTA_5,     /* the leaf on a delta list: since day 3 */
+	DELTA_EMPTY_9,
+	SHARD_9,     /* a list of one distribution point, which the leaf does not name */
+	SHARD_REVOKED_9, /* since day 3 */
+	FUTURE_GOOD,
+	FUTURE_REVOKED
+};
+
+static void
+say_list(struct doc *d, struct tree *w, enum said what)
+{
+	static const char POINT[] = "2.5.29.28=critical,DER:3014a012a010860e687474703a2f2f782f612e63726c";
+	static const char DELTA[] = "2.5.29.27=critical,DER:020101";
+	AUTO(buf) struct buf der = {0};
+
+	switch (what) {
+	case GOOD_1:
+		crl_der(&der, &w->sub, T0 + DAY, NULL, 0, NULL);
+		break;
+	case GOOD_9:
+		crl_der(&der, &w->sub, T0 + 9 * DAY, NULL, 0, NULL);
+		break;
+	case REVOKED_5:
+		crl_der(&der, &w->sub, T0 + 5 * DAY, &w->leaf, T0 + 3 * DAY, NULL);
+		break;
+	case NAMESAKE_9:
+		crl_der(&der, &w->rekeyed, T0 + 9 * DAY, NULL, 0, NULL);
+		break;
+	case NAMESAKE_REVOKED_7:
+		crl_der(&der, &w->rekeyed, T0 + 7 * DAY, &w->leaf, T0 + 2 * DAY, NULL);
+		break;
+	case DELTA_5:
+		crl_der(&der, &w->sub, T0 + 5 * DAY, &w->leaf, T0 + 3 * DAY, DELTA);
+		break;
+	case DELTA_EMPTY_9:
+		crl_der(&der, &w->sub, T0 + 9 * DAY, NULL, 0, DELTA);
+		break;
+	case SHARD_9:
+		crl_der(&der, &w->sub, T0 + 9 * DAY, NULL, 0, POINT);
+		break;
+	case SHARD_REVOKED_9:
+		crl_der(&der, &w->sub, T0 + 9 * DAY, &w->leaf, T0 + 3 * DAY, POINT);
+		break;
+	case FUTURE_GOOD:
+		crl_der(&der, &w->sub, T0 + 30 * DAY, NULL, 0, NULL);
+		break;
+	default:
+		crl_der(&der, &w->sub, T0 + 30 * DAY, &w->leaf, T0 + 3 * DAY, NULL);
+		break;
+	}
+	doc_value(d, "crl", &der);
+}
+
+static void
+say_answer(struct doc *d, struct tree *w, bool revoked)
+{
+	AUTO(who) struct who delegate = mini_cert(NULL, (struct spec){.name = "delegate", .key = "p256", .issuer = &w->sub, .to = NEVER, .serial = 81,
+							    .ext = {"extendedKeyUsage=OCSPSigning", revoked ? "keyUsage=digitalSignature" : "noCheck=ignored"}});
+	unsigned char *der = NULL;
+	struct slice s = ocsp_octets((struct ocsp_spec){.signer = &delegate, .subject = w->leaf.x509, .issuer = w->sub.x509,
+					   .status = revoked ? V_OCSP_CERTSTATUS_REVOKED : V_OCSP_CERTSTATUS_GOOD, .reason = -1, .revoked_at = T0 + 3 * DAY,
+					   .this_update = revoked ? T0 + 5 * DAY : T0 + DAY, .produced_at = revoked ? T0 + 5 * DAY : T0 + 9 * DAY}, 0, &der);
+	AUTO(buf) struct buf value = {0};
+
+	buf_addslice(&value, s);
+	doc_value(d, "ocsp", &value);
+	OPENSSL_free(der);
+}
+
+static void
+say(struct doc *d, struct tree *w, enum said what)
+{
+	if (what == OLD_FACTS_9 || what == DELEGATE_REVOKED_5)
+		say_answer(d, w, what == DELEGATE_REVOKED_5);
+	else if (what == HELD_5)
+		list(d, &w->sub, T0 + 5 * DAY, &w->leaf, T0 + 3 * DAY, 6);
+	else
+		say_list(d, w, what);
+}
+
+enum { SAID_MAX = 4 };
+static const struct {
+	const char *name;
+	enum said said[SAID_MAX];
+	struct verdict want;
+} SAID_ROWS[] = {
+    {"good", {GOOD_9}, {IND_PASSED, SUB_NONE}},
+    {"two good ones", {GOOD_9, GOOD_1}, {IND_PASSED, SUB_NONE}},
+    {"revoked", {REVOKED_5}, {NO, SUB_REVOKED_NO_POE}},
+    {"revoked, older good", {REVOKED_5, GOOD_1}, {NO, SUB_REVOKED_NO_POE}},
+    {"revoked, newer good: nobody takes it back", {REVOKED_5, GOOD_9}, {NO, SUB_REVOKED_NO_POE}},
+    {"a namesake's newer list", {REVOKED_5, NAMESAKE_9, GOOD_1}, {NO, SUB_REVOKED_NO_POE}},
+    {"the CA's new key alone", {NAMESAKE_9}, {IND_PASSED, SUB_NONE}},
+    {"the CA's new key revokes", {NAMESAKE_REVOKED_7, GOOD_9}, {NO, SUB_REVOKED_NO_POE}},
+    {"held", {HELD_5, GOOD_1}, {NO, SUB_TRY_LATER}},
+    {"held, and good again", {HELD_5, GOOD_9, GOOD_1}, {IND_PASSED, SUB_NONE}},
+    {"held, and a namesake calls it good", {HELD_5, NAMESAKE_9}, {NO, SUB_TRY_LATER}},
+    {"held, and old facts produced later", {HELD_5, OLD_FACTS_9}, {NO, SUB_TRY_LATER}},
+    {"held and revoked", {HELD_5, REVOKED_5, GOOD_9}, {NO, SUB_REVOKED_NO_POE}},
+    {"old facts produced later", {OLD_FACTS_9, REVOKED_5}, {NO, SUB_REVOKED_NO_POE}},
+    {"old facts alone", {OLD_FACTS_9}, {IND_PASSED, SUB_NONE}},
+    {"revoked by a delegate that nothing is known of", {DELEGATE_REVOKED_5, GOOD_9}, {NO, SUB_REVOKED_NO_POE}},
+    {"a delta list revokes", {DELTA_5, GOOD_9}, {NO, SUB_REVOKED_NO_POE}},
+    {"a delta list says no more", {DELTA_EMPTY_9, GOOD_1}, {IND_PASSED, SUB_NONE}},
+    {"a delta list alone", {DELTA_EMPTY_9}, {NO, SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE}},
+    {"a part of a list alone", {SHARD_9}, {NO, SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE}},
+    {"a part of a list revokes", {SHARD_REVOKED_9, GOOD_9}, {NO, SUB_REVOKED_NO_POE}},
+    {"nothing from the future", {FUTURE_GOOD}, {NO, SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE}},
+    {"nothing from the future, beside one of today", {FUTURE_REVOKED, GOOD_9}, {IND_PASSED, SUB_NONE}},
+};
+
+static struct report *
+judge_said(struct tree *w, const enum said order[SAID_MAX])
+{
+	AUTO(buf) struct buf text = {0};
+	AUTO(anchors) struct anchors *anchors = NULL;
+	AUTO(doc) struct doc d = under(&w->leaf, &w->sub);
+	struct vpolicy policy;
+	struct report *report = NULL;
+	struct err e = {0};
+
+	doc_cert(&d, &w->rekeyed);
+	doc_crl(&d, &w->root, T0 + 9 * DAY, NULL, 0);
+	for (size_t i = 0; i < SAID_MAX; i++)
+		if (order[i] != NOTHING)
+			say(&d, w, order[i]);
+	OK(anchors_new(&anchors, &e));
+	trust(anchors, &w->root, ROLE_ALL, TIME_MAX);
+	OK(vpolicy_builtin("default", NULL, &policy, &e));
+	doc_text(&d, &text);
+	struct verify_input in = {.name = "row", .doc = buf_slice(&text), .policy = &policy, .time_utc = T0 + 10 * DAY, .anchors = anchors};
+	OK(verify_document(w->v, &in, &report, &e));
+	return report;
+}
+
+/* All orders of said[from..]: each gives the verdict. */
+static size_t
+wrong_orders(struct tree *w, size_t row, enum said said[SAID_MAX], size_t from)
+{
+	size_t wrong = 0;
+
+	if (from == SAID_MAX) {
+		AUTO(report) struct report *r = judge_said(w, said);
+
+		return !verdict_is_so(SAID_ROWS[row].name, r, SAID_ROWS[row].want.ind, SAID_ROWS[row].want.sub);
+	}
+	for (size_t i = from; i < SAID_MAX; i++) {
+		enum said first = said[from];
+
+		/* nothing stands last, in one order */
+		if (said[i] == NOTHING && first != NOTHING)
+			continue;
+		said[from] = said[i];
+		said[i] = first;
+		wrong += wrong_orders(w, row, said, from + 1);
+		said[i] = said[from];
+		said[from] = first;
+		if (first == NOTHING)
+			break;
+	}
+	return wrong;
+}
+
+static void
+contradictory_answers(void **state)
+{
+	size_t wrong = 0;
+
+	for (size_t i = 0; i < sizeof(SAID_ROWS) / sizeof(SAID_ROWS[0]); i++) {
+		enum said said[SAID_MAX];
+
+		memcpy(said, SAID_ROWS[i].said, sizeof(said));
+		wrong += wrong_orders(*state, i, said, 0);
+	}
+	assert_int_equal(wrong, 0);
+}
+
 int
 main(void)
 {
@@ -324,6 +515,7 @@ main(void)
 	    cmocka_unit_test(digests_of_signers),
 	    cmocka_unit_test(wide_pairs),
 	    cmocka_unit_test(stamps_of_the_future),
+	    cmocka_unit_test(contradictory_answers),
 	};
 
 	return cmocka_run_group_tests_name("relied", tests, tree_up, tree_down);

@@ -226,9 +226,9 @@ answer_embedded(const struct judge *j, const struct rev_answer *a)
 	return false;
 }
 
-/* New and in the file already, else the newest. */
+/* Of the CA's own and its delegates' (namesake: of another key of its name) the one that is new and in the file already, else the newest. */
 static const struct rev_answer *
-choose(struct builder *b, struct answers *a, const struct need *n)
+choose_of(struct builder *b, struct answers *a, const struct need *n, bool namesake)
 {
 	const struct rev_answer *best = NULL;
 	int best_rank = -1;
@@ -237,7 +237,7 @@ choose(struct builder *b, struct answers *a, const struct need *n)
 		const struct rev_answer *r = &a->v[i];
 		int rank;
 
-		if (answer_fault(b->j, a, i, b->line) != NULL || r->this_update > b->j->now)
+		if (answer_namesake(r) != namesake || answer_fault(b->j, a, i, b->line) != NULL || r->this_update > b->j->now)
 			continue;
 		/* Nothing covers a token's own material for years: what the CA signed itself outlives its responder. */
 		rank = (new_enough(b, r, n) ? 4 : 0) + (b->g == NULL && r->signer_is_issuer ? 2 : 0) + (answer_embedded(b->j, r) ? 1 : 0);
@@ -248,6 +248,14 @@ choose(struct builder *b, struct answers *a, const struct need *n)
 		}
 	}
 	return best;
+}
+
+static const struct rev_answer *
+choose(struct builder *b, struct answers *a, const struct need *n)
+{
+	const struct rev_answer *own = choose_of(b, a, n, false);
+
+	return own != NULL ? own : choose_of(b, a, n, true);
 }
 
 static void walk(struct builder *b, const struct cert *c, enum object_role role, unsigned depth);

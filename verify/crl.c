@@ -47,31 +47,46 @@ names_other_issuer(struct slice extensions)
 	return extensions.n >= sizeof(oid) && memmem(extensions.p, extensions.n, oid, sizeof(oid)) != NULL;
 }
 
+/* The next of the list. extensions: what follows its date, empty if nothing does. */
+static bool
+read_entry(const struct rev_priv *r, struct cur *c, struct crl_entry *out, struct slice *extensions)
+{
+	struct slice canonical, rest;
+	struct ber serial, when;
+	struct cur seq;
+
+	ber_enter(c, BER_SEQUENCE, &seq);
+	if (!ber_take(&seq, BER_INTEGER, &serial) || serial.body.n == 0)
+		return false;
+	canonical = ber_int_canonical(serial.body);
+	rest = slice_of(seq.in.p + seq.at, seq.in.n - seq.at);
+	if (!ber_next(&seq, &when))
+		return false;
+	*extensions = slice_of(seq.in.p + seq.at, seq.in.n - seq.at);
+	*out = (struct crl_entry){
+	    .serial_at = (uint32_t)(canonical.p - r->r.der.p),
+	    .serial_n = (uint32_t)canonical.n,
+	    .rest_at = (uint32_t)(rest.p - r->r.der.p),
+	    .rest_n = (uint32_t)rest.n,
+	};
+	return true;
+}
+
 static bool
 read_entries(struct rev_priv *r, struct slice list)
 {
-	struct cur c = cur_from(list), seq;
-	struct ber serial, when;
+	struct cur c = cur_from(list);
+	struct slice extensions;
 	size_t cap = 0;
 
+	r->listed = list;
 	while (!cur_at_end(&c)) {
-		struct slice canonical, rest;
-
-		ber_enter(&c, BER_SEQUENCE, &seq);
-		if (!ber_take(&seq, BER_INTEGER, &serial) || serial.body.n == 0)
+		if (!mem_grow(&r->entries, &cap, r->r.n_entries, sizeof(*r->entries)) ||
+		    !read_entry(r, &c, &r->entries[r->r.n_entries], &extensions))
 			return false;
-		canonical = ber_int_canonical(serial.body);
-		rest = slice_of(seq.in.p + seq.at, seq.in.n - seq.at);
-		if (!ber_next(&seq, &when) || !mem_grow(&r->entries, &cap, r->r.n_entries, sizeof(*r->entries)))
-			return false;
-		if (!cur_at_end(&seq) && names_other_issuer(slice_of(seq.in.p + seq.at, seq.in.n - seq.at)))
+		if (extensions.n > 0 && names_other_issuer(extensions))
 			r->r.indirect = true;
-		r->entries[r->r.n_entries++] = (struct crl_entry){
-		    .serial_at = (uint32_t)(canonical.p - r->r.der.p),
-		    .serial_n = (uint32_t)canonical.n,
-		    .rest_at = (uint32_t)(rest.p - r->r.der.p),
-		    .rest_n = (uint32_t)rest.n,
-		};
+		r->r.n_entries++;
 	}
 	sort_entries(r);
 	return true;
@@ -111,7 +126,7 @@ read_idp(struct rev_priv *r, struct slice value)
 	if (ber_opt(&seq, BER_CTX(4), &f) && f.body.n == 1 && f.body.p[0] != 0)
 		r->r.indirect = true;
 	if (ber_opt(&seq, BER_CTX(5), &f) && f.body.n == 1 && f.body.p[0] != 0)
-		r->r.partial = true;
+		r->r.partial = r->r.only_attribute = true;
 	return cur_at_end(&seq);
 }
 
@@ -287,7 +302,7 @@ entry_extension(void *ctx, const struct extension *x)
 	if (strcmp(x->oid, "2.5.29.21") == 0) {
 		if (ber_take(&c, BER_ENUMERATED, &v) && ber_int64(v.body, &n) && n >= 0 && n <= 10)
 			f->reason = (int)n;
-	} else if (x->critical && strcmp(x->oid, "2.5.29.24") != 0) {
+	} else if (x->critical && strcmp(x->oid, "2.5.29.24") != 0 && strcmp(x->oid, "2.5.29.29") != 0) {
 		f->unknown_critical = true;
 	}
 	return true;
@@ -349,4 +364,48 @@ crl_find(const struct rev_priv *r, struct slice serial)
 		}
 	}
 	return best;
+}
+
+/* ---- an indirect CRL: an entry's issuer is the last that certificateIssuer named, at first the CRL's own (RFC 5280 5.3.3) ---- */
+
+static bool
+entry_issuer(void *ctx, const struct extension *x)
+{
+	struct slice *names = ctx;
+	struct cur c = cur_from(x->value);
+	struct ber list;
+
+	if (strcmp(x->oid, "2.5.29.29") == 0)
+		*names = ber_take(&c, BER_SEQUENCE, &list) ? list.body : (struct slice){0};
+	return true;
+}
+
+bool
+crl_find_indirect(const struct rev_priv *r, const struct cert *c, struct crl_entry *out)
+{
+	struct ber wanted = {.tag = BER_CTXC(4), .body = c->issuer}, list;
+	struct cur at = cur_from(r->listed), ext;
+	struct slice serial = ber_int_canonical(c->serial), extensions, names;
+	struct rev_answer worst = {0}, one;
+	bool own = pki_name_eq(r->r.issuer, c->issuer), found = false;
+	struct crl_entry entry;
+
+	while (!cur_at_end(&at) && read_entry(r, &at, &entry, &extensions)) {
+		names = (struct slice){0};
+		ext = cur_from(extensions);
+		if (extensions.n > 0 && ber_take(&ext, BER_SEQUENCE, &list))
+			extensions_walk(list.body, entry_issuer, &names);
+		if (names.p != NULL)
+			own = general_name_in(&wanted, names);
+		if (!own || serial_cmp(r, &entry, serial) != 0)
+			continue;
+		one = (struct rev_answer){0};
+		crl_entry_read(r, &entry, &one);
+		if (!found || graver(&one, &worst)) {
+			*out = entry;
+			worst = one;
+		}
+		found = true;
+	}
+	return found;
 }

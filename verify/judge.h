@@ -209,7 +209,16 @@ struct alg_use answer_alg(const struct rev_answer *a);
 
 /* ---- judge_rev.c ---- */
 bool answer_accepted(struct judge *j, struct answers *a, size_t i, enum line line, const char **why);
-/* Newest acceptable answer; NULL if none. any: whether the pool had anything about it at all. */
+/*
+ * Of the acceptable answers that may (NULL: all) the one that counts, in whatever order they came: what revokes for good, the
+ * earliest date; then a hold, unless a later good word ends it; then the good word that knows most, of the CA's own
+ * key, its delegate or a trusted responder before that of another key of the CA's name. NULL if there is none.
+ */
+const struct rev_answer *gravest_answer(
+    struct judge *j, struct answers *a, enum line line, bool (*may)(void *ctx, const struct rev_answer *r), void *ctx);
+/* A list by another key of the CA's name: new, or a stranger's. What the CA, its delegate or a trusted responder says comes before it. */
+bool answer_namesake(const struct rev_answer *r);
+/* gravest_answer of all. any: whether the pool had anything about it at all; why: what is wrong with the first, if none counts. */
 const struct rev_answer *select_answer(struct judge *j, struct answers *a, enum line line, bool *any, const char **why);
 /* NULL, or why this answer can't be used by itself; of its issuer only who it is and where its chain ends is asked. Static text. */
 const char *answer_fault(struct judge *j, const struct answers *a, size_t i, enum line line);

@@ -17,21 +17,27 @@ earlier(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
-/* Newest answer that was there when ct was: both it and the certificate are proven by then (5.6.2.2.4 step 2a). */
+struct by_then {
+	const struct judge *j;
+	const struct poe *poe;
+	int64_t ct;
+};
+
+static bool
+was_there(void *ctx, const struct rev_answer *r)
+{
+	const struct by_then *b = ctx;
+
+	return r->this_update <= b->ct && poe_lowest(b->j, b->poe, r->object->sha256) <= b->ct;
+}
+
+/* Of the answers that were there when ct was the one that counts: both it and the certificate are proven by then (5.6.2.2.4 step 2a). */
 static const struct rev_answer *
 answer_before(struct judge *j, const struct poe *poe, struct answers *a, enum line line, int64_t ct)
 {
-	const char *why;
+	struct by_then b = {j, poe, ct};
 
-	for (size_t i = 0; a != NULL && i < a->n; i++) {
-		const struct rev_answer *r = &a->v[i];
-
-		if (r->this_update > ct || poe_lowest(j, poe, r->object->sha256) > ct)
-			continue;
-		if (answer_accepted(j, a, i, line, &why))
-			return r;
-	}
-	return NULL;
+	return gravest_answer(j, a, line, was_there, &b);
 }
 
 /* One certificate's pull on the control time. False: a proof is missing. */

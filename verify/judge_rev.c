@@ -76,6 +76,12 @@ knows_expired(const struct rev_answer *a, const struct cert *c)
 }
 
 static bool
+is_bad(const struct rev_answer *a)
+{
+	return a->status == REV_REVOKED || a->status == REV_HOLD;
+}
+
+static bool
 authorised(const struct judge *j, const struct rev_answer *a)
 {
 	const struct anchor *anchor;
@@ -144,11 +150,12 @@ answer_fault(struct judge *j, const struct answers *of, size_t i, enum line line
 		return "issuer of the revocation data not found";
 	if (a->this_update == TIME_NONE)
 		return "thisUpdate missing";
-	if (a->this_update > j->now && !j->peer)
+	if ((a->this_update > j->now || a->produced_at > j->now) && !j->peer)
 		return "issued after the validation time";
-	if (a->this_update < c->not_before)
+	/* the scope of a good word; that it is revoked nobody takes back */
+	if (a->this_update < c->not_before && !is_bad(a))
 		return "issued before the certificate";
-	if (!knows_expired(a, c))
+	if (!knows_expired(a, c) && !is_bad(a))
 		return "issued after the certificate's end, and does not cover expired certificates";
 	if (a->cert_hash_present && !a->cert_hash_match)
 		return "certHash is that of another certificate";
@@ -173,10 +180,12 @@ static const char *
 trust_fault(struct judge *j, const struct rev_answer *a, enum line line)
 {
 	const struct issuer_trust *t = trust_of(j, a->signer, line);
+	/* that something is lacking to believe the CA or its delegate makes nothing better: what it calls revoked is */
+	bool warns = !j->peer && is_bad(a) && (a->signer_is_issuer || a->delegate_ok);
 
 	if (t == NULL || t->state == ACC_BUSY)
-		return "its issuer's trust rests on itself";
-	if (t->state != ACC_YES)
+		return warns ? NULL : "its issuer's trust rests on itself";
+	if (t->state != ACC_YES && !warns)
 		return t->why;
 	if (j->peer)
 		return NULL; /* it does not ask whether the issuer is revoked */
@@ -207,23 +216,72 @@ answer_accepted(struct judge *j, struct answers *a, size_t i, enum line line, co
 	return acc->state == ACC_YES;
 }
 
+bool
+answer_namesake(const struct rev_answer *a)
+{
+	return a->object->kind == REV_CRL && !a->signer_is_issuer;
+}
+
+/* Revoked for good, by anybody who may say so: the earliest date. */
+static void
+weigh_revoked(const struct rev_answer *r, const struct rev_answer **worst)
+{
+	if (r->status == REV_REVOKED && (*worst == NULL || r->revoked_at < (*worst)->revoked_at))
+		*worst = r;
+}
+
+/* Held: the one that knows most, of equals the earlier date. */
+static void
+weigh_held(const struct rev_answer *r, const struct rev_answer **held)
+{
+	if (r->status != REV_HOLD)
+		return;
+	if (*held == NULL || r->this_update > (*held)->this_update ||
+	    (r->this_update == (*held)->this_update && r->revoked_at < (*held)->revoked_at))
+		*held = r;
+}
+
+/* Good: the first that stands in the list, which the one that knows most does; but no namesake's before the CA's own. */
+static void
+weigh_good(const struct rev_answer *r, const struct rev_answer **good)
+{
+	if (r->status == REV_GOOD && (*good == NULL || (answer_namesake(*good) && !answer_namesake(r))))
+		*good = r;
+}
+
+const struct rev_answer *
+gravest_answer(struct judge *j, struct answers *a, enum line line, bool (*may)(void *ctx, const struct rev_answer *r), void *ctx)
+{
+	const struct rev_answer *revoked = NULL, *held = NULL, *good = NULL;
+	const char *why;
+
+	for (size_t i = 0; a != NULL && i < a->n; i++) {
+		const struct rev_answer *r = &a->v[i];
+
+		if ((may != NULL && !may(ctx, r)) || !answer_accepted(j, a, i, line, &why))
+			continue;
+		weigh_revoked(r, &revoked);
+		weigh_held(r, &held);
+		weigh_good(r, &good);
+	}
+	if (revoked != NULL)
+		return revoked;
+	/* a hold ends when who may say so says later that it is good */
+	if (held != NULL && good != NULL && good->this_update > held->this_update && (!answer_namesake(good) || answer_namesake(held)))
+		return good;
+	return held != NULL ? held : good;
+}
+
 const struct rev_answer *
 select_answer(struct judge *j, struct answers *a, enum line line, bool *any, const char **why)
 {
-	*any = false;
-	*why = NULL;
-	if (a == NULL)
-		return NULL;
-	for (size_t i = 0; i < a->n; i++) {
-		const char *w = NULL;
+	const struct rev_answer *r = gravest_answer(j, a, line, NULL, NULL);
 
-		*any = true;
-		if (answer_accepted(j, a, i, line, &w))
-			return &a->v[i];
-		if (*why == NULL)
-			*why = w;
-	}
-	return NULL;
+	*any = a != NULL && a->n > 0;
+	*why = NULL;
+	for (size_t i = 0; r == NULL && *any && *why == NULL && i < a->n; i++)
+		(void)answer_accepted(j, a, i, line, why);
+	return r;
 }
 
 #define CRL_KEY_COMPROMISE 1

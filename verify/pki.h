@@ -68,7 +68,7 @@ struct revocation {
 	int64_t this_update, next_update; /* CRL; next TIME_NONE if absent. OCSP: see rev_answer */
 	int64_t produced_at;		  /* OCSP producedAt; CRL thisUpdate */
 	int64_t expired_certs_on_crl;	  /* TIME_NONE if absent */
-	bool delta, indirect, partial /* onlySomeReasons or onlyAttributeCerts */, bad_idp, unknown_critical;
+	bool delta, indirect, partial /* onlySomeReasons or onlyAttributeCerts */, only_attribute, bad_idp, unknown_critical;
 	bool only_user, only_ca, idp_critical, idp_uri;
 	bool was_basic;	 /* came as a BasicOCSPResponse */
 	int ocsp_status; /* OCSPResponseStatus, 0 = successful */
@@ -87,7 +87,7 @@ struct rev_answer {
 	const struct revocation *object;
 	enum rev_status status;	   /* REV_NONE: it says nothing of this certificate (scope, CertID, unsupported kind) */
 	const char *problem;	   /* NULL, or why it can't be used: static text with the clause */
-	bool unsupported;	   /* delta, indirect or partial CRL: recognised, not used */
+	bool unsupported;	   /* delta, indirect or partial CRL that does not list it: what such a one leaves out says nothing */
 	int64_t this_update, next_update, produced_at;
 	int64_t revoked_at;	   /* TIME_NONE if not revoked */
 	int reason;		   /* CRLReason, -1 = absent */
@@ -230,8 +230,10 @@ unsigned chain_faults(const struct chain *c, size_t i);
 enum path_fault chain_fault(const struct chain *c, size_t *where);
 
 /*
- * What every CRL and OCSP response of the pool says of c, issued by issuer. Sorted by produced_at descending, of one
- * second revoked and held first, then by digest. Objects that do not concern c at all are left out; those that should but can't be used carry problem.
+ * What every CRL and OCSP response of the pool says of c, issued by issuer. Sorted by this_update descending (for a peer by
+ * produced_at), of one second revoked and held first, then by digest: the order in the pool never matters. Objects that do not
+ * concern c at all are left out; those that should but can't be used carry problem. A list whose scope does not cover c says
+ * nothing by leaving it out; what it lists is revoked all the same.
  */
 MUST_USE enum err_code pool_answers(struct pool *pool, const struct cert *c, const struct cert *issuer,
     struct rev_answer **out, size_t *n, struct err *e);

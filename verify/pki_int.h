@@ -46,6 +46,7 @@ struct rev_priv {
 	uint64_t issuer_hash;
 	struct slice aki, idp_point; /* key identifier; DistributionPointName of the IDP, empty if absent */
 	struct crl_entry *entries;
+	struct slice listed; /* revokedCertificates, body: in the order of the list */
 	/* OCSP */
 	struct slice responder_name, responder_key; /* one of them */
 	uint64_t responder_hash;
@@ -155,8 +156,17 @@ void rev_read(const struct revocation *r, const struct cert *c, const struct cer
 
 /* The entry for a serial number (canonical octets); of several the gravest. NULL if it is not listed. */
 const struct crl_entry *crl_find(const struct rev_priv *r, struct slice serial);
+/* The same in an indirect CRL, by issuer and serial number: of several the gravest. False if it is not listed. */
+bool crl_find_indirect(const struct rev_priv *r, const struct cert *c, struct crl_entry *out);
 /* What the entry says. status: REV_REVOKED, REV_HOLD, or REV_NONE with a problem. */
 void crl_entry_read(const struct rev_priv *r, const struct crl_entry *entry, struct rev_answer *out);
+
+/* Does the certificate name this CRL issuer as the one of an indirect CRL (cRLIssuer of a distribution point)? */
+bool crl_issuer_named(const struct cert *c, struct slice issuer);
+/* Why the list says nothing of c when it does not list it: NULL, if its scope covers c. */
+const char *crl_scope_problem(const struct rev_priv *r, const struct cert *c, bool peer);
+/* What the list says of c, if it lists it. One for attribute certificates has serial numbers of its own. */
+bool crl_lists(const struct rev_priv *r, const struct cert *c, struct rev_answer *a);
 
 /* Every certificate that a search may consider: the pool's, then the anchors'. One may stand there twice. */
 size_t pool_candidates(const struct pool *pool);

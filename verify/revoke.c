@@ -107,110 +107,28 @@ find_crl_signer(struct question *q, const struct rev_priv *r, struct rev_answer 
 		a->problem = "the CRL issuer's certificate does not allow cRLSign (RFC 5280 6.3.3 (f))";
 }
 
-/* ---- CRL scope ---- */
-
-static bool
-general_names_meet(struct slice a, struct slice b)
-{
-	struct cur c = cur_from(a);
-	struct ber one;
-
-	while (!cur_at_end(&c) && ber_next(&c, &one))
-		if (general_name_in(&one, b))
-			return true;
-	return false;
-}
-
-/* RFC 5280 6.3.3 (b)(2)(i): the CRL's distribution point must be one of the certificate's. */
-static bool
-point_matches(const struct cert *c, struct slice idp_point)
-{
-	struct cur top = cur_from(cert_priv(c)->crl_dp), points, point, in;
-	struct cur mine = cur_from(idp_point);
-	struct ber dp, theirs, name;
-
-	if (!ber_next(&mine, &name))
-		return false;
-	for (ber_enter(&top, BER_SEQUENCE, &points); !points.failed && !cur_at_end(&points);) {
-		if (!ber_enter(&points, BER_SEQUENCE, &point))
-			return false;
-		if (!ber_opt(&point, BER_CTXC(0), &dp))
-			continue;
-		in = cur_from(dp.body);
-		if (!ber_next(&in, &theirs) || theirs.tag != name.tag)
-			continue;
-		if (name.tag == BER_CTXC(0) ? general_names_meet(name.body, theirs.body) : slice_eq(name.body, theirs.body))
-			return true;
-	}
-	return false;
-}
-
-/* Does the certificate name this CRL issuer as the one of an indirect CRL (cRLIssuer of a distribution point)? */
-static bool
-names_crl_issuer(const struct cert *c, struct slice issuer)
-{
-	struct cur top = cur_from(cert_priv(c)->crl_dp), points, point;
-	struct ber field;
-	struct ber wanted = {.tag = BER_CTXC(4), .body = issuer};
-
-	for (ber_enter(&top, BER_SEQUENCE, &points); !points.failed && !cur_at_end(&points);) {
-		ber_enter(&points, BER_SEQUENCE, &point);
-		ber_opt(&point, BER_CTXC(0), &field);
-		ber_opt(&point, BER_CTX(1), &field);
-		if (ber_opt(&point, BER_CTXC(2), &field) && general_name_in(&wanted, field.body))
-			return true;
-	}
-	return false;
-}
-
-static const char *
-crl_scope_problem(const struct rev_priv *r, const struct cert *c, bool peer, bool *unsupported)
-{
-	*unsupported = r->r.indirect || r->r.delta || r->r.partial;
-	if (r->r.indirect)
-		return "indirect CRL: not supported (RFC 5280 5.2.5)";
-	if (r->r.delta)
-		return "delta CRL: not supported, it never stands for its base (RFC 5280 5.2.4)";
-	if (r->r.partial)
-		return "CRL for some reasons or for attribute certificates only: not supported (RFC 5280 5.2.5)";
-	if (r->r.bad_idp)
-		return "issuingDistributionPoint can't be read (RFC 5280 5.2.5)";
-	if (r->r.unknown_critical)
-		return "CRL with an unknown critical extension (RFC 5280 5.2)";
-	if (r->r.only_user && c->is_ca)
-		return "CRL for end entities only, asked about a CA (RFC 5280 6.3.3 (b)(2)(ii))";
-	if (r->r.only_ca && !c->is_ca)
-		return "CRL for CAs only, asked about an end entity (RFC 5280 6.3.3 (b)(2)(iii))";
-	if (peer)
-		return r->r.idp_critical && !r->r.idp_uri ? "issuingDistributionPoint without a URI" : NULL;
-	if (r->idp_point.n > 0 && cert_priv(c)->crl_dp.n > 0 && !point_matches(c, r->idp_point))
-		return "CRL of another distribution point (RFC 5280 6.3.3 (b)(2)(i))";
-	if (r->idp_point.n > 0 && cert_priv(c)->crl_dp.n == 0 && (r->r.only_user || r->r.only_ca))
-		return "partial CRL, and the certificate names no distribution point (RFC 5280 6.3.3 (b)(2)(i))";
-	return NULL;
-}
+/* ---- CRLs ---- */
 
 static bool
 ask_crl(struct question *q, const struct rev_priv *r, struct rev_answer *a)
 {
-	const struct crl_entry *entry;
 	bool direct = r->issuer_hash == cert_priv(q->c)->issuer_hash && pki_name_eq(r->r.issuer, q->c->issuer);
+	const char *scope;
 
-	if (!direct && !(r->r.indirect && names_crl_issuer(q->c, r->r.issuer)))
+	if (!direct && !(r->r.indirect && crl_issuer_named(q->c, r->r.issuer)))
 		return false;
 	a->this_update = a->produced_at = r->r.this_update;
 	a->next_update = r->r.next_update;
-	a->problem = crl_scope_problem(r, q->c, q->pool->peer, &a->unsupported);
-	if (a->problem != NULL)
-		return true;
+	scope = crl_scope_problem(r, q->c, q->pool->peer);
 	find_crl_signer(q, r, a);
-	if (a->problem != NULL)
+	/* who is listed is revoked, whatever the list leaves out */
+	if (a->problem == NULL && crl_lists(r, q->c, a))
 		return true;
-	entry = crl_find(r, ber_int_canonical(q->c->serial));
-	if (entry == NULL)
+	if (scope != NULL)
+		a->problem = scope;
+	else if (a->problem == NULL)
 		a->status = REV_GOOD;
-	else
-		crl_entry_read(r, entry, a);
+	a->unsupported = scope != NULL && (r->r.indirect || r->r.delta || r->r.partial);
 	return true;
 }
 
@@ -489,12 +407,30 @@ read_answer(struct question *q, const struct rev_priv *r, const struct single *s
 	if (a->problem != NULL)
 		return;
 	read_status(r, &s->status, a);
-	if (f.unknown_critical || r->critical_unknown)
+	/* what nobody here understands may take back a good word, not a bad one */
+	if ((f.unknown_critical || r->critical_unknown) && a->status != REV_REVOKED && a->status != REV_HOLD)
 		a->problem = "OCSP response with an unknown critical extension (RFC 6960 4.4)";
 	else if (a->cert_hash_present && !a->cert_hash_match)
 		a->problem = "CertHash names another certificate (Common PKI part 4, 3.1.2)";
 	if (a->problem != NULL)
 		a->status = REV_NONE;
+}
+
+/* Of several for one certificate: what revokes it for good, the earliest date; else the latest thisUpdate. */
+static bool
+outweighs(const struct rev_priv *r, const struct single *x, const struct single *y)
+{
+	struct rev_answer a = {.reason = -1}, b = {.reason = -1};
+
+	read_status(r, &x->status, &a);
+	read_status(r, &y->status, &b);
+	if ((a.status == REV_REVOKED) != (b.status == REV_REVOKED))
+		return a.status == REV_REVOKED;
+	if (a.status == REV_REVOKED && a.revoked_at != b.revoked_at)
+		return a.revoked_at < b.revoked_at;
+	if (x->this_update != y->this_update)
+		return x->this_update > y->this_update;
+	return a.status > b.status;
 }
 
 static bool
@@ -509,8 +445,7 @@ ask_ocsp(struct question *q, const struct rev_priv *r, struct rev_answer *a)
 		if (!read_single(b.body, &s))
 			continue;
 		match = certid_matches(q, &s);
-		/* several for one certificate: the latest thisUpdate, as EU DSS */
-		if (match > best_match || (match > 0 && match == best_match && s.this_update > best.this_update)) {
+		if (match > best_match || (match > 0 && match == best_match && outweighs(r, &s, &best))) {
 			best = s;
 			best_match = match;
 		}
@@ -529,15 +464,16 @@ ask_ocsp(struct question *q, const struct rev_priv *r, struct rev_answer *a)
 
 /* ---- all together ---- */
 
-/* Newest first; of one second the gravest: revoked, then held, the earlier date. Then the digest. */
+/* What knows most first; of one second the gravest: revoked, then held, the earlier date. Then the digest. */
 static int
-by_time(const void *x, const void *y)
+by_time(const void *x, const void *y, void *peer)
 {
 	const struct rev_answer *a = x, *b = y;
 	bool bad_a = a->status >= REV_REVOKED, bad_b = b->status >= REV_REVOKED;
+	int64_t t = *(bool *)peer ? a->produced_at : a->this_update, u = *(bool *)peer ? b->produced_at : b->this_update;
 
-	if (a->produced_at != b->produced_at)
-		return a->produced_at > b->produced_at ? -1 : 1;
+	if (t != u)
+		return t > u ? -1 : 1;
 	if (bad_a != bad_b)
 		return bad_a ? -1 : 1;
 	if (bad_a && a->status != b->status)
@@ -583,7 +519,7 @@ pool_answers(struct pool *pool, const struct cert *c, const struct cert *issuer,
 		}
 	}
 	if (q.n > 1)
-		qsort(q.answers, q.n, sizeof(*q.answers), by_time);
+		qsort_r(q.answers, q.n, sizeof(*q.answers), by_time, &pool->peer);
 	*out = q.answers;
 	*n = q.n;
 	return ERR_OK;
