@@ -446,13 +446,15 @@ prove_signer(struct prover *w, const struct jsig *g, const struct cert *c)
 	l.sig = g->s->index;
 	memcpy(l.object, c->sha256, 32);
 	rest(&r, prove_holds(w, g));
-	for (size_t i = 0; r.n > 0 && i < g->s->n_cert_ids && at == NO_LINE; i++) {
+	/* of several entries first one whose digest is good now */
+	for (size_t i = 0; r.n > 0 && i < 2 * g->s->n_cert_ids && at == NO_LINE; i++) {
+		const struct digest *named = &g->s->cert_ids[i % g->s->n_cert_ids].digest;
 		struct digest d;
 
-		if (digest_once(g->s->cert_ids[i].digest.alg, c->der, &d, NULL) != ERR_OK || !digest_eq(&d, &g->s->cert_ids[i].digest))
-			continue;
-		l.alg = (struct alg_use){.digest = d.alg, .usage = USE_DATA};
-		at = propose(w, &l, &r);
+		l.alg = (struct alg_use){.digest = named->alg, .usage = USE_DATA};
+		if (alg_good(w->j, &l.alg, w->j->now) == (i < g->s->n_cert_ids) && digest_once(named->alg, c->der, &d, NULL) == ERR_OK &&
+		    digest_eq(&d, named))
+			at = propose(w, &l, &r);
 	}
 	if (at != NO_LINE)
 		return at;
