@@ -6,7 +6,7 @@
 #include "tests/mini_rev.h"
 #include "tests/mini_tree.h"
 
-enum how { PLAIN = 0, DSS = 1 };
+enum how { PLAIN = 0, DSS, TWO_ROOTS /* root2 is trusted too */ };
 struct row {
 	const char *name;
 	struct doc (*make)(struct tree *w);
@@ -33,6 +33,8 @@ judge(struct tree *w, const struct row *row)
 	OK(anchors_new(&anchors, &e));
 	trust(anchors, &w->root, ROLE_ALL, TIME_MAX);
 	trust(anchors, &w->oroot, ROLE_ALL, TIME_MAX);
+	if (row->how == TWO_ROOTS)
+		trust(anchors, &w->root2, ROLE_ALL, TIME_MAX);
 	trust(anchors, &w->troot, ROLE_TSA, TIME_MAX);
 	OK(vpolicy_builtin(row->how == DSS ? "dss" : "default", NULL, &policy, &e));
 	doc_text(&d, &text);
@@ -317,6 +319,84 @@ stamps_of_the_future(void **state)
 	ROWS_HOLD(*state, CONTENT);
 }
 
+/* ---- algorithms and keys of CAs ---- */
+
+/* The signer's list is signed with SHA-1 today; there are two chains, the one as good as the other. */
+static struct doc
+listed_by_sha1(struct tree *w, bool cross)
+{
+	struct doc d = under(&w->leaf, &w->sub);
+	AUTO(buf) struct buf der = {0};
+	struct pki *p = NULL;
+	struct err e = {0};
+
+	if (cross)
+		doc_cert(&d, &w->cross);
+	OK(pki_new(&p, &e));
+	buf_addslice(&der, crl_make(p, (struct crl_spec){.issuer = &w->sub, .digest = "SHA1", .this_update = T0 + DAY})->der);
+	pki_free(p);
+	doc_value(&d, "crl", &der);
+	lists(&d, &w->root, &w->root2, T0 + DAY);
+	return d;
+}
+
+static struct doc
+listed_by_sha1_one_chain(struct tree *w)
+{
+	return listed_by_sha1(w, false);
+}
+
+static struct doc
+listed_by_sha1_two_chains(struct tree *w)
+{
+	return listed_by_sha1(w, true);
+}
+
+/* The CA was revoked after the signature was stamped; nothing proves that its list was there before. */
+static struct doc
+ca_revoked_later(struct tree *w, int reason)
+{
+	struct doc d = under(&w->leaf, &w->sub);
+
+	doc_stamp(&d, STAMP_SIGNATURE, &w->tsa, T0 + DAY, false);
+	lists(&d, &w->sub, &w->troot, T0 + 2 * DAY);
+	list(&d, &w->root, T0 + 60 * DAY, &w->sub, T0 + 50 * DAY, reason);
+	return d;
+}
+
+static struct doc
+ca_key_stolen(struct tree *w)
+{
+	return ca_revoked_later(w, 1);
+}
+
+static struct doc
+ca_revoked_unspecified(struct tree *w)
+{
+	return ca_revoked_later(w, 0);
+}
+
+static struct doc
+ca_superseded(struct tree *w)
+{
+	return ca_revoked_later(w, 4);
+}
+
+static void
+algorithms_and_keys_of_cas(void **state)
+{
+	static const struct row ROWS[] = {
+	    {"a list signed with SHA-1", listed_by_sha1_one_chain, T0 + 2 * DAY, NO, SUB_CRYPTO_CONSTRAINTS_FAILURE_NO_POE, PLAIN, {0}},
+	    {"the same under two chains", listed_by_sha1_two_chains, T0 + 2 * DAY, NO, SUB_CRYPTO_CONSTRAINTS_FAILURE_NO_POE, TWO_ROOTS, {0}},
+	    {"the CA's key stolen", ca_key_stolen, T0 + 70 * DAY, NO, SUB_REVOKED_CA_NO_POE, PLAIN, {0}},
+	    {"the CA's key stolen, as the peer has it", ca_key_stolen, T0 + 70 * DAY, IND_PASSED, SUB_NONE, DSS, {0}},
+	    {"the CA revoked for no reason told", ca_revoked_unspecified, T0 + 70 * DAY, NO, SUB_REVOKED_CA_NO_POE, PLAIN, {0}},
+	    {"the CA superseded", ca_superseded, T0 + 70 * DAY, IND_PASSED, SUB_NONE, PLAIN, {0}},
+	};
+
+	ROWS_HOLD(*state, ROWS);
+}
+
 /* ---- revocation data ---- */
 
 /* The CA's own answers, those of another key of its name under the same root, those of its delegates; each says one thing. */
@@ -515,6 +595,7 @@ main(void)
 	    cmocka_unit_test(digests_of_signers),
 	    cmocka_unit_test(wide_pairs),
 	    cmocka_unit_test(stamps_of_the_future),
+	    cmocka_unit_test(algorithms_and_keys_of_cas),
 	    cmocka_unit_test(contradictory_answers),
 	};
 

@@ -220,6 +220,8 @@ const struct rev_answer *gravest_answer(
 bool answer_namesake(const struct rev_answer *r);
 /* gravest_answer of all. any: whether the pool had anything about it at all; why: what is wrong with the first, if none counts. */
 const struct rev_answer *select_answer(struct judge *j, struct answers *a, enum line line, bool *any, const char **why);
+/* Revoked, but for a reason that says nothing against its key: affiliationChanged, superseded, cessationOfOperation (RFC 5280 5.3.1). */
+bool key_stays_trusted(const struct rev_answer *r);
 /* NULL, or why this answer can't be used by itself; of its issuer only who it is and where its chain ends is asked. Static text. */
 const char *answer_fault(struct judge *j, const struct answers *a, size_t i, enum line line);
 /* The chain of an answer's signer, where it is not the certificate's own; NULL otherwise. */

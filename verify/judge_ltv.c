@@ -38,8 +38,10 @@ revocation_mended(const struct judge *j, const struct jsig *g, const struct chai
 {
 	switch (l->revocation.sub) {
 	case SUB_REVOKED_NO_POE:
-	case SUB_REVOKED_CA_NO_POE:
 		return l->revoked_at > g->bst;
+	case SUB_REVOKED_CA_NO_POE:
+		/* a stolen key makes certificates and lists of any date: what it signed needs a proof of its own (past validation) */
+		return l->revoked_at > g->bst && (j->peer || key_stays_trusted(l->rev));
 	case SUB_TRY_LATER:
 		return l->revoked_at != TIME_NONE ? l->revoked_at > g->bst : l->rev->this_update >= g->bst + j->in->grace_seconds;
 	default:

@@ -150,15 +150,12 @@ proven_at(const struct judge *j, const struct subject *s, const struct poe *poe,
 	return j->peer && i == 0 ? earlier(t, poe_lowest(j, poe, s->key)) : t;
 }
 
-/* The revocation data of one certificate, and the certificates behind those who signed them. */
+/* One answer, and the certificates behind those who signed it. */
 static bool
-data_proven(struct judge *j, const struct subject *s, const struct poe *poe, size_t i)
+answer_proven(struct judge *j, const struct subject *s, const struct poe *poe, size_t i, const struct rev_answer *r)
 {
-	const struct rev_answer *r = s->x->at[i].rev;
-
-	if (r == NULL)
-		return true;
 	struct alg_use use = answer_alg(r);
+
 	if (!alg_good(j, &use, proven_at(j, s, poe, i, r->object->sha256)))
 		return false;
 	const struct chain *of = signer_chain(j, r, s->x->line);
@@ -170,7 +167,29 @@ data_proven(struct judge *j, const struct subject *s, const struct poe *poe, siz
 	return true;
 }
 
-/* 5.6.2.4.4: every object concerned must have been proven while its algorithm was good. */
+/*
+ * The revocation data of one certificate of any chain: what counts now, and, if that can't be relied on, some other that can:
+ * of several lists one by a good algorithm is enough. That the gravest counts is revoked_before's matter.
+ */
+static bool
+data_proven(struct judge *j, const struct subject *s, const struct poe *poe, const struct chain *ch, size_t i)
+{
+	struct answers *a;
+	const char *why;
+
+	if (!needs_revocation(ch->v[i], false))
+		return true;
+	if (j->peer && ch == s->x->chain && s->x->at[i].rev != NULL)
+		return answer_proven(j, s, poe, i, s->x->at[i].rev);
+	a = judge_answers(j, ch->v[i], ch->v[i + 1]);
+	for (size_t k = 0; a != NULL && k < a->n; k++)
+		if (answer_accepted(j, a, k, s->x->line, &why) && answer_proven(j, s, poe, i, &a->v[k]))
+			return true;
+	/* without any it is no matter of algorithms whether the policy minds */
+	return a != NULL && gravest_answer(j, a, s->x->line, NULL, NULL) == NULL;
+}
+
+/* 5.6.2.4.4: every object concerned must have been proven while its algorithm was good, in whichever chain. */
 static bool
 crypto_proven(struct judge *j, const struct subject *s, const struct poe *poe, const struct chain *ch)
 {
@@ -179,7 +198,7 @@ crypto_proven(struct judge *j, const struct subject *s, const struct poe *poe, c
 	for (size_t i = 0; i + 1 < ch->n; i++) {
 		struct alg_use use = cert_alg(ch->v[i], ch->v[i + 1]);
 
-		if (!alg_good(j, &use, poe_lowest(j, poe, ch->v[i]->sha256)) || (ch == s->x->chain && !data_proven(j, s, poe, i)))
+		if (!alg_good(j, &use, poe_lowest(j, poe, ch->v[i]->sha256)) || !data_proven(j, s, poe, ch, i))
 			return false;
 	}
 	return true;

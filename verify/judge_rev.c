@@ -284,6 +284,12 @@ select_answer(struct judge *j, struct answers *a, enum line line, bool *any, con
 	return r;
 }
 
+bool
+key_stays_trusted(const struct rev_answer *r)
+{
+	return r->reason == 3 || r->reason == 4 || r->reason == 5;
+}
+
 #define CRL_KEY_COMPROMISE 1
 #define CRL_CA_COMPROMISE 2
 
