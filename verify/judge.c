@@ -244,32 +244,13 @@ report_refs(struct judge *j, struct jsig *g)
 	struct report_signature *r = g->r;
 	bool data = false, manifest = false;
 
-	r->refs = mem_new(g->s->n_refs + 1, sizeof(*r->refs));
-	if (r->refs == NULL) {
-		judge_nomem(j);
-		return;
-	}
-	r->n_refs = g->s->n_refs;
+	describe_signature(j, g);
 	for (size_t i = 0; i < r->n_refs; i++) {
-		const struct xref *x = &g->s->refs[i];
-
-		r->refs[i].uri = x->uri == NULL ? NULL : text_or(j, x->uri, "");
-		r->refs[i].note = x->note == NULL ? NULL : text_or(j, x->note, "");
-		r->refs[i].covers = xref_covers(j->doc, x);
-		r->refs[i].found = x->found;
-		r->refs[i].intact = x->intact;
-		if (j->peer && x->claim != NULL && x->kind != REF_COUNTERSIGNED) { /* it looks where the claim points */
-			r->refs[i].found = TRI_FALSE;
-			r->refs[i].intact = TRI_UNKNOWN;
-		} else if (j->peer && x->claim != NULL) {
-			r->refs[i].intact = TRI_FALSE;
-		}
-		r->refs[i].kind = x->kind;
-		data = data || x->kind == REF_DATA || x->kind == REF_OBJECT;
-		manifest = manifest || x->kind == REF_MANIFEST;
+		data = data || g->s->refs[i].kind == REF_DATA || g->s->refs[i].kind == REF_OBJECT;
+		manifest = manifest || g->s->refs[i].kind == REF_MANIFEST;
 	}
 	r->manifest_only_data = manifest && !data;
-	if (g->lacks == NULL)
+	if (g->lacks == NULL || r->refs == NULL)
 		return;
 	/* what ought to be signed and is not named: a reference that leads nowhere */
 	r->refs[r->n_refs].found = r->refs[r->n_refs].intact = TRI_FALSE;

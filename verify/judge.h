@@ -142,6 +142,8 @@ struct judge {
 	struct thing *things; /* poe.c: what in the file may be proven, in document order */
 	size_t n_things;
 	size_t cap_wants;
+	uint64_t gap_nodes; /* looked at, for what references leave out (extent.c) */
+	size_t gap_paths;   /* listed of it */
 	struct findings *f; /* where findings go just now */
 	enum err_code broke;
 	struct err err;
@@ -196,6 +198,10 @@ enum err_code report_new(const struct verify_input *in, struct report **out, str
  * caller frees it; NULL: no memory.
  */
 char *refusal_words(struct slice doc, const struct err *parser);
+
+/* ---- extent.c: what a signature signs ---- */
+void describe_signature(struct judge *j, struct jsig *g); /* g->r->refs, with room for one more, and its scope */
+void report_refs_release(struct report_ref *v, size_t n);
 
 /* ---- judge_cert.c ---- */
 struct xcv *judge_cert(struct judge *j, const struct cert *c, enum check_context ctx, enum line line);

@@ -274,17 +274,12 @@ signature_release(struct report_signature *s)
 	free(s->proof_gap);
 	struct findings f = {s->findings, s->n_findings, s->cap_findings};
 
-	for (size_t i = 0; i < s->n_refs; i++) {
-		free(s->refs[i].uri);
-		free(s->refs[i].covers);
-		free(s->refs[i].note);
-	}
 	for (size_t i = 0; i < s->n_stamps; i++)
 		stamp_release(&s->stamps[i]);
 	findings_release(&f);
 	closure_release(&s->closure);
 	closure_release(&s->sliding);
-	free(s->refs);
+	report_refs_release(s->refs, s->n_refs);
 	free(s->stamps);
 	free(s->id);
 	free(s->signer_subject);

@@ -87,20 +87,51 @@ make_findings(struct maker *m, const struct report_signature *s, size_t *at, uns
 	return arr;
 }
 
+/* In the order of their enums; NULL: null. */
+static const char *const KINDS[] = {[REF_DATA] = "data", [REF_SIGNED_PROPERTIES] = "signed_properties", [REF_KEY_INFO] = "key_info",
+    [REF_SIGNATURE_PROPERTIES] = "signature_properties", [REF_MANIFEST] = "manifest", [REF_OBJECT] = "object",
+    [REF_COUNTERSIGNED] = "countersigned"};
+static const char *const EXTENTS[] = {[EXTENT_UNKNOWN] = NULL, [EXTENT_NOTHING] = "nothing", [EXTENT_PART] = "part", [EXTENT_TEXT] = "text",
+    [EXTENT_FILE_PART] = "file_part", [EXTENT_FILE] = "file", [EXTENT_ELEMENT] = "element", [EXTENT_DOCUMENT] = "document"};
+static const char *const STANDS[] = {[STANDS_NOWHERE] = NULL, [STANDS_ROOT] = "root", [STANDS_OBJECT] = "object", [STANDS_INSIDE] = "inside",
+    [STANDS_BESIDE] = "beside"};
+static const char *const SCOPES[] = {[SCOPE_UNKNOWN] = NULL, [SCOPE_NOTHING] = "nothing", [SCOPE_PART] = "part", [SCOPE_SIGNATURE] = "signature",
+    [SCOPE_FILES] = "files", [SCOPE_OBJECTS] = "objects", [SCOPE_DOCUMENT] = "document"};
+
+static void
+put_gaps(struct maker *m, json_t *o, const struct report_ref *r)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < r->n_listed; i++)
+		push(m, list, json_text(r->gaps[i]));
+	put(m, o, "left_out", list);
+	put(m, o, "left_out_count", r->n_gaps == 0 ? json_null() : json_integer((json_int_t)r->n_gaps));
+}
+
 static json_t *
-make_refs(struct maker *m, const struct report_signature *s)
+make_refs(struct maker *m, const struct report_ref *v, size_t n)
 {
 	json_t *arr = json_array();
 
-	for (size_t i = 0; i < s->n_refs; i++) {
+	for (size_t i = 0; i < n; i++) {
+		const struct report_ref *r = &v[i];
 		json_t *o = json_object();
 
-		put(m, o, "uri", json_text(s->refs[i].uri));
-		put(m, o, "found", json_tri(s->refs[i].found));
-		put(m, o, "intact", json_tri(s->refs[i].intact));
-		put(m, o, "covers", json_text(s->refs[i].covers));
-		if (s->refs[i].note != NULL)
-			put(m, o, "note", json_text(s->refs[i].note));
+		put(m, o, "uri", json_text(r->uri));
+		put(m, o, "found", json_tri(r->found));
+		put(m, o, "intact", json_tri(r->intact));
+		put(m, o, "covers", json_text(r->covers));
+		if (r->note != NULL)
+			put(m, o, "note", json_text(r->note));
+		put(m, o, "kind", json_text(KINDS[r->kind]));
+		put(m, o, "extent", json_text(EXTENTS[r->extent]));
+		put(m, o, "stands", json_text(STANDS[r->stands]));
+		put(m, o, "octets", r->extent == EXTENT_UNKNOWN ? json_null() : json_integer((json_int_t)r->octets));
+		if (r->extent == EXTENT_PART)
+			put_gaps(m, o, r);
+		if (r->n_entries != 0)
+			put(m, o, "entries", make_refs(m, r->entries, r->n_entries));
 		push(m, arr, o);
 	}
 	return arr;
@@ -148,7 +179,8 @@ make_signature(struct maker *m, const struct report_signature *s)
 	put(m, o, "format", json_text(s->format));
 	put(m, o, "level", json_text(s->level));
 	put(m, o, "signature_value_intact", json_tri(s->value_intact));
-	put(m, o, "references", make_refs(m, s));
+	put(m, o, "signs", json_text(SCOPES[s->scope]));
+	put(m, o, "references", make_refs(m, s->refs, s->n_refs));
 	put(m, o, "signed_by", make_signer(m, s));
 	put(m, o, "claimed_signing_time", json_time(s->claimed_time));
 	put(m, o, "best_signature_time", json_time(s->best_signature_time));

@@ -3,7 +3,7 @@
  * The report for people, made of its JSON (docs/report.md), so that whoever has that has this: what it says in words, who
  * signed what and when, a line a time-stamp, then the findings as a tree.
  */
-#include "verify/judge.h"
+#include "verify/words.h"
 
 #include <string.h>
 
@@ -15,55 +15,6 @@ str(const json_t *j, const char *key, const char *otherwise)
 	const char *s = json_string_value(json_object_get(j, key));
 
 	return s != NULL ? s : otherwise;
-}
-
-/* Foreign text between words of ours. */
-static void
-add(struct buf *b, const char *before, const char *foreign, const char *after)
-{
-	buf_adds(b, before);
-	buf_addplain(b, foreign);
-	buf_adds(b, after);
-}
-
-/* What a verdict means to somebody who has not read EN 319 102-1. */
-static const char *
-in_words(const char *indication, const char *sub)
-{
-	static const struct {
-		enum subindication sub;
-		const char *words;
-	} WORDS[] = {
-	    {SUB_FORMAT_FAILURE, "it is not built as the format demands"},
-	    {SUB_HASH_FAILURE, "what was signed has been altered"},
-	    {SUB_SIG_CRYPTO_FAILURE, "the signature value is not of this content and this key"},
-	    {SUB_REVOKED, "the certificate was revoked before the signature existed"},
-	    {SUB_EXPIRED, "the certificate had ended before the signature existed"},
-	    {SUB_NOT_YET_VALID, "the signature is older than its certificate"},
-	    {SUB_SIG_CONSTRAINTS_FAILURE, "the signature breaks a rule of the policy"},
-	    {SUB_CHAIN_CONSTRAINTS_FAILURE, "the certificates break a rule"},
-	    {SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE, "the certificates could not all be checked"},
-	    {SUB_CRYPTO_CONSTRAINTS_FAILURE, "an algorithm was no longer reliable when it was used"},
-	    {SUB_CRYPTO_CONSTRAINTS_FAILURE_NO_POE, "an algorithm is not reliable now, and nothing proves the signature older"},
-	    {SUB_NO_SIGNING_CERTIFICATE_FOUND, "the signer's certificate is not at hand"},
-	    {SUB_NO_CERTIFICATE_CHAIN_FOUND, "no way leads from the signer's certificate to a trusted one"},
-	    {SUB_NO_CERTIFICATE_CHAIN_FOUND_NO_POE, "the trusted certificate is no longer trusted, and nothing proves the signature older"},
-	    {SUB_REVOKED_NO_POE, "the certificate is revoked, and nothing proves the signature older"},
-	    {SUB_REVOKED_CA_NO_POE, "a certificate authority is revoked, and nothing proves the signature older"},
-	    {SUB_OUT_OF_BOUNDS_NO_POE, "the certificate has ended, and nothing proves the signature older"},
-	    {SUB_OUT_OF_BOUNDS_NOT_REVOKED, "the certificate has ended unrevoked, and nothing proves the signature older"},
-	    {SUB_REVOCATION_OUT_OF_BOUNDS_NO_POE, "who answered about revocation is no longer valid, and nothing proves the answer older"},
-	    {SUB_NO_POE, "nothing proves when the signature existed"},
-	    {SUB_TRY_LATER, "newer revocation data has to be waited for"},
-	    {SUB_SIGNED_DATA_NOT_FOUND, "what was signed is not at hand (--with)"},
-	};
-
-	if (strcmp(indication, indication_name(IND_PASSED)) == 0)
-		return "the signature is valid, and nothing of it was altered";
-	for (size_t i = 0; i < sizeof(WORDS) / sizeof(WORDS[0]); i++)
-		if (strcmp(subindication_name(WORDS[i].sub), sub) == 0)
-			return WORDS[i].words;
-	return NULL;
 }
 
 static void
@@ -83,20 +34,31 @@ tri_text(const json_t *t, const char *yes, const char *no)
 }
 
 static void
-add_refs(struct buf *b, const json_t *refs)
+add_ref(struct buf *b, const json_t *s, const json_t *r, int depth)
+{
+	const char *uri = str(r, "uri", "");
+
+	buf_addf(b, "    %*ssigns ", 2 * depth, "");
+	report_reference_words(s, r, b);
+	if (*uri != '\0' && str(r, "extent", NULL) != NULL)
+		words_quoted(b, " (", uri, ")");
+	buf_addf(b, ": %s\n",
+	    json_is_false(json_object_get(r, "found")) ? "not at hand" : tri_text(json_object_get(r, "intact"), "intact", "ALTERED"));
+}
+
+static void
+add_refs(struct buf *b, const json_t *s, const json_t *refs, int depth)
 {
 	const json_t *r = NULL;
 	size_t i;
 
 	json_array_foreach (refs, i, r) {
-		const char *uri = str(r, "uri", NULL);
-
 		if (i == REFS_SHOWN) {
-			buf_addf(b, "    signs %zu more\n", json_array_size(refs) - i);
+			buf_addf(b, "    %*ssigns %zu more\n", 2 * depth, "", json_array_size(refs) - i);
 			return;
 		}
-		add(b, "    signs ", uri == NULL ? "data without an address" : *uri == '\0' ? "this document" : uri, ": ");
-		buf_addf(b, "%s\n", json_is_false(json_object_get(r, "found")) ? "not at hand" : tri_text(json_object_get(r, "intact"), "intact", "ALTERED"));
+		add_ref(b, s, r, depth);
+		add_refs(b, s, json_object_get(r, "entries"), depth + 1);
 	}
 }
 
@@ -126,7 +88,7 @@ add_stamp(struct buf *b, const json_t *t)
 	add_verdict(b, t);
 	buf_addf(b, ", imprint %s", tri_text(json_object_get(t, "imprint_intact"), "intact", "BROKEN"));
 	if (str(t, "issued_by", NULL) != NULL)
-		add(b, ", ", str(t, "issued_by", ""), "");
+		words_add(b, ", ", str(t, "issued_by", ""), "");
 	buf_adds(b, "\n");
 }
 
@@ -145,7 +107,7 @@ add_findings(struct buf *b, const json_t *list, int depth)
 		buf_addf(b, "    %*s%s %s: ", 2 * depth, "", ST[k][1], str(f, "check", "?"));
 		buf_addplain(b, str(f, "text", ""));
 		if (*object != '\0')
-			add(b, " [", object, "]");
+			words_add(b, " [", object, "]");
 		if (cure != NULL)
 			buf_addf(b, " -> %s", cure);
 		buf_adds(b, "\n");
@@ -156,20 +118,22 @@ add_findings(struct buf *b, const json_t *list, int depth)
 static void
 add_signature(struct buf *b, const char *now, const json_t *s)
 {
-	const char *words = in_words(str(s, "indication", ""), str(s, "subindication", ""));
+	AUTO(buf) struct buf words = {0};
 	const json_t *t = NULL;
 	size_t i;
 
-	buf_addf(b, "  signature %lld ", (long long)json_integer_value(json_object_get(s, "index")));
-	add(b, "", str(s, "id", ""), ": ");
+	report_signature_words(s, &words);
+	buf_addf(b, "  signature %lld%s", (long long)json_integer_value(json_object_get(s, "index")), str(s, "id", "")[0] != '\0' ? " " : "");
+	words_id(b, str(s, "id", ""));
+	buf_adds(b, ": ");
 	add_verdict(b, s);
-	if (words != NULL)
-		buf_addf(b, ": %s", words);
+	if (words.n != 0)
+		buf_addf(b, ": %s", buf_str(&words));
 	buf_addf(b, "\n    %s", str(s, "level", "?"));
-	add(b, ", signed by ", str(json_object_get(s, "signed_by"), "subject", "an unknown certificate"), "\n");
+	words_add(b, ", signed by ", str(json_object_get(s, "signed_by"), "subject", "an unknown certificate"), "\n");
 	if (json_is_integer(json_object_get(s, "parent")))
 		buf_addf(b, "    a counter-signature on signature %lld\n", (long long)json_integer_value(json_object_get(s, "parent")));
-	add_refs(b, json_object_get(s, "references"));
+	add_refs(b, s, json_object_get(s, "references"), 0);
 	add_time(b, now, s);
 	json_array_foreach (json_object_get(s, "timestamps"), i, t)
 		add_stamp(b, t);
@@ -201,13 +165,14 @@ report_text(const json_t *header, const json_t *document, const char *shown, str
 	const char *now = str(header, "validation_time", "-"), *status = str(document, "status", "");
 	size_t i, records = json_array_size(json_object_get(document, "evidence_records"));
 
-	add(out, "", shown != NULL ? shown : str(document, "file", "-"), ": ");
+	words_name(out, shown != NULL ? shown : str(document, "file", "-"));
+	buf_adds(out, ": ");
 	if (strcmp(status, "validated") == 0)
 		buf_addf(out, "%s at %s by policy %s\n", overall(sigs), now, str(header, "policy", "-"));
 	else if (strcmp(status, "no_signature") == 0)
 		buf_adds(out, "no signature\n");
 	else
-		add(out, "refused: ", str(document, "error", "-"), "\n");
+		words_add(out, "refused: ", str(document, "error", "-"), "\n");
 	json_array_foreach (sigs, i, s)
 		add_signature(out, now, s);
 	if (records > 0)

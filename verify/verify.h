@@ -170,6 +170,43 @@ struct report_stamp {
 	uint8_t chain_digest[32];
 };
 
+/* What went into a reference's digest, as a reader would call it. */
+enum extent {
+	EXTENT_UNKNOWN = 0, /* not digested, or it can't be followed back */
+	EXTENT_NOTHING,	    /* its transforms leave no octet */
+	EXTENT_PART,	    /* of the element that it leads to: gaps */
+	EXTENT_TEXT,	    /* the element's text, or the data encoded in it; not its tags */
+	EXTENT_FILE_PART,
+	EXTENT_FILE,	/* whole, as all below */
+	EXTENT_ELEMENT, /* signatures in it apart, as below */
+	EXTENT_DOCUMENT
+};
+/* Where the element stands that a reference leads to. */
+enum stands { STANDS_NOWHERE = 0, STANDS_ROOT, STANDS_OBJECT /* of a signature */, STANDS_INSIDE /* elsewhere below the root */, STANDS_BESIDE };
+/* A reference, or an entry of a Manifest. */
+struct report_ref {
+	char *uri, *covers, *note;
+	enum tri found, intact;
+	enum ref_kind kind;
+	enum extent extent;
+	enum stands stands;
+	uint64_t octets; /* that were hashed */
+	char **gaps;	 /* paths of what is left out: the first n_listed of n_gaps. n_gaps 0 for a part: not counted */
+	size_t n_listed, n_gaps;
+	struct report_ref *entries;
+	size_t n_entries;
+};
+/* What a signature signs, all its intact references together. */
+enum scope {
+	SCOPE_UNKNOWN = 0, /* a reference is not intact or could not be followed */
+	SCOPE_NOTHING,	   /* no data: its own properties at most */
+	SCOPE_PART,	   /* of the document */
+	SCOPE_SIGNATURE,   /* a counter-signature: the value of its master */
+	SCOPE_FILES,	   /* files beside it, whole, and the document holds nothing but signatures */
+	SCOPE_OBJECTS,	   /* all data in its Objects (and files beside it), and the document holds nothing else */
+	SCOPE_DOCUMENT	   /* the whole document, signatures apart */
+};
+
 struct report_signature {
 	char *id;
 	size_t index;
@@ -177,12 +214,9 @@ struct report_signature {
 	const char *format; /* "XAdES 1.3.2", "XAdES 1.1.1", "XML-DSig" ... */
 	const char *level;
 	enum tri value_intact;
-	struct {
-		char *uri, *covers, *note;
-		enum tri found, intact;
-		enum ref_kind kind;
-	} *refs;
+	struct report_ref *refs;
 	size_t n_refs;
+	enum scope scope;
 	char *signer_subject; /* NULL = none found */
 	uint8_t signer_sha256[32];
 	int64_t signer_not_after;
@@ -258,8 +292,21 @@ enum indication report_overall(const struct report *r);
 MUST_USE enum err_code report_json(const struct report *r, json_t **out, struct err *e);
 /* Header of docs/report.md with an empty "documents" array: validation time, digests, program version. */
 MUST_USE enum err_code report_header_json(const struct report *r, json_t **out, struct err *e);
-/* The same for people, made of header and document. shown: the name to print, NULL = the document's own. */
+/*
+ * The octets that went into the digest of each reference of d, intact or not, one after the other into to. document is the
+ * report_json of a report on d (verify_input.parsed): each of its references gets "extracted", an object with "at" and "octets",
+ * or with "why": they can't be had, or max_octets are written.
+ */
+MUST_USE enum err_code report_extract(
+    struct sigdoc *d, json_t *document, uint64_t max_octets, const struct sink *to, struct err *e);
+/* The report for people, made of header and document. shown: the name to print, NULL = the document's own. */
 MUST_USE enum err_code report_text(
     const json_t *header, const json_t *document, const char *shown, struct buf *out, struct err *e);
+/*
+ * Of an element of "signatures", in one line without its end: what the verdict means and what is signed. Of one of its
+ * "references" (or of their "entries"): what it signs. Foreign text in it is bounded and stays in the line.
+ */
+void report_signature_words(const json_t *signature, struct buf *out);
+void report_reference_words(const json_t *signature, const json_t *reference, struct buf *out);
 
 #endif
