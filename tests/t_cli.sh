@@ -70,6 +70,43 @@ open(d + "/lines.xml", "wb").write(b.replace(b'URI=""', b'URI="#a&#10;  signatur
 END
 is "verify: an address makes no line of its own" "$("$es" verify "$w/in/lines.xml" --trust "$w/empty" --at $T | grep -c '^  signature')" 1
 
+# ---- what is signed
+said() { "$es" verify "$w/in/$1.xml" --trust "$w/pki/trust" --at $T --policy dss-lenient | sed -n 2p; }
+has "verify: the whole document" "$(said good)" ": TOTAL-PASSED: the signature is valid, and nothing of it was altered"
+has "verify: the data in it" "$(said other)" ": TOTAL-PASSED: the signature is valid, and nothing of the data in it was altered"
+sign beside --shape sibling --key ecdsa
+has "verify: a part, in the first line" "$(said beside)" ": TOTAL-PASSED: the signature is valid, but it signs only a part of what is here: /"
+"$es" verify "$w/in/good.xml" --trust "$w/pki/trust" --at $T --policy dss-lenient --extract "$w/x/good" >"$w/o"
+is "extract: exit" $? 0
+is "extract: a file each" "$(ls "$w/x/good" | tr '\n' ' ')" "signature-0-reference-0.xml signature-0-reference-1.xml "
+has "extract: says which is which" "$(cat "$w/o")" "octets: reference 0 of signature 0 (TOTAL-PASSED), this document: intact"
+/usr/bin/python3 - "$w" <<'END'
+import base64, hashlib, re, sys
+w = sys.argv[1]
+want = re.findall(rb"DigestValue>([^<]+)<", open(w + "/in/good.xml", "rb").read())
+have = [hashlib.sha256(open(f"{w}/x/good/signature-0-reference-{i}.xml", "rb").read()).digest() for i in range(2)]
+print("[       OK ]" if all(base64.b64encode(h) in [v.strip() for v in want] for h in have) else "[  FAILED  ]", "extract: the octets have the digests that were signed")
+END
+"$es" verify "$w/in/good.xml" --trust "$w/pki/trust" --at $T --extract "$w/x/good" >"$w/o" 2>&1
+is "extract: a name that is taken" "$?$(grep -c 'is there already' "$w/o")" 731
+mkdir -p "$w/x/link" && ln -s "$(pwd)/$w/x/elsewhere" "$w/x/link/signature-0-reference-1.xml"
+"$es" verify "$w/in/good.xml" --trust "$w/pki/trust" --at $T --extract "$w/x/link" >"$w/o" 2>&1
+is "extract: a link is a name that is taken" $? 73
+is "extract: and nothing is written, there or here" "$(ls "$w/x/link")$(ls "$w/x" | tr '\n' ' ')" "signature-0-reference-1.xmlgood link "
+"$es" verify "$w/in/bent.xml" --trust "$w/pki/trust" --at $T --extract "$w/x/bent" >"$w/o"
+is "extract: the verdict decides the exit code" $? 1
+is "extract: what was altered is called so" "$(ls "$w/x/bent" | head -n 1)" signature-0-reference-0-ALTERED.xml
+has "extract: and told" "$(cat "$w/o")" "this document: ALTERED"
+is "extract: in JSON" "$("$es" --json verify "$w/in/good.xml" --trust "$w/pki/trust" --at $T --extract "$w/x/json" | json '[sorted(r["extracted"]) for r in d["documents"][0]["signatures"][0]["references"]]')" "[['file', 'octets'], ['file', 'octets']]"
+"$es" verify "$w/in/good.xml" "$w/in/bent.xml" --trust "$w/empty" --extract "$w/x/two" >"$w/o" 2>&1
+is "extract: one file" $? 64
+[ ! -e "$w/x/two" ]
+is "extract: no folder for nothing" $? 0
+printf 'a deed' >"$w/in/deed.Txt"
+sign side --shape detached --in "$w/in/deed.Txt"
+"$es" verify "$w/in/side.xml" --trust "$w/pki/trust" --at $T --with "$w/in/deed.Txt" --extract "$w/x/side" >"$w/o"
+is "extract: a file beside, whole" "$(cat "$w/x/side/signature-0-reference-0.Txt")" "a deed"
+
 # ---- what is no XML is called by its name
 refused_as() { # name, words
 	out=$("$es" verify "$w/in/$1" --trust "$w/empty" --at $T)

@@ -4,7 +4,7 @@
  * parsed in a cage; anchors, policy and the little that lies beside are in the
  * child's memory since the fork.
  */
-#include "tools/tools.h"
+#include "tools/extract.h"
 
 #include "base/worker.h"
 
@@ -40,9 +40,13 @@ struct verify_job {
 	struct beside *with;
 	size_t n_with;
 	uint64_t cap_bytes;
+	struct extract extract; /* shown NULL: not asked for */
 	const char *name; /* of the document under way */
 	struct verifier *verifier;
 };
+
+/* What a worker is asked; the descriptors: the document, those beside it, and the one to write to. */
+enum { ASK_VERDICT = 1, ASK_OCTETS };
 
 static void
 job_release(struct verify_job *j)
@@ -59,6 +63,8 @@ job_release(struct verify_job *j)
 	catalogue_free(j->catalogue);
 	material_free(j->material);
 	verifier_free(j->verifier);
+	if (j->extract.shown != NULL)
+		extract_release(&j->extract);
 }
 
 /* ---- in the cage ---- */
@@ -94,15 +100,19 @@ sides(struct verify_job *j, const int *fds, size_t nfds, struct side_file *out, 
 	return ERR_OK;
 }
 
+/* out: where the octets of all references go, or NULL. */
 static enum err_code
-answer(const struct report *r, struct buf *reply, struct err *e)
+answer(const struct report *r, struct sigdoc *d, const int *out, struct buf *reply, struct err *e)
 {
 	json_t *header = NULL, *document = NULL;
 	AUTO(json) json_t *both = json_object();
+	struct sink to = sink_fd(out);
 
 	if (report_header_json(r, &header, e) != ERR_OK || json_set(both, "header", header, e) != ERR_OK ||
 	    report_json(r, &document, e) != ERR_OK || json_set(both, "document", document, e) != ERR_OK)
 		return err_wrap(e, "report");
+	if (out != NULL && d != NULL && report_extract(d, document, EXTRACT_BYTES, &to, e) != ERR_OK)
+		return err_wrap(e, "octets");
 	return json_canonical(both, reply, e);
 }
 
@@ -113,13 +123,13 @@ handle(void *ctx, uint32_t type, struct slice body, const int *fds, size_t nfds,
 	struct verify_job *j = ctx;
 	AUTO(mem) struct side_file *files = mem_new(j->n_with, sizeof(*files));
 	AUTO(mem) char *name = body.n > 0 ? mem_dup(body.p, body.n) : NULL;
-	AUTO(report) struct report *r = NULL;
 	AUTO(buf) struct buf doc = {0};
+	AUTO(sigdoc) struct sigdoc *d = NULL;
+	AUTO(report) struct report *r = NULL;
 	struct source s;
 	struct verify_input in = {.name = name, .files = files, .n_files = j->n_with, .material = j->material, .anchors = j->anchors,
 	    .policy = &j->policy, .time_utc = j->time_utc};
 
-	(void)type;
 	if (files == NULL || name == NULL || nfds == 0)
 		return err_nomem(e);
 	if (source_fd(&fds[0], &s, e) != ERR_OK || sides(j, fds, nfds, files, e) != ERR_OK)
@@ -127,9 +137,12 @@ handle(void *ctx, uint32_t type, struct slice body, const int *fds, size_t nfds,
 	if (source_read_all(&s, (size_t)j->cap_bytes, &doc, e) != ERR_OK)
 		return err_wrap(e, "verify");
 	in.doc = buf_slice(&doc);
+	/* What can't be opened is refused by verify_document, which says why. */
+	if (type == ASK_OCTETS && sigdoc_open(in.doc, files, j->n_with, NULL, &d, NULL) == ERR_OK)
+		in.parsed = d;
 	if (verify_document(j->verifier, &in, &r, e) != ERR_OK)
 		return err_wrap(e, "verify");
-	return answer(r, reply, e);
+	return answer(r, d, type == ASK_OCTETS ? &fds[nfds - 1] : NULL, reply, e);
 }
 
 /* ---- what lies beside ---- */
@@ -228,10 +241,14 @@ ask(struct worker *w, struct verify_job *j, const char *path, struct buf *reply,
 	for (i = 0; i < j->n_with; i++)
 		if (j->with[i].slot >= 0)
 			fds[n++] = j->with[i].fd;
+	if (j->extract.shown != NULL && n == WORKER_FDS)
+		return err_set(e, ERR_USAGE, "--extract: with at most %d files above 1 MiB", WORKER_FDS - 2);
+	if (j->extract.shown != NULL)
+		fds[n++] = j->extract.fd;
 	buf_adds(&body, tool_base_name(path));
 	if (buf_ok(&body, e) != ERR_OK)
 		return err_wrap(e, "%s", path);
-	return worker_call(w, 1, buf_slice(&body), fds, n, 120000, reply, e);
+	return worker_call(w, j->extract.shown != NULL ? ASK_OCTETS : ASK_VERDICT, buf_slice(&body), fds, n, 120000, reply, e);
 }
 
 /* What the cage could not finish is refused, with the reason; it is no verdict. */
@@ -311,6 +328,19 @@ print_document(const struct tool *t, const json_t *header, const json_t *documen
 }
 
 static enum err_code
+print_extracted(const struct tool *t, const struct verify_job *j, const json_t *document, struct err *e)
+{
+	AUTO(buf) struct buf text = {0};
+
+	if (t->json || j->extract.shown == NULL || json_array_size(json_object_get(document, "signatures")) == 0)
+		return ERR_OK;
+	extract_text(&j->extract, document, &text);
+	if (buf_ok(&text, e) != ERR_OK)
+		return e->code;
+	return fputs(buf_str(&text), stdout) != EOF ? ERR_OK : err_errno(e, ERR_IO, errno, "stdout");
+}
+
+static enum err_code
 verify_one(struct tool *t, struct worker *w, struct verify_job *j, const char *path, json_t **out, int *code, struct err *e)
 {
 	AUTO(buf) struct buf reply = {0};
@@ -329,7 +359,9 @@ verify_one(struct tool *t, struct worker *w, struct verify_job *j, const char *p
 	if (*out == NULL)
 		*out = json_pack("{s:i, s:o, s:[]}", "schema", 1, "validation_time", json_time(j->time_utc), "documents");
 	*code = worse(*code, code_of(document));
-	if (print_document(t, *out, document, path, e) != ERR_OK)
+	if (j->extract.shown != NULL && extract_files(&j->extract, document, e) != ERR_OK)
+		return e->code;
+	if (print_document(t, *out, document, path, e) != ERR_OK || print_extracted(t, j, document, e) != ERR_OK)
 		return err_wrap(e, "%s", path);
 	return json_push(json_object_get(*out, "documents"), TAKE(document), e);
 }
@@ -491,12 +523,12 @@ verify_receipts(struct tool *t, int n, char **paths, const char *log_key)
 static int
 verb_verify(struct tool *t, int argc, char **argv)
 {
-	const char *trust = NULL, *at = NULL, *policy = NULL, *log_key = NULL;
+	const char *trust = NULL, *at = NULL, *policy = NULL, *log_key = NULL, *extract = NULL;
 	const char *with[WITH_MAX], *policies[64];
 	size_t n_with = 0, n_policies = 0;
 	bool json = false, beside;
 	const struct option_row rows[] = {{.name = "trust", .value = &trust}, {.name = "at", .value = &at}, {.name = "policy", .value = &policy},
-	    {.name = "log-key", .value = &log_key}, {.name = "with", .list = with, .list_n = &n_with, .list_max = WITH_MAX},
+	    {.name = "log-key", .value = &log_key}, {.name = "extract", .value = &extract}, {.name = "with", .list = with, .list_n = &n_with, .list_max = WITH_MAX},
 	    {.name = "signature-policy", .list = policies, .list_n = &n_policies, .list_max = 64}, {.name = "json", .flag = &json}};
 	struct judge_request q = {.policy = "default"};
 	struct verify_job j = {0};
@@ -508,7 +540,9 @@ verb_verify(struct tool *t, int argc, char **argv)
 	t->json = t->json || json;
 	if (argc < 2)
 		return tool_usage(tool_verb("verify"), "name a file, a receipt, or a record");
-	beside = n_with != 0 || n_policies != 0;
+	beside = n_with != 0 || n_policies != 0 || extract != NULL;
+	if (extract != NULL && argc != 2)
+		return tool_usage(tool_verb("verify"), "--extract goes with one file");
 	if (ends_with(argv[1], ".receipt.json")) {
 		if (trust != NULL || at != NULL || policy != NULL || beside)
 			return tool_usage(tool_verb("verify"), "a receipt is checked with --log-key alone");
@@ -522,7 +556,7 @@ verb_verify(struct tool *t, int argc, char **argv)
 	if (policy == NULL)
 		policy = "default";
 	if (argc == 2 && is_bundle(argv[1]))
-		return beside ? tool_usage(tool_verb("verify"), "a bundle has with it what it needs: no --with, no --signature-policy")
+		return beside ? tool_usage(tool_verb("verify"), "a bundle has with it what it needs: no --with, no --signature-policy; --extract is for one file")
 			      : verify_bundle(t, argv[1], trust, at, policy, log_key);
 	if (trust == NULL && is_folder(argv[1]))
 		return tool_usage(tool_verb("verify"), "a folder without SHA256SUMS is no bundle, or an export that did not end");
@@ -534,6 +568,8 @@ verb_verify(struct tool *t, int argc, char **argv)
 	code = (int)open_job(t, &j, &q, &e);
 	if (code == ERR_OK)
 		code = (int)add_policies(&j, policies, n_policies, &e);
+	if (code == ERR_OK && extract != NULL)
+		code = (int)extract_open(extract, &j.extract, &e);
 	code = code == ERR_OK ? verify_files(t, &j, argc - 1, argv + 1) : tool_fail(t, &e);
 	job_release(&j);
 	return code;
@@ -542,7 +578,7 @@ verb_verify(struct tool *t, int argc, char **argv)
 const struct verb verbs_verify[] = {
     {"verify",
 	"FILE... --trust DIR [--at T] [--with [NAME=]PATH | --with digest:ALG:BASE64]... [--signature-policy FILE]\n"
-	"                [--policy default|dss|dss-lenient|FILE] [--json]\n"
+	"                [--policy default|dss|dss-lenient|FILE] [--extract DIR] [--json]\n"
 	"       everseal verify X.receipt.json... --log-key FILE\n"
 	"       everseal verify BUNDLE [--trust DIR] [--at T] [--log-key FILE]\n"
 	"       everseal -c FILE verify RECORD [--at T]",
