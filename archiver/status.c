@@ -86,12 +86,13 @@ archive_status(struct archive *a, json_t **out, struct err *e)
 		return err_wrap(e, "status");
 	if (store_get_row(a->store, "state", slice_str("sweep"), &sweep, NULL) == ERR_OK)
 		(void)!json_read(buf_slice(&sweep), NULL, &last, NULL);
-	*out = json_pack("{s:i, s:o, s:b, s:s, s:o, s:o, s:O, s:O, s:O, s:O, s:o, s:o, s:o, s:{s:I, s:I, s:I, s:I, s:b, s:I, s:o, s:b}, s:i}", "schema", 1,
+	*out = json_pack("{s:i, s:o, s:b, s:s, s:o, s:o, s:O, s:O, s:O, s:O, s:o, s:o, s:o, s:{s:I, s:I, s:I, s:I, s:b, s:I, s:I, s:I, s:o, s:b}, s:i}", "schema", 1,
 	    "time", json_time(archive_now(a)), "simulated", a->cfg->archive.clock_file != NULL, "cage", cage_line, "intake", gate_json(a), "anchors", anchors_of(a), "signatures", states,
 	    "services", services, "tsa_certificates", jobs, "holds", holds, "due", json_incref(plan), "last_sweep",
 	    last != NULL ? last : json_null(), "next_step", next == TIME_MAX ? json_null() : json_time(next), "store", "groups",
 	    (json_int_t)st.groups, "objects", (json_int_t)st.objects, "log_size", (json_int_t)st.log_size, "bytes", (json_int_t)st.bytes,
-	    "recovered", (int)st.recovered, "refused_groups", (json_int_t)st.refused_groups,
+	    "recovered", (int)st.recovered, "lost_alarms", (json_int_t)st.lost_alarms, "lost_mended", (json_int_t)st.lost_mended,
+	    "groups_standing_once", (json_int_t)st.no_twin,
 	    "index_made", st.index_made[0] != 0 ? json_text(st.index_made) : json_null(), "ops_lost", (int)st.ops_lost, "format", st.format);
 	return *out != NULL ? ERR_OK : err_nomem(e);
 }

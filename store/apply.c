@@ -77,14 +77,15 @@ write_member(struct apply *a, const struct member *m, struct err *e)
 	return put(a, DB_MEMBERS, &k, buf_slice(&v), e);
 }
 
-/* An object has one address: the copy that is kept longest. */
+/* An object, and a group's twin, has one address: the copy that is kept longest. */
 static enum err_code
-write_object(struct apply *a, const struct member *m, const struct seg_row *seg, struct err *e)
+write_address(struct apply *a, enum index_db d, struct slice what, const struct member *m, const struct seg_row *seg,
+    struct err *e)
 {
-	struct slice sha = slice_of(m->ref.sha256, 32), old = {0};
+	struct slice old = {0};
 	struct seg_row other;
 	struct key at = key_member(m->seg, m->off);
-	enum err_code r = kv_get(a->t, a->ix->db[DB_OBJECTS], sha, &old, NULL);
+	enum err_code r = kv_get(a->t, a->ix->db[d], what, &old, NULL);
 
 	if (r == ERR_OK) {
 		struct cur c = cur_from(old);
@@ -95,13 +96,14 @@ write_object(struct apply *a, const struct member *m, const struct seg_row *seg,
 		if (seg_rank(other.id.kind, other.id.year) >= seg_rank(seg->id.kind, seg->id.year))
 			return ERR_OK;
 	}
-	return put_slice(a, DB_OBJECTS, sha, key_slice(&at), e);
+	return put_slice(a, d, what, key_slice(&at), e);
 }
 
 static enum err_code
 apply_member(struct apply *a, const struct member *m, struct err *e)
 {
 	struct seg_row seg;
+	struct key number = key64(m->group);
 	uint64_t end = m->off + tar_member_bytes(m->ref.size_bytes);
 	enum err_code r = ix_read_seg(a->ix, a->t, m->seg, &seg, e);
 
@@ -117,13 +119,16 @@ apply_member(struct apply *a, const struct member *m, struct err *e)
 	if (r == ERR_OK)
 		r = write_member(a, m, e);
 	if (r == ERR_OK && m->kind == MEMBER_OBJECT)
-		r = write_object(a, m, &seg, e);
+		r = write_address(a, DB_OBJECTS, slice_of(m->ref.sha256, 32), m, &seg, e);
+	if (r == ERR_OK && m->kind == MEMBER_GROUP && seg.id.kind != STORE_LOG)
+		r = write_address(a, DB_TWINS, key_slice(&number), m, &seg, e);
 	return r;
 }
 
 static enum err_code
 apply_segments(struct apply *a, struct err *e)
 {
+	const struct member twin = {.seg = a->g->twin_seg, .off = a->g->twin_off, .kind = MEMBER_GROUP, .group = a->g->n, .ref = a->g->ref};
 	enum err_code r = ERR_OK;
 	size_t i;
 
@@ -137,6 +142,8 @@ apply_segments(struct apply *a, struct err *e)
 	}
 	for (i = 0; r == ERR_OK && i < a->g->n_members; i++)
 		r = apply_member(a, &a->g->members[i], e);
+	if (r == ERR_OK && a->g->twin_seg != 0)
+		r = apply_member(a, &twin, e);
 	for (i = 0; r == ERR_OK && i < a->g->n_sealed; i++) {
 		struct seg_row s;
 

@@ -24,6 +24,7 @@ store_batch_begin(struct store *s, struct batch **out, struct err *e)
 		return err_nomem(e);
 	b->s = s;
 	b->g.n = s->last.group + 1;
+	b->g.format = s->found.format;
 	b->g.arena.max_bytes = STORE_BATCH_BYTES + (1u << 20);
 	s->batch = b;
 	*out = b;
@@ -148,6 +149,32 @@ put_octets(struct batch *b, enum store_kind kind, int year, struct slice octets,
 	off = seg_tail(g);
 	r = seg_append(g, name, octets, e);
 	return r == ERR_OK ? add_member(b, g, off, ref, e) : r;
+}
+
+enum err_code
+batch_put_twin(struct batch *b, uint64_t n, struct slice text, struct err *e)
+{
+	struct member m = {.kind = MEMBER_GROUP, .group = n};
+	char name[MEMBER_NAME];
+	struct seg *g = NULL;
+	enum err_code r = batch_usable(b, e);
+
+	if (r == ERR_OK)
+		r = store_hash_octets(text, &m.ref, e);
+	if (r == ERR_OK)
+		r = seg_for(b->s, STORE_SHARED, 0, &g, e);
+	if (r != ERR_OK)
+		return r;
+	member_name(&m, &g->id, name);
+	m.seg = g->id.id;
+	m.off = seg_tail(g);
+	r = seg_append(g, name, text, e);
+	if (r != ERR_OK)
+		return r;
+	r = group_add_member(&b->g, &m, e);
+	if (r != ERR_OK)
+		seg_cut(g, m.off);
+	return r;
 }
 
 struct copy {

@@ -160,6 +160,12 @@ check_content(struct checker *c, uint64_t off, const struct store_ref *ref, stru
 }
 
 enum err_code
+checker_content(struct checker *c, const struct member *m, struct err *e)
+{
+	return check_content(c, m->off + tar_head_bytes(m->ref.size_bytes), &m->ref, e);
+}
+
+enum err_code
 checker_member(struct checker *c, const struct member *m, struct err *e)
 {
 	static const uint8_t zeros[TAR_BLOCK];

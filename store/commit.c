@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The commit: data segments written and synced, then the group in the log
- * segment written and synced, then the index. The order is the whole point:
- * a group on disk says that all it names is on disk, the header of its own
- * segment included: a group behind a missing header is damage, never a crash.
+ * The commit: data segments written and synced, the group's twin among them,
+ * then the group in the log segment written and synced, then the index. The
+ * order is the whole point: a group in the log says that all it names is on
+ * disk, its twin and the header of its own segment included
+ * (docs/format.md 3, 4).
  */
 #include "store/store_int.h"
 
@@ -15,7 +16,8 @@
 struct commit {
 	struct store *s;
 	struct group *g;
-	struct seg *log;
+	struct seg *log, *twin; /* twin: NULL in format 1 */
+	struct buf text;	/* of the group */
 	int64_t now_utc;
 	bool seal_all;
 	unsigned syncs;
@@ -89,8 +91,8 @@ seal_due(struct commit *c, struct err *e)
 	for (i = 0; r == ERR_OK && i < c->s->n_segs; i++) {
 		struct seg *g = c->s->segs[i];
 
-		/* the log segment of this very group is not sealed by it, unless another one takes the group */
-		if (g != c->log && due(c, g))
+		/* the segments that take this very group are not sealed by it */
+		if (g != c->log && g != c->twin && due(c, g))
 			r = seg_seal(c->s, g, c->g, e);
 	}
 	return r;
@@ -111,6 +113,33 @@ choose_log(struct commit *c, struct err *e)
 		}
 	}
 	return seg_birth(c->s, STORE_LOG, 0, false, &c->log, e);
+}
+
+/* May it take the twin, and how gladly? Shared before data, and best one that this group is synced into anyway. */
+static int
+twin_rank(const struct commit *c, const struct seg *g)
+{
+	if (g->id.kind == STORE_LOG || g->id.alone || due(c, g))
+		return 0;
+	return (g->id.kind == STORE_SHARED ? 2 : 1) + (g->fresh || has_member(c->g, g->id.id) ? 2 : 0);
+}
+
+static enum err_code
+choose_twin(struct commit *c, struct err *e)
+{
+	int best = 0;
+	size_t i;
+
+	if (c->g->format == 1)
+		return ERR_OK;
+	for (i = 0; i < c->s->n_segs; i++) {
+		int rank = twin_rank(c, c->s->segs[i]);
+
+		if (rank > best)
+			c->twin = c->s->segs[i];
+		best = rank > best ? rank : best;
+	}
+	return c->twin != NULL ? ERR_OK : seg_birth(c->s, STORE_SHARED, 0, false, &c->twin, e);
 }
 
 /* What must be on disk first: all but the log segment, and of that one the header if it is new. */
@@ -191,22 +220,30 @@ close_log(struct commit *c, struct err *e)
 	return tlog_checkpoint_sign(&cp, c->s->log_seed, &c->g->checkpoint, e);
 }
 
+/* The text says where both its copies stand, so it is made when all else has its place. */
 static enum err_code
-write_group(struct commit *c, struct err *e)
+make_text(struct commit *c, struct err *e)
 {
-	const struct member self = {.kind = MEMBER_GROUP, .group = c->g->n};
-	AUTO(buf) struct buf text = {0};
-	char name[MEMBER_NAME];
-	enum err_code r = group_write(c->g, seg_id_of, c->s, &text, e);
+	enum err_code r;
 
-	member_name(&self, &c->log->id, name);
 	c->g->seg = c->log->id.id;
 	c->g->off = seg_tail(c->log);
-	if (r == ERR_OK)
-		r = store_hash_octets(buf_slice(&text), &c->g->ref, e);
-	if (r == ERR_OK)
-		r = seg_append(c->log, name, buf_slice(&text), e);
-	return r == ERR_OK ? seg_flush(c->log, e) : r;
+	if (c->twin != NULL) {
+		c->g->twin_seg = c->twin->id.id;
+		c->g->twin_off = seg_tail(c->twin);
+	}
+	r = group_write(c->g, seg_id_of, c->s, &c->text, e);
+	return r == ERR_OK ? store_hash_octets(buf_slice(&c->text), &c->g->ref, e) : r;
+}
+
+static enum err_code
+append_text(struct commit *c, struct seg *to, struct err *e)
+{
+	const struct member self = {.kind = MEMBER_GROUP, .group = c->g->n};
+	char name[MEMBER_NAME];
+
+	member_name(&self, &to->id, name);
+	return seg_append(to, name, buf_slice(&c->text), e);
 }
 
 /* All that comes before the log's sync. A failure here, unless it was a sync, leaves nothing behind. */
@@ -218,16 +255,24 @@ prepare(struct commit *c, struct err *e)
 	drop_unused(c);
 	r = choose_log(c, e);
 	if (r == ERR_OK)
+		r = choose_twin(c, e);
+	if (r == ERR_OK)
 		r = list_heads(c, e);
 	if (r == ERR_OK)
 		r = seal_due(c, e);
+	if (r == ERR_OK)
+		r = close_log(c, e);
+	if (r == ERR_OK)
+		r = make_text(c, e);
+	if (r == ERR_OK && c->twin != NULL)
+		r = append_text(c, c->twin, e);
 	if (r == ERR_OK)
 		r = flush_data(c, e);
 	if (r == ERR_OK)
 		r = sync_data(c, e);
 	if (r == ERR_OK)
-		r = close_log(c, e);
-	return r == ERR_OK ? write_group(c, e) : r;
+		r = append_text(c, c->log, e);
+	return r == ERR_OK ? seg_flush(c->log, e) : r;
 }
 
 static void
@@ -261,6 +306,7 @@ settle(struct commit *c, struct err *e)
 		return store_bad(c->s, ERR_IO, e);
 	}
 	settle_segments(c->s);
+	newest_write(c->s);
 	return ERR_OK;
 }
 
@@ -293,6 +339,7 @@ commit(struct batch *b, bool seal_all, struct store_done *done, struct err *e)
 		return ERR_OK;
 	}
 	r = run(&c, &mine);
+	buf_release(&c.text);
 	if (r == ERR_OK && done != NULL) {
 		*done = (struct store_done){.group = c.g->n, .log_size = c.g->log_size, .syncs = c.syncs};
 		memcpy(done->root, c.g->root, TLOG_HASH);

@@ -188,13 +188,32 @@ write_rows(const struct group *g, struct buf *b)
 	buf_adds(b, "]");
 }
 
+/* Where both copies stand: one that is found alone says where the other one must be. */
+static enum err_code
+write_at(const struct group *g, seg_lookup look, void *ctx, struct buf *b, struct err *e)
+{
+	struct seg_id log = {0}, twin = {0};
+	char log_name[SEG_NAME], twin_name[SEG_NAME];
+
+	buf_adds(b, "{");
+	if (g->format == 1)
+		return ERR_OK;
+	if (!look(ctx, g->seg, &log) || !look(ctx, g->twin_seg, &twin))
+		return err_set(e, ERR_BUG, "group %" PRIu64 " stands in a segment that is not known", g->n);
+	seg_name(&log, log_name);
+	seg_name(&twin, twin_name);
+	buf_addf(b, "\"at\":[{\"offset\":%" PRIu64 ",\"segment\":\"%s\"},{\"offset\":%" PRIu64 ",\"segment\":\"%s\"}],", g->off,
+	    log_name, g->twin_off, twin_name);
+	return ERR_OK;
+}
+
 static void
 write_born(const struct group *g, struct buf *b)
 {
 	char seg[SEG_NAME];
 	size_t i;
 
-	buf_adds(b, "{\"born\":[");
+	buf_adds(b, "\"born\":[");
 	for (i = 0; i < g->n_born; i++) {
 		seg_name(&g->born[i], seg);
 		buf_addf(b, "%s{\"alone\":%s,\"born\":%" PRId64 ",\"segment\":\"%s\"}", i != 0 ? "," : "",
@@ -202,7 +221,7 @@ write_born(const struct group *g, struct buf *b)
 	}
 	buf_adds(b, "],\"checkpoint\":\"");
 	add_escaped(b, buf_slice(&g->checkpoint));
-	buf_adds(b, "\",\"format\":1,\"leaves\":[");
+	buf_addf(b, "\",\"format\":%d,\"leaves\":[", g->format);
 	for (i = 0; i < g->n_leaves; i++) {
 		buf_adds(b, i != 0 ? ",\"" : "\"");
 		buf_addhex(b, slice_of(g->leaves[i], TLOG_LEAF_OCTETS));
@@ -243,8 +262,11 @@ group_write(const struct group *g, seg_lookup look, void *ctx, struct buf *out, 
 
 	out->max_bytes = GROUP_MAX_BYTES;
 	buf_adds(out, FRONT);
-	write_born(g, out);
-	r = write_members(g, look, ctx, out, e);
+	r = write_at(g, look, ctx, out, e);
+	if (r == ERR_OK) {
+		write_born(g, out);
+		r = write_members(g, look, ctx, out, e);
+	}
 	if (r == ERR_OK)
 		r = write_tail(g, look, ctx, out, e);
 	if (r == ERR_OK)
@@ -339,10 +361,12 @@ read_member(const json_t *o, uint64_t group, struct member *m, struct err *e)
 	if (r != ERR_OK)
 		return r;
 	m->seg = id.id;
-	if (strncmp(name, "segments/", 9) == 0)
+	if (sscanf(name, "groups/%20" SCNu64, &m->group) == 1)
+		m->kind = MEMBER_GROUP; /* a twin written again */
+	else if (strncmp(name, "segments/", 9) == 0)
 		m->kind = strstr(name, ".members") != NULL ? MEMBER_TABLE : MEMBER_HEAD;
 	member_name(m, &id, again);
-	if (strcmp(name, again) != 0)
+	if (strcmp(name, again) != 0 || (m->kind == MEMBER_GROUP && id.kind == STORE_LOG))
 		return err_set(e, ERR_FORMAT, "member name %.100s, want %s", name, again);
 	return ERR_OK;
 }
@@ -463,14 +487,51 @@ read_list(const json_t *o, const char *key, enum err_code (*one)(const json_t *,
 }
 
 static enum err_code
+read_place(const json_t *o, bool log, uint32_t *seg, uint64_t *off, struct err *e)
+{
+	struct seg_id id = {0};
+	enum err_code r = need_seg(o, "segment", &id, e);
+
+	if (r == ERR_OK)
+		r = json_need_size(o, "offset", off, e);
+	if (r == ERR_OK && (id.kind == STORE_LOG) != log)
+		return err_set(e, ERR_FORMAT, "at: a copy in a segment of the wrong kind");
+	*seg = id.id;
+	return r;
+}
+
+static enum err_code
+read_at(const json_t *o, struct group *g, struct err *e)
+{
+	json_t *at = NULL;
+	enum err_code r;
+
+	if (g->format == 1)
+		return ERR_OK;
+	r = json_need_arr(o, "at", &at, e);
+	if (r == ERR_OK && json_array_size(at) != 2)
+		return err_set(e, ERR_FORMAT, "at: not two places");
+	if (r == ERR_OK)
+		r = read_place(json_array_get(at, 0), true, &g->seg, &g->off, e);
+	return r == ERR_OK ? read_place(json_array_get(at, 1), false, &g->twin_seg, &g->twin_off, e) : r;
+}
+
+static enum err_code
 read_scalars(const json_t *o, struct group *g, struct err *e)
 {
+	static const char *const keys[] = {"at", "born", "checkpoint", "format", "leaves", "log_size", "members", "number", "previous",
+	    "root", "rows", "sealed", "time", NULL};
 	const char *checkpoint = "";
 	int64_t format = 0;
 	enum err_code r = json_need_int(o, "format", &format, e);
 
-	if (r == ERR_OK && format != 1)
+	if (r == ERR_OK && (format < 1 || format > STORE_FORMAT_VERSION))
 		return err_set(e, ERR_UNSUPPORTED, "group of format %" PRId64, format);
+	g->format = (int)format;
+	if (r == ERR_OK)
+		r = json_only_keys(o, format == 1 ? keys + 1 : keys, e);
+	if (r == ERR_OK)
+		r = read_at(o, g, e);
 	if (r == ERR_OK)
 		r = json_need_size(o, "number", &g->n, e);
 	if (r == ERR_OK)

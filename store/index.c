@@ -18,6 +18,7 @@ static const char *const NAME[INDEX_DBS] = {
     [DB_LEAVES] = "leaves",
     [DB_NODES] = "nodes",
     [DB_ROWS] = "rows",
+    [DB_TWINS] = "twins",
 };
 
 const char *
@@ -236,6 +237,25 @@ index_group(struct index *ix, uint64_t n, struct member *m, struct err *e)
 	at = key_member(g.seg, g.off);
 	r = kv_get(t, ix->db[DB_MEMBERS], key_slice(&at), &v, e);
 	return r == ERR_OK ? parse_member(g.seg, g.off, v, m, e) : r;
+}
+
+enum err_code
+index_twin(struct index *ix, uint64_t n, struct member *m, struct err *e)
+{
+	AUTO(txn) MDB_txn *t = NULL;
+	struct key k = key64(n);
+	struct slice v = {0};
+	struct cur c;
+	uint32_t seg;
+	enum err_code r = kv_begin(&ix->kv, false, &t, e);
+
+	if (r == ERR_OK)
+		r = kv_get(t, ix->db[DB_TWINS], key_slice(&k), &v, e);
+	if (r != ERR_OK)
+		return r;
+	c = cur_from(v);
+	seg = cur_be32(&c);
+	return index_member(ix, seg, cur_be64(&c), m, e);
 }
 
 enum err_code

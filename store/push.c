@@ -3,7 +3,7 @@
  * Replicas: groups at once, sealed segments when they are there, and then the
  * group objects that they replace go. Names: docs/place.md.
  */
-#include "store/store_int.h"
+#include "store/recover_int.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -231,6 +231,8 @@ put_group(struct push *p, struct group *g, struct err *e)
 	for (i = 0; r == ERR_OK && i < g->n_members; i++)
 		r = add_part(p, &parts, g->members[i].seg, g->members[i].off,
 		    tar_member_bytes(g->members[i].ref.size_bytes), e);
+	if (r == ERR_OK && g->twin_seg != 0)
+		r = add_part(p, &parts, g->twin_seg, g->twin_off, tar_member_bytes(g->ref.size_bytes), e);
 	if (r == ERR_OK)
 		r = add_part(p, &parts, g->seg, g->off, tar_member_bytes(g->ref.size_bytes), e);
 	if (r != ERR_OK)
@@ -251,6 +253,9 @@ replaced(const struct push *p, const struct group *g)
 
 	if (row == NULL || !row->sealed)
 		return false;
+	row = g->twin_seg != 0 ? row_of(p, g->twin_seg) : row;
+	if (row == NULL || !row->sealed)
+		return false;
 	for (i = 0; i < g->n_members; i++) {
 		row = row_of(p, g->members[i].seg);
 		if (row == NULL || !row->sealed)
@@ -262,21 +267,12 @@ replaced(const struct push *p, const struct group *g)
 static enum err_code
 load_group(struct push *p, uint64_t number, struct group **out, struct err *e)
 {
-	AUTO(fd) int fd = -1;
 	AUTO(buf) struct buf text = {0};
 	struct member m;
-	const struct seg_row *row;
-	uint64_t n = 0;
 	enum err_code r = index_group(&p->s->index, number, &m, e);
 
-	if (r != ERR_OK)
-		return r;
-	row = row_of(p, m.seg);
-	if (row == NULL)
-		return err_set(e, ERR_BUG, "segment %" PRIu32 " is not known", m.seg);
-	r = store_segment_fd(p->s, &row->id, &fd, e);
 	if (r == ERR_OK)
-		r = group_at(fd, m.off, &text, &n, e);
+		r = group_text(p->s, number, &text, NULL, NULL, e);
 	if (r == ERR_OK)
 		r = group_read(buf_slice(&text), out, e);
 	if (r != ERR_OK)

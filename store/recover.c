@@ -1,335 +1,389 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Opening after whatever happened. A group counts iff it is whole, links to the
- * one before and all its digests hold; every segment is cut behind its last
- * committed octet. Only the end of the log may be torn: a broken group with
- * whole ones behind it is damage, and then nothing is changed.
+ * Opening after whatever happened: which groups count, what is mended, what is
+ * set aside, what is refused (docs/format.md 4). Nothing that stands in a
+ * segment is cut or written over before it was set aside whole.
  */
-#include "store/store_int.h"
+#include "store/recover_int.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define PIECE ((size_t)256 << 10)
-#define LOOK_BACK 16 /* groups whose members are read again after an unclean end, at most */
+#define LOG_HEAD_OCTETS 1024 /* of the header member of a segment */
+#define LOOK_BACK 16 /* groups whose objects are read again after an unclean end, at most */
 
-struct place_of {
-	uint32_t seg;
-	uint64_t off, next;
-};
 struct walk {
 	struct store *s;
-	struct seg_id *files; /* all segment files, by id */
-	size_t n_files, cap_files;
-	struct place_of *found; /* groups behind the index's last, in order */
-	size_t n_found, cap_found;
-	uint64_t n; /* number of the last group that counts so far */
-	uint8_t prev[32];
-	uint32_t seg; /* where the next one is looked for */
-	uint64_t off;
+	const struct recover_how *how;
+	struct seg_files files;
+	struct chain chain;
+	uint64_t first_new; /* the first group that the index did not know; 0 = none */
+	uint32_t *mend;	    /* segments in which something must be written anew */
+	size_t n_mend, cap_mend;
+	bool log_begun;	   /* the log holds more than zeros behind the end */
 };
 
 static void
 walk_auto(struct walk *w)
 {
-	free(w->files);
-	free(w->found);
-}
-
-static int
-by_id(const void *a, const void *b)
-{
-	uint32_t x = ((const struct seg_id *)a)->id, y = ((const struct seg_id *)b)->id;
-
-	return x < y ? -1 : x > y;
-}
-
-static void
-dir_auto(DIR **d)
-{
-	if (*d != NULL)
-		closedir(*d);
+	seg_files_auto(&w->files);
+	chain_auto(&w->chain);
+	free(w->mend);
 }
 
 static enum err_code
-list_files(struct walk *w, struct err *e)
+must_mend(struct walk *w, uint32_t seg, struct err *e)
 {
-	int fd = openat(w->s->seg_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	AUTO(dir) DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
-	const struct dirent *de;
+	size_t i;
 
-	if (d == NULL) {
-		if (fd >= 0)
-			close(fd);
-		return err_errno(e, ERR_IO, errno, "segments");
-	}
-	while ((errno = 0, de = readdir(d)) != NULL) {
-		if (!mem_grow(&w->files, &w->cap_files, w->n_files, sizeof(*w->files)))
-			return err_nomem(e);
-		if (seg_parse(de->d_name, &w->files[w->n_files]))
-			w->n_files++;
-	}
-	if (errno != 0)
-		return err_errno(e, ERR_IO, errno, "segments");
-	if (w->n_files != 0)
-		qsort(w->files, w->n_files, sizeof(*w->files), by_id);
+	for (i = 0; i < w->n_mend; i++)
+		if (w->mend[i] == seg)
+			return ERR_OK;
+	if (!mem_grow(&w->mend, &w->cap_mend, w->n_mend, sizeof(*w->mend)))
+		return err_nomem(e);
+	w->mend[w->n_mend++] = seg;
 	return ERR_OK;
 }
 
-static const struct seg_id *
-file_of(const struct walk *w, uint32_t id)
-{
-	const struct seg_id key = {.id = id};
+/* --- octets --- */
 
-	return w->n_files != 0 ? bsearch(&key, w->files, w->n_files, sizeof(key), by_id) : NULL;
-}
-
-enum err_code
-group_at(int fd, uint64_t off, struct buf *text, uint64_t *n, struct err *e)
-{
-	struct source from;
-	char name[TAR_NAME], again[MEMBER_NAME];
-	struct member m = {.kind = MEMBER_GROUP};
-	uint64_t size, head;
-	enum err_code r = source_fd(&fd, &from, e);
-
-	if (r != ERR_OK)
-		return r;
-	if (!tar_read_head(&from, off, name, &size) || sscanf(name, "groups/%20" SCNu64 ".json", &m.group) != 1)
-		return err_set(e, ERR_NOTFOUND, "no group at %" PRIu64, off);
-	member_name(&m, NULL, again);
-	head = off + tar_head_bytes(size);
-	if (strcmp(name, again) != 0 || size > GROUP_MAX_BYTES || head + size > from.size_bytes)
-		return err_set(e, ERR_NOTFOUND, "no whole group at %" PRIu64, off);
-	buf_clear(text);
-	text->max_bytes = GROUP_MAX_BYTES;
-	r = source_copy(&from, head, size, &(struct sink){sink_buf(text).write, text}, e);
-	if (r != ERR_OK)
-		return r;
-	if (!group_whole(buf_slice(text)))
-		return err_set(e, ERR_NOTFOUND, "no whole group at %" PRIu64, off);
-	*n = m.group;
-	return ERR_OK;
-}
-
-/* --- checking members --- */
-
+/* Is anything but zeros in [off, end)? What can't be read is something. */
 static enum err_code
-check_members(struct walk *w, const struct group *g, struct err *e)
+anything(int fd, uint64_t off, uint64_t end, bool *out, struct err *e)
+{
+	AUTO(mem) uint8_t *piece = mem_new(1, PIECE);
+	size_t i, n;
+
+	*out = false;
+	if (piece == NULL)
+		return err_nomem(e);
+	for (; !*out && off < end; off += n) {
+		n = end - off < PIECE ? (size_t)(end - off) : PIECE;
+		if (sys_pread(fd, piece, n, off, NULL) != ERR_OK)
+			*out = true;
+		for (i = 0; !*out && i < n; i++)
+			*out = piece[i] != 0;
+	}
+	return ERR_OK;
+}
+
+/* Octets of a segment file behind the committed ones. */
+static enum err_code
+tail_of(struct walk *w, const struct seg_id *id, uint64_t *from, uint64_t *size, bool *any, struct err *e)
+{
+	AUTO(fd) int fd = -1;
+	struct seg_row row = {.end = 0};
+	enum err_code r = index_segment(&w->s->index, id->id, &row, NULL);
+
+	if (r != ERR_OK && r != ERR_NOTFOUND)
+		return err_set(e, r, "segment %" PRIu32, id->id);
+	*from = row.end;
+	r = store_segment_fd(w->s, id, &fd, e);
+	if (r == ERR_OK)
+		r = sys_size(fd, size, e);
+	if (r == ERR_OK)
+		r = anything(fd, *from, *size, any, e);
+	return r;
+}
+
+/* Is what stands behind the end of a log segment nothing but its sealing, as far as that came? It is written before the log's turn. */
+static enum err_code
+only_seal(struct walk *w, const struct seg_id *id, int fd, uint64_t from, uint64_t size, bool *out, struct err *e)
+{
+	const struct member m = {.kind = MEMBER_TABLE};
+	AUTO(buf) struct buf text = {0};
+	AUTO(buf) struct buf raw = {0};
+	const struct sink to = sink_buf(&text);
+	uint8_t head[TAR_HEAD_MAX], got[TAR_BLOCK], zeros[TAR_BLOCK] = {0};
+	char name[MEMBER_NAME];
+	size_t at, n;
+	enum err_code r = seg_table(&w->s->index, id, NULL, UINT64_MAX, &to, e);
+
+	member_name(&m, id, name);
+	tar_head(name, text.n, head);
+	buf_add(&raw, head, tar_head_bytes(text.n));
+	buf_addslice(&raw, buf_slice(&text));
+	buf_add(&raw, zeros, tar_padding(text.n));
+	if (r == ERR_OK)
+		r = buf_ok(&raw, e);
+	if (r != ERR_OK)
+		return r;
+	*out = true;
+	for (at = 0; *out && from + at < size; at += n) {
+		n = size - from - at < TAR_BLOCK ? (size_t)(size - from - at) : TAR_BLOCK;
+		*out = sys_pread(fd, got, n, from + at, NULL) == ERR_OK &&
+		    (memcmp(got, zeros, n) == 0 || (at + n <= raw.n && memcmp(got, raw.p + at, n) == 0));
+	}
+	return ERR_OK;
+}
+
+/* Does the log hold octets that are written in its own turn, after all else was synced? */
+static enum err_code
+look_at_log(struct walk *w, struct err *e)
+{
+	enum err_code r = ERR_OK;
+	size_t i;
+
+	w->log_begun = false;
+	for (i = 0; r == ERR_OK && i < w->files.n; i++) {
+		const struct seg_id *id = &w->files.v[i];
+		AUTO(fd) int fd = -1;
+		uint64_t from = 0, size = 0;
+		bool any = false, seal = false;
+
+		if (id->kind != STORE_LOG)
+			continue;
+		r = tail_of(w, id, &from, &size, &any, e);
+		if (r != ERR_OK || !any)
+			continue;
+		r = store_segment_fd(w->s, id, &fd, e);
+		if (r == ERR_OK && from == 0) /* just born: its header goes before */
+			r = anything(fd, LOG_HEAD_OCTETS, size, &any, e);
+		else if (r == ERR_OK)
+			r = only_seal(w, id, fd, from, size, &seal, e);
+		w->log_begun |= any && !seal;
+	}
+	return r;
+}
+
+/* --- groups --- */
+
+/* What a group names, read whole. Bad objects go to l as damage (NULL: only counted), what can be computed to be mended. */
+static enum err_code
+read_members(struct walk *w, const struct group *g, struct lost *l, size_t *bad, struct err *e)
 {
 	AUTO(checker) struct checker *c = NULL;
 	enum err_code r = checker_new(true, &c, e);
 	size_t i;
 
+	*bad = 0;
 	for (i = 0; r == ERR_OK && i < g->n_members; i++) {
 		const struct member *m = &g->members[i];
-		const struct seg_id *id = file_of(w, m->seg);
+		const struct seg_id *id = seg_files_find(&w->files, m->seg);
+		char name[MEMBER_NAME];
+		struct err why = {0};
+		enum err_code x = id != NULL ? checker_segment(c, w->s, id, &why) : err_set(&why, ERR_DAMAGED, "its segment is missing");
 
-		if (id == NULL)
-			return err_set(e, ERR_DAMAGED, "segment %" PRIu32 " is missing", m->seg);
-		r = checker_segment(c, w->s, id, e);
-		if (r == ERR_OK)
-			r = checker_member(c, m, e);
-		if (r != ERR_OK)
-			return err_wrap(e, "segment %" PRIu32 " offset %" PRIu64, m->seg, m->off);
+		if (x == ERR_OK)
+			x = checker_member(c, m, &why);
+		if (x == ERR_NOMEM)
+			return err_nomem(e);
+		if (x == ERR_OK || id == NULL) {
+			*bad += x != ERR_OK && m->kind == MEMBER_OBJECT;
+			continue; /* a segment that is missing is told once, by short_segments */
+		}
+		r = must_mend(w, m->seg, e);
+		if (m->kind != MEMBER_OBJECT || checker_content(c, m, &why) == ERR_OK)
+			continue;
+		(*bad)++;
+		member_name(m, id, name);
+		if (r == ERR_OK && l != NULL)
+			r = lost_add_damage(l, id, m->off, name, g->n, why.text, e);
 	}
 	return r;
 }
 
-/* --- following the chain --- */
-
-/* Where the first member behind the segment's header is; 0 when there is no header. */
-static uint64_t
-behind_head(int fd, const struct seg_id *id)
+/* A group whose log copy is not there, some of its objects neither: was it committed? */
+static enum err_code
+was_committed(struct walk *w, const struct group *g, bool *out, struct err *e)
 {
-	const struct member head = {.kind = MEMBER_HEAD};
-	struct source from;
-	char name[TAR_NAME], want[MEMBER_NAME];
-	uint64_t size;
+	const struct seg_id *id = seg_files_find(&w->files, g->seg);
+	AUTO(fd) int fd = -1;
+	uint64_t size = 0;
+	enum err_code r;
 
-	if (source_fd(&fd, &from, NULL) != ERR_OK || !tar_read_head(&from, 0, name, &size))
-		return 0;
-	member_name(&head, id, want);
-	return strcmp(name, want) == 0 ? tar_member_bytes(size) : 0;
+	*out = w->how->known >= g->n;
+	if (*out || id == NULL)
+		return ERR_OK;
+	r = store_segment_fd(w->s, id, &fd, e);
+	if (r == ERR_OK)
+		r = sys_size(fd, &size, e);
+	return r == ERR_OK ? anything(fd, g->off, size, out, e) : r;
 }
 
-/* Is the next group of the chain at this place? ERR_NOTFOUND if not. */
 static enum err_code
-try_at(struct walk *w, const struct seg_id *id, uint64_t off, struct err *e)
+take(struct walk *w, const struct group *g, bool from_log, struct err *e)
 {
-	AUTO(fd) int fd = -1;
-	AUTO(buf) struct buf text = {0};
-	uint64_t n = 0, said = 0;
-	uint8_t prev[32], sum[32];
-	enum err_code r = store_segment_fd(w->s, id, &fd, e);
+	enum err_code r = index_apply(&w->s->index, g, e);
 
-	if (r == ERR_OK && off == 0)
-		off = behind_head(fd, id);
-	if (r == ERR_OK && off == 0)
-		return err_set(e, ERR_NOTFOUND, "no header");
-	if (r == ERR_OK)
-		r = group_at(fd, off, &text, &n, e);
+	if (r == ERR_OK && !from_log)
+		r = must_mend(w, g->seg, e);
 	if (r != ERR_OK)
 		return r;
-	if (!group_link(buf_slice(&text), &said, prev) || n != w->n + 1 || said != n || memcmp(prev, w->prev, 32) != 0)
-		return err_set(e, ERR_NOTFOUND, "group %" PRIu64 " does not link to group %" PRIu64, n, w->n);
-	r = digest_sha256(buf_slice(&text), sum, e);
-	if (r != ERR_OK)
-		return r;
-	if (!mem_grow(&w->found, &w->cap_found, w->n_found, sizeof(*w->found)))
-		return err_nomem(e);
-	w->seg = id->id;
-	w->off = off + tar_member_bytes(text.n);
-	w->found[w->n_found++] = (struct place_of){id->id, off, w->off};
-	w->n = n;
-	memcpy(w->prev, sum, 32);
+	chain_step(&w->chain, g);
+	if (w->first_new == 0)
+		w->first_new = g->n;
+	w->s->found.replayed++;
 	return ERR_OK;
 }
 
-/* The next group is behind the last one, or the first of a later log segment. */
+/* One step along the chain. ERR_NOTFOUND: this was the last one. */
 static enum err_code
-find_next(struct walk *w, struct err *e)
+next_group(struct walk *w, struct err *e)
 {
-	enum err_code r = ERR_NOTFOUND;
-	size_t i;
+	AUTO(group) struct group *g = NULL;
+	bool committed = false, from_log = true;
+	size_t bad = 0;
+	enum err_code r = hunt_log(&w->chain, &g, e);
 
-	for (i = 0; r == ERR_NOTFOUND && i < w->n_files; i++) {
-		const struct seg_id *id = &w->files[i];
-
-		if (id->kind != STORE_LOG || id->id < w->seg)
-			continue;
-		r = try_at(w, id, id->id == w->seg ? w->off : 0, e);
+	if (r == ERR_NOTFOUND) {
+		from_log = false;
+		r = hunt_twin(&w->chain, &g, e);
+		if (r == ERR_NOTFOUND)
+			r = hunt_healed(&w->chain, &g, e);
+		if (r != ERR_OK)
+			return r;
+		r = read_members(w, g, NULL, &bad, e);
+		if (r == ERR_OK && bad != 0)
+			r = was_committed(w, g, &committed, e);
+		if (r == ERR_OK && bad != 0 && !committed)
+			return err_set(e, ERR_NOTFOUND, "group %" PRIu64 " was never written to the log", g->n);
 	}
+	return r == ERR_OK ? take(w, g, from_log, e) : r;
+}
+
+/* The last group that the index knows must be there, in either copy. */
+static enum err_code
+check_last(struct walk *w, const struct index_last *last, struct err *e)
+{
+	AUTO(buf) struct buf text = {0};
+	bool bad_log = false;
+	enum err_code r = group_text(w->s, last->group, &text, &bad_log, NULL, e);
+
+	if (r == ERR_DAMAGED || r == ERR_NOTFOUND)
+		return err_set(e, ERR_DAMAGED, "group %" PRIu64 " in log segment %" PRIu32 " offset %" PRIu64
+		    " is missing or has not its digest; nothing was changed", last->group, last->seg, last->off);
+	if (r == ERR_OK && bad_log)
+		r = must_mend(w, last->seg, e);
+	w->chain.n = last->group;
+	memcpy(w->chain.prev, last->sha256, 32);
+	w->chain.seg = last->seg;
+	w->chain.off = last->off + tar_member_bytes(last->size);
 	return r;
 }
+
+/* --- what is known to have been --- */
+
+/* Leaves that the old index knew and the chain has not. */
+struct given_up {
+	struct walk *w;
+	struct lost *lost;
+};
+
+static enum err_code
+list_leaf(void *ctx, uint64_t index, struct slice leaf, struct err *e)
+{
+	struct given_up *g = ctx;
+
+	return lost_add_leaf(g->lost, index, leaf, e);
+}
+
+static enum err_code
+compare_known(struct walk *w, struct err *e)
+{
+	const struct recover_how *how = w->how;
+	struct member m;
+	bool forked = false;
+
+	if (how->newest.group != 0 && how->newest.group <= w->chain.n)
+		forked = index_group(&w->s->index, how->newest.group, &m, NULL) == ERR_OK && memcmp(m.ref.sha256, how->newest.sha256, 32) != 0;
+	if (!forked && how->known <= w->chain.n)
+		return ERR_OK;
+	if (how->accept_loss != 0 && how->accept_loss >= how->known)
+		return ERR_OK;
+	if (how->accept_loss != 0)
+		return err_set(e, ERR_DAMAGED, "group %" PRIu64 " was acknowledged, not only group %" PRIu64 "; nothing was changed", how->known,
+		    how->accept_loss);
+	if (forked)
+		return err_set(e, ERR_DAMAGED, "group %" PRIu64 " in the segments is not the one that was acknowledged here; nothing was changed "
+		    "(rebuild --accept-loss %" PRIu64 " goes on with what is there)", how->newest.group, how->known);
+	return err_set(e, ERR_DAMAGED, "group %" PRIu64 " was acknowledged, but the segments end with group %" PRIu64 "; nothing was changed "
+	    "(rebuild --accept-loss %" PRIu64 " gives up what is behind)", how->known, w->chain.n, how->known);
+}
+
+/* --- tails --- */
 
 /*
- * After the chain's end no whole group may stand anywhere: else the chain was broken by damage, not by a crash. Members
- * lie side by side, so what is read as groups is never more than the file; headers that promise more were put there.
+ * Is it proven that nothing behind the end was acknowledged? By the index of this very boot, which is changed before
+ * anything is acknowledged; or by the log, which was not begun, where a group has two copies.
  */
 static enum err_code
-nothing_behind(struct walk *w, struct err *e)
+never_acknowledged(struct walk *w, bool *out, struct err *e)
 {
-	AUTO(buf) struct buf text = {0};
-	size_t i;
+	bool later = false;
+	enum err_code r;
 
-	for (i = 0; i < w->n_files; i++) {
-		const struct seg_id *id = &w->files[i];
-		AUTO(fd) int fd = -1;
-		uint64_t off, size = 0, n = 0, taken = 0;
-		enum err_code r;
-
-		if (id->kind != STORE_LOG || id->id < w->seg)
-			continue;
-		r = store_segment_fd(w->s, id, &fd, e);
-		if (r == ERR_OK)
-			r = sys_size(fd, &size, e);
-		if (r != ERR_OK)
-			return r;
-		for (off = id->id == w->seg ? w->off : 0; off + TAR_BLOCK <= size; off += TAR_BLOCK) {
-			buf_clear(&text);
-			r = group_at(fd, off, &text, &n, NULL);
-			taken += text.n;
-			if (taken > size)
-				return err_set(e, ERR_DAMAGED, "segment %" PRIu32 " holds groups that overlap behind group %" PRIu64
-				    "; nothing was changed", id->id, w->n);
-			if (r == ERR_OK && n > w->n)
-				return err_set(e, ERR_DAMAGED, "the log is broken behind group %" PRIu64 ": segment %" PRIu32
-				    " still holds group %" PRIu64 " at offset %" PRIu64 "; nothing was changed",
-				    w->n, id->id, n, off);
-		}
-	}
-	return ERR_OK;
+	*out = w->how->same_boot && w->first_new == 0;
+	if (*out || w->s->found.format < 2 || w->log_begun)
+		return ERR_OK;
+	r = hunt_later(&w->chain, &later, e);
+	*out = r == ERR_OK && !later;
+	return r;
 }
 
 static enum err_code
-load(struct walk *w, const struct place_of *at, struct group **out, struct buf *text, struct err *e)
+find_tails(struct walk *w, struct lost *l, struct err *e)
 {
-	AUTO(fd) int fd = -1;
-	uint64_t n = 0;
-	enum err_code r = store_segment_fd(w->s, file_of(w, at->seg), &fd, e);
+	enum err_code r = ERR_OK;
+	size_t i;
 
-	if (r == ERR_OK)
-		r = group_at(fd, at->off, text, &n, e);
-	if (r == ERR_OK)
-		r = group_read(buf_slice(text), out, e);
+	for (i = 0; r == ERR_OK && i < w->files.n; i++) {
+		uint64_t from = 0, size = 0;
+		bool any = false;
+
+		r = tail_of(w, &w->files.v[i], &from, &size, &any, e);
+		if (r == ERR_OK && any)
+			r = lost_add_part(l, &w->files.v[i], from, size - from, e);
+	}
+	return r;
+}
+
+static void
+say_why(const struct walk *w, bool never, struct lost *l)
+{
+	l->after = w->chain.n;
+	l->group = w->chain.n + 1;
+	if (w->how->accept_loss != 0 && w->how->known > w->chain.n) {
+		l->kind = STORE_LOST_ACCEPTED;
+		snprintf(l->why, sizeof(l->why), "group %" PRIu64 " was acknowledged, the segments end with group %" PRIu64
+		    "; given up by rebuild --accept-loss", w->how->known, w->chain.n);
+	} else if (never) {
+		l->kind = STORE_LOST_TORN;
+		snprintf(l->why, sizeof(l->why), "the writing of group %" PRIu64 " did not end; %s, so nothing in it was acknowledged", l->group,
+		    w->how->same_boot && w->first_new == 0 ? "the index of the same boot does not have it" : "its log was not begun");
+	} else {
+		l->kind = STORE_LOST_LOST;
+		snprintf(l->why, sizeof(l->why), "octets behind group %" PRIu64 " belong to no group; they may have been acknowledged", l->after);
+	}
+}
+
+static enum err_code
+tails_aside(struct walk *w, struct err *e)
+{
+	AUTO(lost) struct lost l = {.parts = NULL};
+	struct given_up g = {w, &l};
+	bool never = false;
+	enum err_code r = find_tails(w, &l, e);
+
+	if (r == ERR_OK && l.n_parts != 0)
+		r = never_acknowledged(w, &never, e);
 	if (r != ERR_OK)
 		return r;
-	(*out)->seg = at->seg;
-	(*out)->off = at->off;
-	return ERR_OK;
-}
-
-/* Who lost what must be known: the text of a group that is not counted is kept. */
-static enum err_code
-set_aside(struct walk *w, uint64_t n, struct slice text, struct err *e)
-{
-	AUTO(fd) int dir = -1;
-	char name[48];
-	enum err_code r = sys_mkdirs(w->s->dir_fd, "lost", 0750, e);
-
-	snprintf(name, sizeof(name), "group-%010" PRIu64 ".json", n);
-	if (r == ERR_OK)
-		r = sys_open_dir(w->s->dir_fd, "lost", &dir, e);
-	if (r == ERR_OK)
-		r = sys_write_durably(dir, name, text, 0640, e);
-	if (r == ERR_OK)
-		w->s->found.refused_groups++;
+	say_why(w, never, &l);
+	if (l.kind == STORE_LOST_ACCEPTED)
+		r = old_leaves(w->s, w->s->last.log_size, list_leaf, &g, e);
+	if (r == ERR_OK && (l.n_parts != 0 || l.kind == STORE_LOST_ACCEPTED))
+		r = lost_put(w->s, &l, e);
 	return r;
 }
 
-/* From the end back to the first group whose members are all there. */
-static enum err_code
-refuse_torn(struct walk *w, struct err *e)
-{
-	enum err_code r = ERR_OK;
-	size_t looked = 0;
-
-	while (r == ERR_OK && w->n_found > 0 && looked++ < LOOK_BACK) {
-		AUTO(buf) struct buf text = {0};
-		AUTO(group) struct group *g = NULL;
-		struct err why;
-
-		r = load(w, &w->found[w->n_found - 1], &g, &text, e);
-		if (r != ERR_OK)
-			return r;
-		r = check_members(w, g, &why);
-		if (r == ERR_OK)
-			return ERR_OK;
-		if (r != ERR_DAMAGED && r != ERR_NOTFOUND)
-			return err_set(e, r, "group %" PRIu64 ": %.300s", g->n, why.text);
-		r = set_aside(w, g->n, buf_slice(&text), e);
-		w->n_found--;
-	}
-	return r;
-}
-
-static enum err_code
-apply_found(struct walk *w, struct err *e)
-{
-	enum err_code r = ERR_OK;
-	size_t i;
-
-	for (i = 0; r == ERR_OK && i < w->n_found; i++) {
-		AUTO(buf) struct buf text = {0};
-		AUTO(group) struct group *g = NULL;
-
-		r = load(w, &w->found[i], &g, &text, e);
-		if (r == ERR_OK)
-			r = index_apply(&w->s->index, g, e);
-	}
-	w->s->found.replayed = w->n_found;
-	return r;
-}
-
-/* --- cutting --- */
+/* --- cutting, once all is aside --- */
 
 static enum err_code
 cut_file(struct walk *w, const struct seg_id *id, const struct seg_row *row, struct err *e)
@@ -340,85 +394,191 @@ cut_file(struct walk *w, const struct seg_id *id, const struct seg_row *row, str
 	enum err_code r;
 
 	seg_name(id, name);
+	if (row == NULL)
+		return sys_unlink(w->s->seg_fd, name, e);
 	fd = openat(w->s->seg_fd, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
 		return err_errno(e, ERR_IO, errno, "segment %s", name);
 	r = sys_size(fd, &size, e);
-	if (r != ERR_OK)
-		return r;
-	if (row == NULL) {
-		w->s->found.cut_bytes += size;
-		return sys_unlink(w->s->seg_fd, name, e);
+	if (r == ERR_OK && size > row->end) {
+		r = sys_truncate(fd, row->end, e);
+		size = row->end;
 	}
-	if (size > row->end) {
-		w->s->found.cut_bytes += size - row->end;
-		return sys_truncate(fd, row->end, e);
-	}
-	/* a shorter one is damage, which scrub tells; nothing is appended behind it */
-	return row->sealed || size < row->end ? ERR_OK : seg_reopen(w->s, row, e);
+	/* a shorter one is damage, which was told; nothing is appended behind it */
+	return r != ERR_OK || row->sealed || size < row->end ? r : seg_reopen(w->s, row, e);
+}
+
+/* When the tails could not be set aside nothing is cut: segments that end where they must go on, the others are left alone. */
+static enum err_code
+reopen_whole(struct walk *w, const struct seg_id *id, const struct seg_row *row, struct err *e)
+{
+	AUTO(fd) int fd = -1;
+	uint64_t size = 0;
+	enum err_code r;
+
+	if (row == NULL || row->sealed)
+		return ERR_OK;
+	r = store_segment_fd(w->s, id, &fd, e);
+	if (r == ERR_OK)
+		r = sys_size(fd, &size, e);
+	return r == ERR_OK && size == row->end ? seg_reopen(w->s, row, e) : r;
 }
 
 static enum err_code
-cut_all(struct walk *w, struct err *e)
+cut_all(struct walk *w, bool aside, struct err *e)
 {
 	AUTO(mem) struct seg_row *rows = NULL;
 	size_t i, k = 0, n = 0;
 	enum err_code r = index_segments(&w->s->index, &rows, &n, e);
 
-	for (i = 0; r == ERR_OK && i < w->n_files; i++) {
-		while (k < n && rows[k].id.id < w->files[i].id)
+	for (i = 0; r == ERR_OK && i < w->files.n; i++) {
+		const struct seg_row *row;
+
+		while (k < n && rows[k].id.id < w->files.v[i].id)
 			k++;
-		r = cut_file(w, &w->files[i], k < n && rows[k].id.id == w->files[i].id ? &rows[k] : NULL, e);
-		if (r == ERR_OK && k < n && rows[k].id.id == w->files[i].id && !rows[k].sealed &&
-		    seg_find(w->s, rows[k].id.id) == NULL)
-			r = cut_file(w, &w->files[i], &rows[k], e); /* cut just now: open it */
+		row = k < n && rows[k].id.id == w->files.v[i].id ? &rows[k] : NULL;
+		r = aside ? cut_file(w, &w->files.v[i], row, e) : reopen_whole(w, &w->files.v[i], row, e);
 	}
 	w->s->next_seg = n != 0 ? rows[n - 1].id.id + 1 : 1;
+	if (w->files.n != 0 && w->files.v[w->files.n - 1].id >= w->s->next_seg)
+		w->s->next_seg = w->files.v[w->files.n - 1].id + 1;
 	return r;
 }
 
-/* The group that the index calls the last one must be there and be that. */
-static enum err_code
-check_last(struct walk *w, const struct index_last *last, struct err *e)
-{
-	AUTO(fd) int fd = -1;
-	AUTO(buf) struct buf text = {0};
-	const struct seg_id *id = file_of(w, last->seg);
-	uint8_t sum[32] = {0};
-	uint64_t n = 0;
+/* --- damage of what counts --- */
 
-	if (id == NULL || store_segment_fd(w->s, id, &fd, e) != ERR_OK ||
-	    group_at(fd, last->off, &text, &n, e) != ERR_OK || digest_sha256(buf_slice(&text), sum, e) != ERR_OK ||
-	    memcmp(sum, last->sha256, 32) != 0)
-		return err_set(e, ERR_DAMAGED, "group %" PRIu64 " in log segment %" PRIu32 " offset %" PRIu64
-		    " is missing or has not its digest; nothing was changed", last->group, last->seg, last->off);
-	w->n = last->group;
-	memcpy(w->prev, last->sha256, 32);
-	w->seg = last->seg;
-	w->off = last->off + tar_member_bytes(text.n);
-	return ERR_OK;
+/* Segments that are shorter than they must be: l NULL: to be mended, as far as that goes; else what is still short is told. */
+static enum err_code
+short_segments(struct walk *w, struct lost *l, struct err *e)
+{
+	AUTO(mem) struct seg_row *rows = NULL;
+	size_t i, n = 0;
+	enum err_code r = index_segments(&w->s->index, &rows, &n, e);
+
+	for (i = 0; r == ERR_OK && i < n; i++) {
+		const struct seg_id *id = seg_files_find(&w->files, rows[i].id.id);
+		AUTO(fd) int fd = -1;
+		uint64_t size = 0;
+
+		if (id != NULL && (r = store_segment_fd(w->s, id, &fd, e)) == ERR_OK)
+			r = sys_size(fd, &size, e);
+		if (r == ERR_OK && size < rows[i].end && l == NULL)
+			r = must_mend(w, rows[i].id.id, e);
+		else if (r == ERR_OK && size < rows[i].end)
+			r = lost_add_damage(l, &rows[i].id, size, "", 0, id != NULL ? "the segment is cut off" : "the segment is missing", e);
+	}
+	return r;
+}
+
+/* The objects of the last new groups: a disk that told a sync too early shows here. */
+static enum err_code
+recent_groups(struct walk *w, struct lost *l, struct err *e)
+{
+	uint64_t from = w->first_new, n;
+	enum err_code r = ERR_OK;
+
+	if (from == 0 || (w->how->clean && !w->how->anew))
+		return ERR_OK;
+	if (w->chain.n - from >= LOOK_BACK)
+		from = w->chain.n - LOOK_BACK + 1;
+	for (n = from; r == ERR_OK && n <= w->chain.n; n++) {
+		AUTO(buf) struct buf text = {0};
+		AUTO(group) struct group *g = NULL;
+		bool bad_log = false, bad_twin = false;
+		size_t bad;
+
+		r = group_text(w->s, n, &text, &bad_log, &bad_twin, e);
+		if (r == ERR_OK)
+			r = group_read(buf_slice(&text), &g, e);
+		if (r == ERR_OK)
+			r = read_members(w, g, l, &bad, e);
+		if (r == ERR_OK && bad_twin && g->twin_seg != 0)
+			r = must_mend(w, g->twin_seg, e);
+	}
+	return r;
+}
+
+/* --- all of it --- */
+
+/* A group that was found may stand in the page cache only: before it counts it must be on the disk. */
+static enum err_code
+sync_found(struct walk *w, struct err *e)
+{
+	enum err_code r = w->first_new != 0 ? sys_fsync_dir(w->s->seg_fd, e) : ERR_OK;
+	size_t i;
+
+	for (i = 0; r == ERR_OK && w->first_new != 0 && i < w->files.n; i++) {
+		AUTO(fd) int fd = -1;
+
+		r = store_segment_fd(w->s, &w->files.v[i], &fd, e);
+		if (r == ERR_OK)
+			r = sys_fdatasync(fd, e);
+	}
+	return r;
+}
+
+static enum err_code
+follow(struct walk *w, struct err *e)
+{
+	struct index_last last;
+	enum err_code r = index_last(&w->s->index, &last, e);
+
+	w->chain = (struct chain){.s = w->s, .files = &w->files};
+	if (r == ERR_OK)
+		r = seg_files_list(w->s, &w->files, e);
+	if (r == ERR_OK && last.group != 0)
+		r = check_last(w, &last, e);
+	while (r == ERR_OK)
+		r = next_group(w, e);
+	if (r == ERR_NOTFOUND)
+		r = chain_ends(&w->chain, e);
+	if (r == ERR_OK)
+		r = compare_known(w, e);
+	return r == ERR_OK ? index_last(&w->s->index, &w->s->last, e) : r;
+}
+
+/* First what can be, then what is left is told. */
+static enum err_code
+mend_and_tell(struct walk *w, struct err *e)
+{
+	AUTO(lost) struct lost l = {.kind = STORE_LOST_DAMAGED, .after = w->chain.n, .group = w->chain.n};
+	enum err_code r = recent_groups(w, &l, e);
+
+	if (r == ERR_OK)
+		r = short_segments(w, NULL, e);
+	if (r == ERR_OK && (w->n_mend != 0 || w->how->anew))
+		r = mend_segments(w->s, w->how->anew ? NULL : w->mend, w->n_mend, e);
+	seg_files_auto(&w->files); /* a segment may have been made again */
+	w->files = (struct seg_files){.v = NULL};
+	if (r == ERR_OK)
+		r = seg_files_list(w->s, &w->files, e);
+	if (r == ERR_OK)
+		r = short_segments(w, &l, e);
+	snprintf(l.why, sizeof(l.why), "octets of groups that count are bad or missing");
+	return r == ERR_OK && l.damage != NULL ? lost_put(w->s, &l, e) : r;
 }
 
 enum err_code
-recover(struct store *s, bool clean, struct err *e)
+recover(struct store *s, const struct recover_how *how, struct err *e)
 {
-	AUTO(walk) struct walk w = {.s = s};
-	struct index_last last;
-	enum err_code r = index_last(&s->index, &last, e);
+	AUTO(walk) struct walk w = {.s = s, .how = how};
+	struct err why = {0};
+	enum err_code r = follow(&w, e), aside;
 
 	if (r == ERR_OK)
-		r = list_files(&w, e);
-	if (r == ERR_OK && last.group != 0)
-		r = check_last(&w, &last, e);
-	while (r == ERR_OK)
-		r = find_next(&w, e);
-	if (r == ERR_NOTFOUND)
-		r = nothing_behind(&w, e);
-	if (r == ERR_OK && !clean)
-		r = refuse_torn(&w, e);
+		r = sync_found(&w, e);
 	if (r == ERR_OK)
-		r = apply_found(&w, e);
+		r = mend_and_tell(&w, e);
 	if (r == ERR_OK)
-		r = cut_all(&w, e);
-	return r;
+		r = look_at_log(&w, e);
+	if (r != ERR_OK)
+		return r;
+	aside = tails_aside(&w, &why);
+	if (aside == ERR_NOMEM || (aside != ERR_OK && how->accept_loss != 0))
+		return err_set(e, aside, "%s", why.text);
+	if (aside != ERR_OK) {
+		s->found.aside_failed = true;
+		snprintf(s->found.aside_why, sizeof(s->found.aside_why), "%.199s", why.text);
+	}
+	return cut_all(&w, aside == ERR_OK, e);
 }

@@ -220,7 +220,7 @@ audit_members(struct audit *a, const struct group *g)
 
 	for (i = 0; i < g->n_members; i++)
 		if (index_member(&a->k.s->index, g->members[i].seg, g->members[i].off, &m, NULL) != ERR_OK ||
-		    m.kind != g->members[i].kind || m.group != g->n || !ref_eq(&m.ref, &g->members[i].ref))
+		    m.kind != g->members[i].kind || m.group != g->members[i].group || !ref_eq(&m.ref, &g->members[i].ref))
 			complain(a, "a member in the index is not that of the group");
 }
 

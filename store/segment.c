@@ -109,22 +109,29 @@ seg_reopen(struct store *s, const struct seg_row *row, struct err *e)
 	return r;
 }
 
+enum err_code
+seg_head_text(const struct store *s, const struct seg_id *id, int format, struct buf *out, struct err *e)
+{
+	static const char *const word[] = {[STORE_DATA] = "data", [STORE_SHARED] = "shared", [STORE_LOG] = "log"};
+	char seg[SEG_NAME];
+
+	seg_name(id, seg);
+	buf_addf(out, "{\"alone\":%s,\"born\":%" PRId64 ",\"encryption\":null,\"format\":%d,\"kind\":\"%s\","
+	    "\"origin\":\"%s\",\"segment\":\"%s\",\"year\":%u}\n", id->alone ? "true" : "false", id->born_utc,
+	    format, word[id->kind], s->o.origin, seg, id->year);
+	return buf_ok(out, e);
+}
+
 /* The first member says what the segment is, for whoever finds the file alone. */
 static enum err_code
 write_head(struct store *s, struct seg *g, struct err *e)
 {
-	static const char *const word[] = {[STORE_DATA] = "data", [STORE_SHARED] = "shared", [STORE_LOG] = "log"};
 	const struct member m = {.kind = MEMBER_HEAD};
 	AUTO(buf) struct buf text = {0};
-	char seg[SEG_NAME], name[MEMBER_NAME];
-	enum err_code r;
+	char name[MEMBER_NAME];
+	enum err_code r = seg_head_text(s, &g->id, s->found.format, &text, e);
 
-	seg_name(&g->id, seg);
 	member_name(&m, &g->id, name);
-	buf_addf(&text, "{\"alone\":%s,\"born\":%" PRId64 ",\"encryption\":null,\"format\":%d,\"kind\":\"%s\","
-	    "\"origin\":\"%s\",\"segment\":\"%s\",\"year\":%u}\n", g->id.alone ? "true" : "false", g->id.born_utc,
-	    STORE_FORMAT_VERSION, word[g->id.kind], s->o.origin, seg, g->id.year);
-	r = buf_ok(&text, e);
 	if (r == ERR_OK)
 		r = store_hash_octets(buf_slice(&text), &g->head_ref, e);
 	return r == ERR_OK ? seg_append(g, name, buf_slice(&text), e) : r;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Birth, opening and closing of a store. */
-#include "store/store_int.h"
+#include "store/recover_int.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -14,9 +14,6 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#define SEGMENT_BYTES (UINT64_C(1) << 30)
-#define LARGE_BYTES (UINT64_C(64) << 20)
-#define SEGMENT_AGE_S (24 * 3600)
 #define SMALL_FILE 4096
 #define BOOT_ID "/proc/sys/kernel/random/boot_id"
 #define DIRTY "dirty"
@@ -61,35 +58,6 @@ store_segment_fd(struct store *s, const struct seg_id *id, int *fd, struct err *
 
 /* --- create --- */
 
-/* It stands in JSON, in checkpoints and in FORMAT as it is. */
-static bool
-is_origin(const char *name)
-{
-	return name[0] != 0 && strlen(name) <= 120 && strpbrk(name, " \t\r\n+\"\\") == NULL;
-}
-
-static enum err_code
-format_text(const struct store_options *o, const struct entropy *random, struct buf *out, struct err *e)
-{
-	uint8_t id[8] = {0};
-	char hex[17];
-	enum err_code r = ERR_OK;
-
-	if (o->origin != NULL && !is_origin(o->origin))
-		return err_set(e, ERR_USAGE, "log origin \"%.130s\"", o->origin);
-	if (o->origin == NULL)
-		r = entropy_fill(random, id, sizeof(id), e);
-	if (r != ERR_OK)
-		return r;
-	hex_of(slice_of(id, sizeof(id)), hex);
-	buf_addf(out, "everseal-store %d\norigin %s%s\n", STORE_FORMAT_VERSION, o->origin != NULL ? o->origin : "everseal/",
-	    o->origin != NULL ? "" : hex);
-	buf_addf(out, "segment_bytes %" PRIu64 "\nlarge_bytes %" PRIu64 "\nsegment_age_s %" PRId64 "\n",
-	    o->segment_bytes != 0 ? o->segment_bytes : SEGMENT_BYTES, o->large_bytes != 0 ? o->large_bytes : LARGE_BYTES,
-	    o->segment_age_s != 0 ? o->segment_age_s : SEGMENT_AGE_S);
-	return buf_ok(out, e);
-}
-
 /* Never a new key over what another one signed. */
 static enum err_code
 no_segments(int dir, struct err *e)
@@ -128,7 +96,7 @@ store_create(const char *dir, const struct store_options *o, const struct store_
 		return err_set(e, ERR_EXISTS, "%s holds a store already", dir);
 	r = no_segments(fd, e);
 	if (r == ERR_OK)
-		r = format_text(o != NULL ? o : &none, &random, &text, e);
+		r = format_text(o != NULL ? o : &none, STORE_FORMAT_VERSION, &random, &text, e);
 	if (r == ERR_OK)
 		r = sys_mkdirs(fd, "segments", 0750, e);
 	if (r == ERR_OK)
@@ -141,30 +109,6 @@ store_create(const char *dir, const struct store_options *o, const struct store_
 }
 
 /* --- open --- */
-
-static enum err_code
-read_format(struct store *s, struct err *e)
-{
-	AUTO(buf) struct buf text = {0};
-	char origin[128] = "";
-	int version = 0;
-	enum err_code r = sys_read_file(s->dir_fd, "FORMAT", SMALL_FILE, &text, e);
-
-	if (r == ERR_NOTFOUND)
-		return err_set(e, ERR_NOTFOUND, "no archive there (no FORMAT; init makes one)");
-	if (r != ERR_OK)
-		return r;
-	if (sscanf(buf_str(&text), "everseal-store %9d", &version) != 1)
-		return err_set(e, ERR_FORMAT, "FORMAT is not that of a store");
-	if (version != STORE_FORMAT_VERSION)
-		return err_set(e, ERR_UNSUPPORTED, "store of format %d, this program knows %d", version, STORE_FORMAT_VERSION);
-	if (sscanf(buf_str(&text), "everseal-store %*d\norigin %127s\nsegment_bytes %20" SCNu64 "\nlarge_bytes %20" SCNu64
-		"\nsegment_age_s %20" SCNd64 "\n", origin, &s->o.segment_bytes, &s->o.large_bytes, &s->o.segment_age_s) != 4 || !is_origin(origin))
-		return err_set(e, ERR_FORMAT, "FORMAT is not whole");
-	s->o.origin = mem_dupstr(origin);
-	s->found.format = version;
-	return s->o.origin != NULL ? ERR_OK : err_nomem(e);
-}
 
 /*
  * DIRTY holds the boot id while a writer is at work. There: the last end was not clean. Of another boot: the machine
@@ -275,25 +219,24 @@ lock_and_load(struct store *s, struct err *e)
 }
 
 static enum err_code
-bring_up(struct store *s, bool clean, struct err *e)
+bring_up(struct store *s, struct recover_how *how, struct err *e)
 {
-	enum err_code r = recover(s, clean, e);
+	enum err_code r;
 
-	if (r == ERR_OK)
-		r = index_last(&s->index, &s->last, e);
+	if (newest_read(s, &how->newest) && how->newest.group > how->known)
+		how->known = how->newest.group;
+	r = recover(s, how, e);
 	return r == ERR_OK ? index_edge(&s->index, s->last.log_size, &s->edge, e) : r;
 }
 
-/* What is sound of the old index is kept until the new one is whole: over a damaged log it is all there is. */
+/* The old index is kept until the new one is whole: over a damaged log it is all there is. */
 static void
 clear_index(struct store *s, const struct marks *m)
 {
-	if (m->other_boot) {
+	if (m->other_boot)
 		store_wipe(s, "ops");
-		unlinkat(s->dir_fd, INDEX_ASIDE, 0);
-	} else if (!m->making) {
+	if (!m->making && has_index(s))
 		(void)!renameat(s->dir_fd, INDEX_DATA, s->dir_fd, INDEX_ASIDE);
-	}
 	store_wipe(s, "index");
 }
 
@@ -305,6 +248,8 @@ bring_back_index(struct store *s, const struct marks *m)
 	s->index_open = false;
 	if (renameat(s->dir_fd, INDEX_ASIDE, s->dir_fd, INDEX_DATA) != 0)
 		return; /* there was none: the next open begins again */
+	if (m->other_boot)
+		return; /* it says so still */
 	if (m->dirty && !m->making)
 		(void)!set_mark(s, m->boot, NULL);
 	else
@@ -313,8 +258,9 @@ bring_back_index(struct store *s, const struct marks *m)
 
 /* The index from the segments alone. */
 static enum err_code
-make_index(struct store *s, const struct marks *m, struct err *e)
+make_index(struct store *s, const struct marks *m, uint64_t known, uint64_t accept_loss, struct err *e)
 {
+	struct recover_how how = {.clean = !m->dirty || m->making, .anew = true, .known = known, .accept_loss = accept_loss};
 	enum err_code r = m->other_boot || m->making ? ERR_OK : set_mark(s, MAKING, e);
 
 	if (r != ERR_OK)
@@ -322,14 +268,33 @@ make_index(struct store *s, const struct marks *m, struct err *e)
 	clear_index(s, m);
 	r = open_index(s, e);
 	if (r == ERR_OK)
-		r = bring_up(s, !m->dirty || m->making, e);
+		r = bring_up(s, &how, e);
 	if (r != ERR_OK) {
 		bring_back_index(s, m);
 		return r;
 	}
+	if (accept_loss != 0) {
+		newest_forget(s);
+		newest_write(s);
+	}
 	unlinkat(s->dir_fd, INDEX_ASIDE, 0);
 	tables_unmark(s, TABLES_INDEX);
 	return set_mark(s, m->boot, e);
+}
+
+/* What an index that is about to be made anew knows; 0 when it is not sound. */
+static uint64_t
+last_of_sound_index(struct store *s, bool clean)
+{
+	struct index_last last = {.group = 0};
+
+	if (open_sound_index(s, clean, NULL) != ERR_OK)
+		return 0;
+	if (index_last(&s->index, &last, NULL) != ERR_OK)
+		last.group = 0;
+	index_close(&s->index);
+	s->index_open = false;
+	return last.group;
 }
 
 static void
@@ -339,10 +304,12 @@ say_made(struct store *s, const char *why)
 }
 
 static enum err_code
-open_writer(struct store *s, bool anew, struct err *e)
+open_writer(struct store *s, bool anew, uint64_t accept_loss, struct err *e)
 {
 	struct marks m = {.dirty = false};
 	struct err why = {0};
+	struct recover_how how = {.clean = false};
+	uint64_t known = 0;
 	enum err_code r = lock_and_load(s, e);
 
 	if (r != ERR_OK)
@@ -353,18 +320,22 @@ open_writer(struct store *s, bool anew, struct err *e)
 		say_made(s, "it was found damaged");
 	else if (!has_index(s))
 		say_made(s, "there was none");
+	if (anew && !m.other_boot && !m.making && s->found.index_made[0] == 0)
+		known = last_of_sound_index(s, !m.dirty);
 	if (anew || m.other_boot || m.making || s->found.index_made[0] != 0)
-		return make_index(s, &m, e);
+		return make_index(s, &m, known, accept_loss, e);
 	r = open_sound_index(s, !m.dirty, &why);
 	if (r != ERR_OK && r != ERR_NOMEM) { /* not a good one */
 		say_made(s, why.text);
-		return make_index(s, &m, e);
+		return make_index(s, &m, 0, accept_loss, e);
 	}
 	if (r != ERR_OK)
 		return err_set(e, r, "%s", why.text);
 	if (!m.dirty)
 		r = set_mark(s, m.boot, e);
-	return r == ERR_OK ? bring_up(s, !m.dirty, e) : r;
+	how.clean = !m.dirty;
+	how.same_boot = m.dirty;
+	return r == ERR_OK ? bring_up(s, &how, e) : r;
 }
 
 static enum err_code
@@ -430,6 +401,8 @@ release(struct store *s)
 		close(s->dir_fd);
 	if (s->lock_fd >= 0)
 		close(s->lock_fd);
+	if (s->newest_fd >= 0)
+		close(s->newest_fd);
 	free((void *)(uintptr_t)s->o.origin);
 	free(s->dir);
 	free(s);
@@ -437,14 +410,15 @@ release(struct store *s)
 
 /* anew: whatever the index is like. */
 static enum err_code
-open_store(const char *dir, bool writer, bool anew, const struct store_seams *seams, struct store **out, struct err *e)
+open_store(const char *dir, bool writer, bool anew, uint64_t accept_loss, const struct store_seams *seams, struct store **out,
+    struct err *e)
 {
 	struct store *s = mem_new(1, sizeof(*s));
 	enum err_code r;
 
 	if (s == NULL)
 		return err_nomem(e);
-	s->dir_fd = s->seg_fd = s->lock_fd = -1;
+	s->dir_fd = s->seg_fd = s->lock_fd = s->newest_fd = -1;
 	s->writer = writer;
 	s->clock = seams->clock;
 	s->dir = realpath(dir, NULL); /* LMDB opens by path, perhaps later */
@@ -454,11 +428,11 @@ open_store(const char *dir, bool writer, bool anew, const struct store_seams *se
 	else
 		r = errno == ENOENT ? err_set(e, ERR_NOTFOUND, "no archive there (init makes one)") : err_errno(e, ERR_IO, errno, "open");
 	if (r == ERR_OK)
-		r = read_format(s, e);
+		r = format_read(s, e);
 	if (r == ERR_OK)
 		r = sys_open_dir(s->dir_fd, "segments", &s->seg_fd, e);
 	if (r == ERR_OK)
-		r = writer ? open_writer(s, anew, e) : open_reader(s, e);
+		r = writer ? open_writer(s, anew, accept_loss, e) : open_reader(s, e);
 	if (r != ERR_OK) {
 		err_wrap(e, "store %s", dir);
 		release(s);
@@ -471,7 +445,7 @@ open_store(const char *dir, bool writer, bool anew, const struct store_seams *se
 enum err_code
 store_open(const char *dir, enum store_open_flags flags, const struct store_seams *seams, struct store **out, struct err *e)
 {
-	return open_store(dir, (flags & STORE_WRITE) != 0, false, seams, out, e);
+	return open_store(dir, (flags & STORE_WRITE) != 0, false, 0, seams, out, e);
 }
 
 /* --- close --- */
@@ -525,8 +499,14 @@ store_auto(struct store **s)
 enum err_code
 store_rebuild(const char *dir, const struct store_seams *seams, struct err *e)
 {
+	return store_rebuild_accept(dir, 0, seams, e);
+}
+
+enum err_code
+store_rebuild_accept(const char *dir, uint64_t group, const struct store_seams *seams, struct err *e)
+{
 	struct store *s = NULL;
-	enum err_code r = open_store(dir, true, true, seams, &s, e);
+	enum err_code r = open_store(dir, true, true, group, seams, &s, e);
 
 	return r == ERR_OK ? store_close(s, e) : err_wrap(e, "rebuild");
 }
@@ -554,10 +534,24 @@ count_segments(struct store *s, struct store_status *out, struct err *e)
 	return r;
 }
 
+static enum err_code
+count_lost(void *ctx, const struct store_lost *l, struct err *e)
+{
+	struct store_status *out = ctx;
+
+	(void)e;
+	out->lost_all++;
+	out->lost_alarms += l->alarm;
+	out->lost_mended += l->kind == STORE_LOST_MENDED && !l->acknowledged;
+	return ERR_OK;
+}
+
 enum err_code
 store_status(struct store *s, struct store_status *out, struct err *e)
 {
+	const struct store_lost_each each = {count_lost, out};
 	struct index_last last;
+	uint64_t twins = 0;
 	struct statvfs fs;
 	enum err_code r = index_last(&s->index, &last, e);
 
@@ -567,8 +561,13 @@ store_status(struct store *s, struct store_status *out, struct err *e)
 		r = index_count(&s->index, DB_OBJECTS, &out->objects, e);
 	if (r == ERR_OK)
 		r = count_segments(s, out, e);
+	if (r == ERR_OK)
+		r = index_count(&s->index, DB_TWINS, &twins, e);
+	if (r == ERR_OK)
+		r = store_lost(s, &each, e);
 	if (r != ERR_OK)
 		return r;
+	out->no_twin = last.group - twins;
 	out->groups = last.group;
 	out->log_size = last.log_size;
 	out->last_group_utc = last.time_utc;

@@ -41,7 +41,7 @@ struct store;
 struct batch;
 struct store_object;
 
-#define STORE_FORMAT_VERSION 1
+#define STORE_FORMAT_VERSION 2 /* 1 is read and written as it is */
 #define STORE_TABLE_MAX 32	      /* name of a row table: [a-z0-9_-] */
 #define STORE_KEY_MAX 400	      /* octets of a row key, at least 1 */
 #define STORE_VALUE_MAX (1u << 20)    /* octets of a row value */
@@ -273,8 +273,48 @@ MUST_USE enum err_code store_scrub(struct store *s, bool full, const struct stor
  * log is broken). The store must be closed; takes the lock.
  */
 MUST_USE enum err_code store_rebuild(const char *dir, const struct store_seams *seams, struct err *e);
+/*
+ * The same when the segments end before a group that is known to have been acknowledged: what is behind is given up, set
+ * aside, and listed in DIR/lost as STORE_LOST_ACCEPTED. group: the latest one known, as the refusal names it; 0: store_rebuild.
+ */
+MUST_USE enum err_code store_rebuild_accept(const char *dir, uint64_t group, const struct store_seams *seams, struct err *e);
+/*
+ * Carry a store of format 1 over to format 2: nothing old is changed, killed at any point it goes on when called again.
+ * *carried: groups that got their second copy just now.
+ */
+MUST_USE enum err_code store_upgrade(struct store *s, uint64_t *carried, struct err *e);
 /* The whole index as text, one line an entry, in key order: equal indexes give equal text. */
 MUST_USE enum err_code store_dump(struct store *s, const struct sink *to, struct err *e);
+
+/* --- What recovery set aside: docs/format.md 6 --- */
+
+enum store_lost_kind {
+	STORE_LOST_TORN = 0, /* behind the last group, and nothing in it was acknowledged */
+	STORE_LOST_LOST,     /* behind the last group: it may have been acknowledged */
+	STORE_LOST_DAMAGED,  /* octets of groups that count are bad */
+	STORE_LOST_MENDED,   /* written anew from the other copy: nothing is lost, but a disk gave wrong octets */
+	STORE_LOST_ACCEPTED, /* given up by rebuild with an operator's word */
+};
+struct store_lost {
+	char id[40];
+	enum store_lost_kind kind;
+	bool alarm, acknowledged; /* alarm: a loss that nobody has acknowledged yet */
+	uint64_t after, group;	  /* the last good group; the first concerned */
+	uint64_t parts, bytes;	  /* set aside */
+	int64_t time_utc;
+	char why[300];
+	struct slice manifest; /* text of its manifest.json; for the call only; empty when it can't be read, which is an alarm too */
+};
+struct store_lost_each {
+	enum err_code (*lost)(void *ctx, const struct store_lost *l, struct err *e);
+	void *ctx;
+};
+/* Every find in DIR/lost, by id; a reader sees what a writer sets aside meanwhile. */
+MUST_USE enum err_code store_lost(struct store *s, const struct store_lost_each *each, struct err *e);
+/* Ends the alarm, durably; the octets stay. by: who says so. ERR_NOTFOUND: no such id. Again: ERR_OK. A reader may. */
+MUST_USE enum err_code store_lost_acknowledge(struct store *s, const char *id, const char *by, struct err *e);
+/* The kind as docs/format.md writes it. */
+const char *store_lost_word(enum store_lost_kind k);
 
 struct store_status {
 	int format;
@@ -287,8 +327,14 @@ struct store_status {
 	bool ops_lost;		 /* the operational tables were damaged or can't be read, and are empty now */
 	bool recovered;		 /* the last end was not clean */
 	uint64_t replayed;	 /* groups that the index did not have yet */
-	uint64_t cut_bytes;	 /* octets behind the last committed ones */
-	uint64_t refused_groups; /* whole groups whose members were not there: kept in DIR/lost, to be told loudly */
+	uint64_t aside_bytes;	 /* octets behind the last committed ones that were set aside */
+	uint64_t no_twin;	 /* groups that stand once only (format 1, not carried over) */
+	bool aside_failed;	 /* they could not be set aside: nothing was cut, those segments take no more */
+	char aside_why[200];
+	/* What DIR/lost holds now: */
+	uint64_t lost_alarms; /* not acknowledged; to be told loudly, each time */
+	uint64_t lost_mended; /* mended, not acknowledged */
+	uint64_t lost_all;
 };
 MUST_USE enum err_code store_status(struct store *s, struct store_status *out, struct err *e);
 /* What an operator must be told of what the open found and mended by itself: a line each, appended; nothing as a rule. */

@@ -71,7 +71,7 @@ struct member {
 	uint32_t seg;
 	uint64_t off; /* of the tar header */
 	enum member_kind kind;
-	uint64_t group; /* the group that lists it; for MEMBER_GROUP its own number */
+	uint64_t group; /* the group that lists it; for MEMBER_GROUP (in the log, or a twin) its own number */
 	struct store_ref ref;
 	uint32_t next; /* batch: chain of one hash bucket, 1-based */
 };
@@ -86,6 +86,7 @@ struct row {
 	bool del;
 };
 struct group {
+	int format;
 	uint64_t n;
 	uint8_t prev[32];
 	int64_t time_utc;
@@ -103,9 +104,11 @@ struct group {
 	uint64_t log_size;
 	uint8_t root[TLOG_HASH];
 	struct buf checkpoint;
-	/* where it stands */
+	/* where it stands, in the log and (format 2) once more */
 	uint32_t seg;
 	uint64_t off;
+	uint32_t twin_seg; /* 0 = no twin */
+	uint64_t twin_off;
 	struct store_ref ref;
 };
 void group_free(struct group *g);
@@ -181,7 +184,7 @@ MUST_USE enum err_code kv_rows(struct kv *kv, MDB_dbi d, const char *table, stru
 
 /* --- index.c --- */
 
-enum index_db { DB_META, DB_SEGMENTS, DB_MEMBERS, DB_OBJECTS, DB_GROUPS, DB_LEAVES, DB_NODES, DB_ROWS, INDEX_DBS };
+enum index_db { DB_META, DB_SEGMENTS, DB_MEMBERS, DB_OBJECTS, DB_GROUPS, DB_LEAVES, DB_NODES, DB_ROWS, DB_TWINS, INDEX_DBS };
 
 struct index_last {
 	uint64_t group; /* 0 = none */
@@ -229,6 +232,8 @@ MUST_USE enum err_code index_members(struct index *ix, uint32_t seg, const struc
 MUST_USE enum err_code index_dump(struct index *ix, const struct sink *to, struct err *e);
 MUST_USE enum err_code index_count(struct index *ix, enum index_db d, uint64_t *out, struct err *e);
 MUST_USE enum err_code index_member(struct index *ix, uint32_t seg, uint64_t off, struct member *m, struct err *e);
+/* The copy of a group outside the log. ERR_NOTFOUND: it has none. */
+MUST_USE enum err_code index_twin(struct index *ix, uint64_t n, struct member *m, struct err *e);
 /* Position of a group member. */
 MUST_USE enum err_code index_group(struct index *ix, uint64_t n, struct member *m, struct err *e);
 
@@ -254,6 +259,7 @@ struct store {
 	uint32_t next_seg;
 	struct batch *batch;
 	bool folder_dirty; /* a segment was born, its name is not synced */
+	int newest_fd;	   /* writer only, from the first group on */
 	struct store_status found; /* what the open found */
 };
 
@@ -321,6 +327,8 @@ MUST_USE enum err_code seg_table(struct index *ix, const struct seg_id *id, cons
     const struct sink *to, struct err *e);
 /* Forget a segment; unlink_file: it was born and is not wanted. */
 void seg_drop(struct store *s, struct seg *g, bool unlink_file);
+/* What the header member of a segment says; appended to out. */
+MUST_USE enum err_code seg_head_text(const struct store *s, const struct seg_id *id, int format, struct buf *out, struct err *e);
 struct seg *seg_find(const struct store *s, uint32_t id);
 bool seg_id_of(void *store, uint32_t id, struct seg_id *out); /* seg_lookup */
 MUST_USE enum err_code group_add_member(struct group *g, const struct member *m, struct err *e);
@@ -329,9 +337,37 @@ MUST_USE enum err_code group_add_member(struct group *g, const struct member *m,
 /* Back to what is committed: tails cut, segments born since are gone. */
 void store_rollback(struct store *s);
 
+/* newest.c: the memory of what was acknowledged, docs/format.md 5. */
+struct newest {
+	uint64_t group, log_size;
+	uint8_t sha256[32], root[TLOG_HASH];
+};
+/* Never synced, and a failure is nobody's trouble: it is a memory, not a promise. */
+void newest_write(struct store *s);
+/* False: there is none, or it is not whole. */
+bool newest_read(struct store *s, struct newest *out);
+/* Forget it: what it named was given up by an operator's word. */
+void newest_forget(struct store *s);
+
+/* format.c */
+MUST_USE enum err_code format_text(
+    const struct store_options *o, int version, const struct entropy *random, struct buf *out, struct err *e);
+/* Options, origin and format of the store from its FORMAT. */
+MUST_USE enum err_code format_read(struct store *s, struct err *e);
+/* A group's text once more, as a member of the group being made. */
+MUST_USE enum err_code batch_put_twin(struct batch *b, uint64_t n, struct slice text, struct err *e);
+
 /* recover.c */
-/* Bring index and segments to the last group that counts. Lock held. clean: the last writer said so. */
-MUST_USE enum err_code recover(struct store *s, bool clean, struct err *e);
+struct recover_how {
+	bool clean;	      /* the last writer said so */
+	bool same_boot;	      /* the index is the one that a writer of this boot had in use */
+	bool anew;	      /* an empty index: look at everything that can be mended */
+	struct newest newest; /* group 0 = none */
+	uint64_t known;	      /* the latest group that newest or the old index knows */
+	uint64_t accept_loss; /* 0, or the group up to which the operator gives up what is not there */
+};
+/* Bring index and segments to the last group that counts (docs/format.md 4). Lock held. */
+MUST_USE enum err_code recover(struct store *s, const struct recover_how *how, struct err *e);
 /* The group member at off of a log segment. ERR_NOTFOUND: there is no whole one. */
 MUST_USE enum err_code group_at(int fd, uint64_t off, struct buf *text, uint64_t *n, struct err *e);
 /* check.c: reads members and compares everything. ERR_DAMAGED and a text, or ERR_OK. */
@@ -342,6 +378,8 @@ void checker_auto(struct checker **c);
 MUST_USE enum err_code checker_segment(struct checker *c, struct store *s, const struct seg_id *id, struct err *e);
 uint64_t checker_bytes(const struct checker *c); /* size of its file */
 MUST_USE enum err_code checker_member(struct checker *c, const struct member *m, struct err *e);
+/* The content alone: what else is wrong can be computed. */
+MUST_USE enum err_code checker_content(struct checker *c, const struct member *m, struct err *e);
 /* The same, reading anew: a writer may have been at work in the octets behind what was committed. */
 MUST_USE enum err_code checker_again(struct checker *c, const struct member *m, struct err *e);
 MUST_USE enum err_code checker_octets(

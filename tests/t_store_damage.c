@@ -117,53 +117,195 @@ test_what_cannot_be_read(void **state)
 	has_text(x.s, "document 1");
 }
 
-/* Damage in the log is never taken for a torn end: the open says so and changes nothing. */
-static void
-test_broken_log_is_not_cut(void **state)
+static struct store_status
+status_of(struct store *s)
 {
-	AUTO(box) struct box x = {.s = NULL};
-	struct store *s = NULL;
-	struct member m;
+	struct store_status st;
 	struct err e = {0};
-	char path[200], cmd[200];
-	size_t size, at;
-	uint64_t n;
 
-	(void)state;
-	box_make(&x, NULL);
-	for (n = 0; n < 3; n++)
-		fill(x.s, (int)n, 1);
-	snprintf(path, sizeof(path), "%s/segments/log-00000003.tar", x.path);
-	snprintf(cmd, sizeof(cmd), "rm -r %s/index", x.path);
-	for (n = 1; n <= 3; n++) {
-		OK(index_group(&x.s->index, n, &m, &e));
-		OK(store_close(TAKE(x.s), &e));
-		size = size_of(path);
-		for (at = m.off; at < m.off + 512 + m.ref.size_bytes; at += 97) {
-			flip(path, at, 4);
-			if (n < 3) { /* without the index the others behind it still show that it was there */
-				assert_int_equal(system(cmd), 0);
-				FAILS(ERR_DAMAGED, store_open(x.path, STORE_WRITE, &x.seams, &s, &e));
-			} else { /* the last one is known by the index */
-				FAILS(ERR_DAMAGED, store_open(x.path, STORE_WRITE, &x.seams, &s, &e));
-			}
-			flip(path, at, 4);
-			assert_int_equal(size_of(path), size);
-			if (n < 3)
-				OK(store_rebuild(x.path, &x.seams, &e));
-		}
-		OK(store_open(x.path, STORE_WRITE, &x.seams, &x.s, &e));
-		has_text(x.s, "document 2");
-		assert_int_equal(log_damage(x.s), 0);
+	OK(store_status(s, &st, &e));
+	return st;
+}
+
+static void
+segment_path(const struct box *x, uint32_t seg, char path[200])
+{
+	struct seg_row row;
+	struct err e = {0};
+	char name[SEG_NAME];
+
+	OK(index_segment((struct index *)(uintptr_t)&x->s->index, seg, &row, &e));
+	seg_name(&row.id, name);
+	snprintf(path, 200, "%s/segments/%s", x->path, name);
+}
+
+/* Three groups of one deposit; where the copies of group n stand. */
+struct copies {
+	struct member log, twin;
+	char log_path[200], twin_path[200];
+};
+static void
+three_groups(struct box *x, uint64_t n, struct copies *c)
+{
+	struct err e = {0};
+	int i;
+
+	if (x->s == NULL) {
+		box_make(x, NULL);
+		for (i = 0; i < 3; i++)
+			fill(x->s, i, 1);
+	}
+	OK(index_group(&x->s->index, n, &c->log, &e));
+	OK(index_twin(&x->s->index, n, &c->twin, &e));
+	segment_path(x, c->log.seg, c->log_path);
+	segment_path(x, c->twin.seg, c->twin_path);
+}
+
+/* In both copies more wrong bits than can be healed. */
+static void
+spoil_both(const struct copies *c)
+{
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		flip(c->log_path, c->log.off + 600 + (size_t)i * 50, 4);
+		flip(c->twin_path, c->twin.off + 600 + (size_t)i * 50, 4);
 	}
 }
 
-/*
- * The last group is whole, but an object that it names is not. After an unclean end it does not count (a disk that told a
- * sync too early), and that is told; after a clean one it is damage at rest, and nothing is taken back for it.
- */
 static void
-test_refused_group(void **state)
+all_there(struct box *x)
+{
+	has_text(x->s, "document 0");
+	has_text(x->s, "document 1");
+	has_text(x->s, "document 2");
+	assert_int_equal(scrubbed(x->s) + log_damage(x->s), 0);
+}
+
+/* Wrong octets in either copy of a group are mended from the other, and said, whether the index is there or not. */
+static void
+test_one_copy_mends_the_other(void **state)
+{
+	static const char *const losses[] = {"true", "rm -r index", "echo other > dirty"};
+	AUTO(box) struct box x = {.s = NULL};
+	uint64_t n, mended = 0;
+	size_t at, copy, how, turns = 0;
+
+	(void)state;
+	for (n = 1; n <= 3; n++)
+		for (copy = 0; copy < 2; copy++)
+			for (how = 0; how < 3; how++) {
+				struct copies c;
+				struct err e = {0};
+				char cmd[300];
+				uint64_t before;
+
+				three_groups(&x, n, &c);
+				before = status_of(x.s).lost_mended;
+				OK(store_close(TAKE(x.s), &e));
+				at = copy == 0 ? c.log.off : c.twin.off;
+				at += (turns++ * 131) % (512 + c.log.ref.size_bytes);
+				flip(copy == 0 ? c.log_path : c.twin_path, at, 4);
+				snprintf(cmd, sizeof(cmd), "cd %s && %s", x.path, losses[how]);
+				assert_int_equal(system(cmd), 0);
+				OK(store_open(x.path, STORE_WRITE, &x.seams, &x.s, &e));
+				if (how == 0 && scrubbed(x.s) != 0) { /* nobody looked there yet */
+					OK(store_close(TAKE(x.s), &e));
+					OK(store_rebuild(x.path, &x.seams, &e));
+					OK(store_open(x.path, STORE_WRITE, &x.seams, &x.s, &e));
+				}
+				all_there(&x);
+				assert_int_equal(status_of(x.s).lost_mended, before + 1);
+				assert_int_equal(status_of(x.s).lost_alarms, 0);
+				mended++;
+			}
+	assert_int_equal(mended, 18);
+}
+
+/* More wrong octets in both copies than can be healed: refused, and nothing is changed. */
+static void
+test_broken_log_is_not_cut(void **state)
+{
+	uint64_t n;
+	int how;
+
+	(void)state;
+	for (n = 1; n <= 3; n++)
+		for (how = 0; how < 3; how++) {
+			AUTO(box) struct box x = {.s = NULL};
+			struct copies c;
+			struct err e = {0};
+			char cmd[300];
+			size_t log_size, twin_size;
+
+			three_groups(&x, n, &c);
+			OK(store_close(TAKE(x.s), &e));
+			log_size = size_of(c.log_path);
+			twin_size = size_of(c.twin_path);
+			spoil_both(&c);
+			if (how == 0 && n < 3)
+				continue; /* with the index nobody looks there */
+			snprintf(cmd, sizeof(cmd), "cd %s && %s && cp -r segments before", x.path,
+			    how == 0 ? "true" : how == 1 ? "rm -r index" : "echo other > dirty");
+			assert_int_equal(system(cmd), 0);
+			FAILS(ERR_DAMAGED, store_open(x.path, STORE_WRITE, &x.seams, &x.s, &e));
+			SAYS("nothing was changed");
+			FAILS(ERR_DAMAGED, store_rebuild(x.path, &x.seams, &e));
+			assert_int_equal(size_of(c.log_path), log_size);
+			assert_int_equal(size_of(c.twin_path), twin_size);
+			snprintf(cmd, sizeof(cmd), "cd %s && diff -r segments before && test ! -e lost", x.path);
+			assert_int_equal(system(cmd), 0);
+		}
+}
+
+static enum err_code
+keep_manifest(void *ctx, const struct store_lost *l, struct err *e)
+{
+	struct buf *b = ctx;
+
+	(void)e;
+	buf_addf(b, "%s ", store_lost_word(l->kind));
+	buf_addslice(b, l->manifest);
+	return ERR_OK;
+}
+
+/* The last group is lost in both copies: only an operator's word goes on, and what is given up is listed and kept. */
+static void
+test_accepted_loss(void **state)
+{
+	AUTO(box) struct box x = {.s = NULL};
+	AUTO(buf) struct buf told = {0};
+	const struct store_lost_each each = {keep_manifest, &told};
+	struct copies c;
+	struct err e = {0};
+	char cmd[400];
+
+	(void)state;
+	three_groups(&x, 3, &c);
+	OK(store_close(TAKE(x.s), &e));
+	spoil_both(&c);
+	FAILS(ERR_DAMAGED, store_rebuild_accept(x.path, 2, &x.seams, &e));
+	SAYS("group 3 was acknowledged, not only group 2");
+	OK(store_rebuild_accept(x.path, 3, &x.seams, &e));
+	OK(store_open(x.path, STORE_WRITE, &x.seams, &x.s, &e));
+	has_text(x.s, "document 1");
+	has_not(x.s, "document 2");
+	assert_int_equal(status_of(x.s).groups, 2);
+	assert_int_equal(status_of(x.s).lost_alarms, 0);
+	OK(store_lost(x.s, &each, &e));
+	assert_non_null(strstr(buf_str(&told), "accepted {"));
+	assert_non_null(strstr(buf_str(&told), "\"leaves\":[{\"index\":2,\"record\":\"02000000-0000-0000-0000-000000000000\""));
+	snprintf(cmd, sizeof(cmd), "cd %s/lost/*/ && grep -q 'document 2' data-* && grep -q '\"number\":' log-* shared-*", x.path);
+	assert_int_equal(system(cmd), 0);
+	fill(x.s, 7, 1);
+	box_again(&x, STORE_WRITE);
+	has_text(x.s, "document 7");
+	assert_int_equal(scrubbed(x.s) + log_damage(x.s), 0);
+}
+
+/* An object that is bad, of a group whose copies are whole: it was acknowledged, so the group counts and the rest comes out. */
+static void
+test_bad_object_of_a_committed_group(void **state)
 {
 	static const bool cleanly[] = {true, false};
 	size_t i;
@@ -171,7 +313,8 @@ test_refused_group(void **state)
 	(void)state;
 	for (i = 0; i < 2; i++) {
 		AUTO(box) struct box x = {.s = NULL};
-		struct store_status st;
+		AUTO(buf) struct buf told = {0};
+		const struct store_lost_each each = {keep_manifest, &told};
 		struct store_info info;
 		struct store_ref ref;
 		struct err e = {0};
@@ -190,13 +333,23 @@ test_refused_group(void **state)
 		if (!cleanly[i])
 			write_file(x.path, "dirty", "another boot");
 		OK(store_open(x.path, STORE_WRITE, &x.seams, &x.s, &e));
-		OK(store_status(x.s, &st, &e));
-		assert_int_equal(st.refused_groups, cleanly[i] ? 0 : 1);
-		assert_int_equal(st.groups, cleanly[i] ? 2 : 1);
-		assert_int_equal(scrubbed(x.s), cleanly[i] ? 1 : 0);
-		has_text(x.s, "document 1");
-		snprintf(path, sizeof(path), "%s/lost/group-0000000002.json", x.path);
-		assert_int_equal(access(path, F_OK), cleanly[i] ? -1 : 0);
+		assert_int_equal(status_of(x.s).groups, 2);
+		assert_int_equal(status_of(x.s).lost_alarms, 1);
+		assert_int_equal(scrubbed(x.s), 1);
+		has_text(x.s, "document 2");
+		FAILS(ERR_DAMAGED, store_get_bytes(x.s, ref.sha256, 100, &told, &e));
+		OK(store_lost(x.s, &each, &e));
+		assert_non_null(strstr(buf_str(&told), "damaged {"));
+		assert_non_null(strstr(buf_str(&told), "SHA-256 differs"));
+		/* told once, and until somebody has said that he knows */
+		box_again(&x, STORE_WRITE);
+		assert_int_equal(status_of(x.s).lost_alarms, 1);
+		FAILS(ERR_NOTFOUND, store_lost_acknowledge(x.s, "0000000009-000000000000", "me", &e));
+		FAILS(ERR_NOTFOUND, store_lost_acknowledge(x.s, "../../etc", "me", &e));
+		snprintf(path, sizeof(path), "%.23s", strstr(buf_str(&told), "\"id\":\"") + 6);
+		OK(store_lost_acknowledge(x.s, path, "me", &e));
+		assert_int_equal(status_of(x.s).lost_alarms, 0);
+		assert_int_equal(status_of(x.s).lost_all, 1);
 	}
 }
 
@@ -285,19 +438,14 @@ static void
 test_failed_rebuild_keeps_the_index(void **state)
 {
 	AUTO(box) struct box x = {.s = NULL};
-	struct member m;
+	struct copies c;
 	struct err e = {0};
-	char path[200];
 	int i;
 
 	(void)state;
-	box_make(&x, NULL);
-	for (i = 0; i < 3; i++)
-		fill(x.s, i, 1);
-	OK(index_group(&x.s->index, 2, &m, &e));
+	three_groups(&x, 2, &c);
 	OK(store_close(TAKE(x.s), &e));
-	snprintf(path, sizeof(path), "%s/segments/log-00000003.tar", x.path);
-	flip(path, m.off + 600, 1);
+	spoil_both(&c);
 	FAILS(ERR_DAMAGED, store_rebuild(x.path, &x.seams, &e));
 	OK(store_open(x.path, STORE_WRITE, &x.seams, &x.s, &e));
 	for (i = 0; i < 3; i++) {
@@ -306,7 +454,7 @@ test_failed_rebuild_keeps_the_index(void **state)
 		snprintf(text, sizeof(text), "document %d", i);
 		has_text(x.s, text);
 	}
-	assert_int_equal(scrubbed(x.s), 1);
+	assert_int_equal(scrubbed(x.s), 2);
 	assert_true(log_damage(x.s) > 0);
 	FAILS(ERR_BUSY, store_rebuild(x.path, &x.seams, &e));
 }
@@ -318,31 +466,27 @@ test_killed_rebuild(void **state)
 	AUTO(box) struct box x = {.s = NULL};
 	struct store_info info;
 	struct store_ref ref;
-	struct member m;
+	struct copies c;
 	struct err e = {0};
 	char path[200], cmd[300];
 	int i;
 
 	(void)state;
-	box_make(&x, NULL);
-	for (i = 0; i < 3; i++)
-		fill(x.s, i, 1);
+	three_groups(&x, 2, &c);
 	OK(store_hash_octets(slice_str("document 2"), &ref, &e));
 	OK(store_stat(x.s, ref.sha256, &info, &e));
-	OK(index_group(&x.s->index, 2, &m, &e));
 	OK(store_close(TAKE(x.s), &e));
 	for (i = 0; i < 2; i++) {
 		snprintf(cmd, sizeof(cmd), "cd %s && mv index/data.mdb index/data.mdb.old && printf x > index/data.mdb && echo 'making the index' > dirty",
 		    x.path);
 		assert_int_equal(system(cmd), 0);
 		if (i == 0) { /* the log is broken, so none can be made: the old one is kept */
-			snprintf(path, sizeof(path), "%s/segments/log-00000003.tar", x.path);
-			flip(path, m.off + 600, 1);
+			spoil_both(&c);
 			FAILS(ERR_DAMAGED, store_open(x.path, STORE_WRITE, &x.seams, &x.s, &e));
 			OK(store_open(x.path, STORE_WRITE, &x.seams, &x.s, &e));
 			has_text(x.s, "document 2");
 			OK(store_close(TAKE(x.s), &e));
-			flip(path, m.off + 600, 1);
+			spoil_both(&c);
 		} else { /* an octet of the last group has rotted: no reason to take the group back */
 			snprintf(path, sizeof(path), "%s/segments/%s", x.path, info.segment);
 			flip(path, info.offset_bytes + 512, 1);
@@ -360,8 +504,10 @@ main(void)
 	    cmocka_unit_test(test_every_octet_matters),
 	    cmocka_unit_test(test_get_rehashes),
 	    cmocka_unit_test(test_what_cannot_be_read),
+	    cmocka_unit_test(test_one_copy_mends_the_other),
 	    cmocka_unit_test(test_broken_log_is_not_cut),
-	    cmocka_unit_test(test_refused_group),
+	    cmocka_unit_test(test_accepted_loss),
+	    cmocka_unit_test(test_bad_object_of_a_committed_group),
 	    cmocka_unit_test(test_no_memory_in_a_batch),
 	    cmocka_unit_test(test_failed_rebuild_keeps_the_index),
 	    cmocka_unit_test(test_killed_rebuild),
