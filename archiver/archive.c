@@ -157,7 +157,7 @@ archive_open(const struct config *cfg, const struct anchors *anchors, const stru
 	caged_on_wait(a->caged, archive_await, a);
 	if (mode == ARCHIVE_WRITE)
 		fetcher_on_wait(a->fetcher, archive_await, a);
-	if (mode == ARCHIVE_WRITE && (trust_note(a, e) != ERR_OK || rules_note(a, e) != ERR_OK))
+	if (mode == ARCHIVE_WRITE && (trust_note(a, e) != ERR_OK || rules_note(a, e) != ERR_OK || lost_note(a, e) != ERR_OK))
 		return err_wrap(e, "archive %s", cfg->archive.dir);
 	*out = TAKE(a);
 	return ERR_OK;
@@ -310,7 +310,7 @@ archive_run_once(struct archive *a, json_t **summary, struct err *e)
 	if (archive_steps(a, 0, summary, e) != ERR_OK || archive_news(a, e) != ERR_OK)
 		return err_wrap(e, "run");
 	if (json_set(*summary, "taken", json_integer((json_int_t)taken), e) != ERR_OK ||
-	    json_set(*summary, "refused", json_integer((json_int_t)refused), e) != ERR_OK)
+	    json_set(*summary, "refused", json_integer((json_int_t)refused), e) != ERR_OK || lost_alarms(a, *summary, e) != ERR_OK)
 		return err_wrap(e, "run");
 	return ERR_OK;
 }

@@ -22,6 +22,7 @@
 #include "verify/verify.h"
 
 struct archive;
+struct store;
 
 struct archive_seams {
 	struct clock clock;
@@ -80,7 +81,7 @@ MUST_USE enum err_code archive_deposit(struct archive *a, struct deposit *deposi
 
 /* ---- the service ---- */
 
-/* { "taken": n, "refused": n, "steps": n, "waiting": n, "quarantined": n, "alarms": [text], "next": ISO|null } */
+/* { "taken": n, "refused": n, "steps": n, "waiting": n, "quarantined": n, "alarms": [text], "lost_alarms": n, "next": ISO|null } */
 MUST_USE enum err_code archive_run_once(struct archive *a, json_t **summary, struct err *e);
 /* As run_once without the spool: steps that are due, at most max_steps (0 = all). */
 MUST_USE enum err_code archive_steps(struct archive *a, uint64_t max_steps, json_t **summary, struct err *e);
@@ -135,6 +136,8 @@ MUST_USE enum err_code archive_trust(struct archive *a, json_t **out, struct err
  * newest entry is of a later time.
  */
 MUST_USE enum err_code archive_release(struct archive *a, const char *record_or_issuer, struct err *e);
+/* Everything in the store's lost/: manifests (docs/format.md 6), with "acknowledged", "alarm" (not acknowledged), "bytes". */
+MUST_USE enum err_code lost_list(struct store *s, json_t **out, struct err *e);
 /* The store, for scrub, rebuild and log verbs. */
 struct store *archive_store(struct archive *a);
 

@@ -33,7 +33,8 @@ enum leaf_type {
 	LEAF_HOLD = 5,
 	LEAF_TRUST = 6,	  /* anchors */
 	LEAF_CONFIG = 7,
-	LEAF_MATERIAL = 8 /* material job of a TSA certificate */
+	LEAF_MATERIAL = 8, /* material job of a TSA certificate */
+	LEAF_LOSS = 9	   /* what recovery or an operator gave up: digest of its manifest in lost/ */
 };
 
 #define MANIFEST_MAX ((size_t)16 << 20)
@@ -296,6 +297,9 @@ MUST_USE enum err_code record_renew(struct archive *a, const char *record, size_
 
 /* The anchors as an object with a leaf, when they are others than last time. */
 MUST_USE enum err_code trust_note(struct archive *a, struct err *e);
+/* lost.c: losses as alarms, with their number as "lost_alarms" in summary; as entries of the log. */
+MUST_USE enum err_code lost_alarms(struct archive *a, json_t *summary, struct err *e);
+MUST_USE enum err_code lost_note(struct archive *a, struct err *e);
 /* rules.c: the same for configuration, policy and catalogue. */
 MUST_USE enum err_code rules_note(struct archive *a, struct err *e);
 /* Records that wait for an anchor are judged by the set in force, some at a time. *more: call again. */
@@ -323,6 +327,8 @@ MUST_USE enum err_code receipt_make(
 /* Which manifest and leaf a receipt is made of; goes into the deposit's own batch. */
 MUST_USE enum err_code receipt_remember(
     struct batch *b, const char *record, const struct store_ref *manifest, uint64_t leaf, struct err *e);
+/* Are the originals that it names there, with their digest? One that was not given out yet must not promise what a disk has lost. */
+MUST_USE enum err_code receipt_true(struct archive *a, const json_t *receipt, struct err *e);
 /* The receipt of a record that is here, with today's checkpoint. ERR_NOTFOUND: no such record. */
 MUST_USE enum err_code receipt_again(struct archive *a, const char *record, json_t **out, struct err *e);
 

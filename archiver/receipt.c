@@ -116,6 +116,34 @@ receipt_make(struct archive *a, const json_t *m, const struct store_ref *manifes
 	return ERR_OK;
 }
 
+static enum err_code
+nowhere(void *ctx, struct slice s, struct err *e)
+{
+	(void)ctx;
+	(void)s;
+	(void)e;
+	return ERR_OK;
+}
+
+enum err_code
+receipt_true(struct archive *a, const json_t *receipt, struct err *e)
+{
+	const struct sink sink = {nowhere, NULL};
+	const json_t *o = NULL;
+	uint8_t sha256[32];
+	size_t i;
+
+	json_array_foreach (json_object_get(receipt, "originals"), i, o) {
+		const char *hex = json_string_value(json_object_get(o, "sha256"));
+
+		if (hex == NULL || !hex32_to(hex, sha256))
+			return err_set(e, ERR_DAMAGED, "receipt: an original without a digest");
+		if (store_get(a->store, sha256, &sink, e) != ERR_OK)
+			return e->code == ERR_NOTFOUND ? err_set(e, ERR_DAMAGED, "an original of the record is not there") : err_wrap(e, "original");
+	}
+	return ERR_OK;
+}
+
 enum err_code
 receipt_again(struct archive *a, const char *record, json_t **out, struct err *e)
 {

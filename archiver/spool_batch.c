@@ -96,11 +96,12 @@ spool_kept(struct archive *a, const struct spool *s, const char *record, json_t 
 	if (r != ERR_OK)
 		return r;
 	depositor = json_string_value(json_object_get(*receipt, "depositor"));
-	if (depositor != NULL && strcmp(depositor, s->cfg->depositor) == 0)
+	r = depositor == NULL || strcmp(depositor, s->cfg->depositor) != 0 ? ERR_REFUSED : receipt_true(a, *receipt, e);
+	if (r == ERR_OK)
 		return ERR_OK;
 	json_decref(*receipt);
 	*receipt = NULL;
-	return err_set(e, ERR_REFUSED, "the claim's id is not this spool's");
+	return r != ERR_REFUSED ? r : err_set(e, ERR_REFUSED, "the claim's id is not this spool's");
 }
 
 /* ---- claims: a thread ---- */

@@ -273,7 +273,7 @@ archive_sweep(struct archive *a, json_t **report, struct err *e)
 		return err_wrap(e, "sweep");
 	if (s.n_failed != 0)
 		archive_alarm(a, "sweep: %llu of %llu renewals failed", (unsigned long long)s.n_failed, (unsigned long long)s.total);
-	if (json_set(out, "renewed", json_integer((json_int_t)s.renewed), e) != ERR_OK ||
+	if (lost_alarms(a, out, e) != ERR_OK || json_set(out, "renewed", json_integer((json_int_t)s.renewed), e) != ERR_OK ||
 	    json_set(out, "late", json_integer((json_int_t)s.late), e) != ERR_OK ||
 	    json_set(out, "failed", json_incref(failed), e) != ERR_OK ||
 	    json_set(out, "failed_count", json_integer((json_int_t)s.n_failed), e) != ERR_OK ||

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Verbs that make and look after an archive: init, trust, config, scrub, rebuild, log. */
+/* Verbs that make and look after an archive: init, trust, config, scrub, log. */
 #include "tools/tools.h"
 
 #include "store/store.h"
@@ -441,7 +441,7 @@ verb_config(struct tool *t, int argc, char **argv)
 	return config_print(t, &text);
 }
 
-/* ---- scrub, rebuild, log ---- */
+/* ---- scrub, log ---- */
 
 struct watching {
 	struct tool *t;
@@ -525,28 +525,6 @@ verb_scrub(struct tool *t, int argc, char **argv)
 }
 
 static int
-verb_rebuild(struct tool *t, int argc, char **argv)
-{
-	struct archive_seams s;
-	struct store_seams ss;
-	struct err e = {0};
-
-	(void)argv;
-	if (argc != 1)
-		return tool_usage(tool_verb("rebuild"), NULL);
-	if (tool_config(t, &e) != ERR_OK)
-		return tool_fail(t, &e);
-	s = tool_seams(t);
-	ss = (struct store_seams){.clock = s.clock, .entropy = s.entropy};
-	if (store_rebuild(t->cfg->archive.dir, &ss, &e) != ERR_OK) {
-		if (e.code == ERR_BUSY)
-			err_wrap(&e, "stop the service first");
-		return tool_fail(t, &e);
-	}
-	return tool_done(t, json_pack("{s:s}", "verb", "rebuild"), "the index is made again from the segments");
-}
-
-static int
 verb_log(struct tool *t, int argc, char **argv)
 {
 	AUTO(json) json_t *damage = json_array();
@@ -579,7 +557,9 @@ const struct verb verbs_admin[] = {
     {"trust", "list | add FILE [--role signer|tsa|ocsp|all] | remove SHA256 | reload", "trust anchors by role", verb_trust},
     {"config", "check | show | catalogue", "every fault with its line; the configuration in effect; the algorithm catalogue in force as RFC 5698 XML", verb_config},
     {"scrub", "[--full]", "rehash everything; --full: both digests", verb_scrub},
-    {"rebuild", "", "make the index again from the segments alone", verb_rebuild},
+    {"rebuild", "[--accept-loss GROUP]", "make the index again from the segments alone; --accept-loss: though they end before GROUP", verb_rebuild},
+    {"lost", "[--acknowledge ID [--by NAME]]", "what was set aside, and why; --acknowledge: ends its alarm, the octets stay", verb_lost},
+    {"upgrade-format", "", "carry a store of format 1 over to format 2; adds, changes nothing", verb_upgrade_format},
     {"log", "verify | checkpoint", "the whole log against its groups and checkpoint", verb_log},
     {NULL, NULL, NULL, NULL},
 };

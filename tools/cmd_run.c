@@ -21,6 +21,13 @@ int_of(const json_t *j, const char *key)
 	return json_integer_value(json_object_get(j, key));
 }
 
+/* What recovery set aside stays loud until somebody has acknowledged it. */
+static int
+loss_or(const json_t *report, int otherwise)
+{
+	return int_of(report, "lost_alarms") != 0 ? EXIT_NEGATIVE : otherwise;
+}
+
 /* ---- run ---- */
 
 /* One round by our own hand, or by the service that holds the lock. */
@@ -38,6 +45,25 @@ run_once(struct tool *t, json_t **summary, struct err *e)
 	return archive_ask(t->cfg, request, NULL, 0, summary, e);
 }
 
+static void
+print_losses(const json_t *report)
+{
+	if (int_of(report, "lost_alarms") != 0)
+		tool_more("LOSS: %lld finds in lost/ that nobody has acknowledged (everseal lost)", int_of(report, "lost_alarms"));
+}
+
+/* The service was told to stop: all is well but for that. */
+static int
+loss_at_end(struct tool *t)
+{
+	struct store_status st;
+	struct err e = {0};
+
+	if (store_status(archive_store(t->archive), &st, &e) != ERR_OK)
+		return tool_fail(t, &e);
+	return st.lost_alarms != 0 ? EXIT_NEGATIVE : EXIT_POSITIVE;
+}
+
 static int
 verb_run(struct tool *t, int argc, char **argv)
 {
@@ -51,15 +77,18 @@ verb_run(struct tool *t, int argc, char **argv)
 	if (!once && !t->quiet)
 		t->log.level = LOG_LEVEL_INFO;
 	if (!once)
-		return tool_open(t, ARCHIVE_WRITE, &e) == ERR_OK && archive_service(t->archive, &e) == ERR_OK ? EXIT_POSITIVE : tool_fail(t, &e);
+		return tool_open(t, ARCHIVE_WRITE, &e) == ERR_OK && archive_service(t->archive, &e) == ERR_OK ? loss_at_end(t) : tool_fail(t, &e);
 	if (run_once(t, &summary, &e) != ERR_OK)
 		return tool_fail(t, &e);
-	if (t->json)
-		return tool_print(t, summary);
+	if (t->json) {
+		(void)tool_print(t, summary);
+		return loss_or(summary, EXIT_POSITIVE);
+	}
 	tool_line(t, "taken %lld, refused %lld, steps %lld, material jobs %lld (%lld failed), next %s", int_of(summary, "taken"),
 	    int_of(summary, "refused"), int_of(summary, "steps"), int_of(summary, "material_jobs"), int_of(summary, "material_jobs_failed"),
 	    text_of(summary, "next"));
-	return EXIT_POSITIVE;
+	print_losses(summary);
+	return loss_or(summary, EXIT_POSITIVE);
 }
 
 /* ---- sweep ---- */
@@ -127,6 +156,10 @@ verb_sweep(struct tool *t, int argc, char **argv)
 		(void)tool_print(t, out);
 	else
 		print_sweep(t, out, plan);
+	if (!t->json)
+		print_losses(out);
+	if (loss_or(out, EXIT_POSITIVE) != EXIT_POSITIVE)
+		return EXIT_NEGATIVE;
 	if (json_array_size(json_object_get(out, "failed")) != 0 || json_is_true(json_object_get(out, "stopped")))
 		return EXIT_TRYLATER;
 	return EXIT_POSITIVE;
@@ -203,6 +236,17 @@ print_anchors(const json_t *anchors)
 	    signer == 0 || tsa == 0 ? ": NOTHING can be found valid without (everseal trust add)" : "");
 }
 
+static void
+print_store(const json_t *store)
+{
+	print_losses(store);
+	if (int_of(store, "lost_mended") != 0)
+		tool_more("MENDED: wrong octets were found and written anew from the other copy, %lld times: look after the disk (everseal lost)",
+		    int_of(store, "lost_mended"));
+	if (int_of(store, "groups_standing_once") != 0)
+		tool_more("store: %lld groups stand once only (everseal upgrade-format)", int_of(store, "groups_standing_once"));
+}
+
 static int
 verb_status(struct tool *t, int argc, char **argv)
 {
@@ -217,9 +261,12 @@ verb_status(struct tool *t, int argc, char **argv)
 		return tool_usage(tool_verb("status"), NULL);
 	if (tool_open(t, ARCHIVE_READ, &e) != ERR_OK || archive_status(t->archive, &out, &e) != ERR_OK)
 		return tool_fail(t, &e);
-	if (t->json)
-		return tool_print(t, out);
+	if (t->json) {
+		(void)tool_print(t, out);
+		return loss_or(json_object_get(out, "store"), EXIT_POSITIVE);
+	}
 	tool_line(t, "archive %s at %s", t->cfg->archive.dir, text_of(out, "time"));
+	print_store(json_object_get(out, "store"));
 	print_intake(json_object_get(out, "intake"), t->cfg->archive.clock_file != NULL);
 	print_anchors(json_object_get(out, "anchors"));
 	printf("  cage: %s\n  signatures:", text_of(out, "cage"));
@@ -243,7 +290,7 @@ verb_status(struct tool *t, int argc, char **argv)
 	json_array_foreach (json_object_get(out, "holds"), i, row)
 		tool_more("issuer %s %s since %s: %s", text_of(row, "key"), json_is_true(json_object_get(row, "held")) ? "ON HOLD" : "watched",
 		    text_of(row, "since"), text_of(row, "why"));
-	return EXIT_POSITIVE;
+	return loss_or(json_object_get(out, "store"), EXIT_POSITIVE);
 }
 
 const struct verb verbs_run[] = {

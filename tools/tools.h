@@ -49,6 +49,10 @@ struct verb {
 extern const struct verb verbs_verify[], verbs_record[], verbs_admin[], verbs_run[]; /* each ends with a NULL name */
 
 int verb_history(struct tool *t, int argc, char **argv); /* cmd_history.c; a row of verbs_record */
+/* cmd_care.c; rows of verbs_admin */
+int verb_rebuild(struct tool *t, int argc, char **argv);
+int verb_lost(struct tool *t, int argc, char **argv);
+int verb_upgrade_format(struct tool *t, int argc, char **argv);
 
 /* Text of a member; otherwise if it is no text. */
 static inline const char *
