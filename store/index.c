@@ -392,6 +392,49 @@ index_proof(struct index *ix, uint64_t leaf, uint64_t size, struct tlog_proof *o
 	return ERR_OK;
 }
 
+struct sub {
+	struct index *ix;
+	MDB_txn *t;
+	struct tlog_consistency *out;
+	uint64_t from, n; /* the subtree looked at */
+};
+
+/* RFC 9162 2.1.4.1, SUBPROOF(m, D[from:from+n], whole), told from the leaf side upward. */
+static enum err_code
+subproof(struct sub s, uint64_t m, bool whole, struct err *e)
+{
+	uint64_t k = split(s.n);
+	struct sub left = s, right = s;
+	uint8_t h[TLOG_HASH];
+	enum err_code r;
+
+	if (m == s.n)
+		return whole ? ERR_OK : range_hash(s.ix, s.t, s.from, s.n, s.out->path[s.out->n++], e);
+	left.n = right.from = k;
+	right.from += s.from;
+	right.n -= k;
+	r = m <= k ? subproof(left, m, whole, e) : subproof(right, m - k, false, e);
+	if (r == ERR_OK)
+		r = m <= k ? range_hash(s.ix, s.t, right.from, right.n, h, e) : range_hash(s.ix, s.t, left.from, left.n, h, e);
+	if (r == ERR_OK)
+		memcpy(s.out->path[s.out->n++], h, TLOG_HASH);
+	return r;
+}
+
+enum err_code
+index_consistency(struct index *ix, uint64_t from, uint64_t to, struct tlog_consistency *out, struct err *e)
+{
+	AUTO(txn) MDB_txn *t = NULL;
+	struct sub s = {.ix = ix, .out = out, .n = to};
+	enum err_code r = kv_begin(&ix->kv, false, &t, e);
+
+	*out = (struct tlog_consistency){.from = from, .to = to};
+	s.t = t;
+	if (from > to)
+		return err_set(e, ERR_NOTFOUND, "a tree of %" PRIu64 " leaves in a log of %" PRIu64, from, to);
+	return r != ERR_OK || from == 0 ? r : subproof(s, from, true, e);
+}
+
 /* --- walking --- */
 
 struct seg_list {

@@ -295,6 +295,29 @@ store_log_proof(struct store *s, uint64_t index, uint64_t size, struct tlog_proo
 }
 
 enum err_code
+store_log_consistency(struct store *s, uint64_t from, uint64_t to, struct tlog_consistency *out, struct err *e)
+{
+	uint64_t all = store_log_size(s);
+
+	if (from > all || to > all)
+		return err_set(e, ERR_NOTFOUND, "a log of %" PRIu64 " leaves, there are %" PRIu64, from > to ? from : to, all);
+	return index_consistency(&s->index, from, to != 0 ? to : all, out, e);
+}
+
+enum err_code
+store_log_root(struct store *s, uint64_t size, uint8_t out[TLOG_HASH], struct err *e)
+{
+	struct tlog_edge edge;
+	uint64_t all = store_log_size(s);
+	enum err_code r;
+
+	if (size > all)
+		return err_set(e, ERR_NOTFOUND, "a log of %" PRIu64 " leaves, there are %" PRIu64, size, all);
+	r = index_edge(&s->index, size, &edge, e);
+	return r == ERR_OK ? tlog_root(&edge, out, e) : r;
+}
+
+enum err_code
 store_log_pub(struct store *s, struct buf *out, struct err *e)
 {
 	return sys_read_file(s->dir_fd, "log.pub", 4096, out, e);

@@ -237,6 +237,10 @@ MUST_USE enum err_code store_log_checkpoint(struct store *s, struct buf *out, st
 MUST_USE enum err_code store_log_leaf(struct store *s, uint64_t index, struct tlog_leaf *out, struct err *e);
 /* Path of a leaf in the tree of the first `size` leaves (0 = those of the last checkpoint). */
 MUST_USE enum err_code store_log_proof(struct store *s, uint64_t index, uint64_t size, struct tlog_proof *out, struct err *e);
+/* That the first `to` leaves (0 = all) begin with the first `from`. ERR_NOTFOUND: the log has fewer. */
+MUST_USE enum err_code store_log_consistency(struct store *s, uint64_t from, uint64_t to, struct tlog_consistency *out, struct err *e);
+/* Root of the first `size` leaves, as the index has it. ERR_NOTFOUND: the log has fewer. */
+MUST_USE enum err_code store_log_root(struct store *s, uint64_t size, uint8_t out[TLOG_HASH], struct err *e);
 /* The public key as PEM; what `log.pub` holds. */
 MUST_USE enum err_code store_log_pub(struct store *s, struct buf *out, struct err *e);
 

@@ -221,6 +221,8 @@ MUST_USE enum err_code index_checkpoint(struct index *ix, uint64_t group, struct
 MUST_USE enum err_code index_leaf(struct index *ix, uint64_t at, uint8_t out[TLOG_LEAF_OCTETS], struct err *e);
 MUST_USE enum err_code index_edge(struct index *ix, uint64_t size, struct tlog_edge *out, struct err *e);
 MUST_USE enum err_code index_proof(struct index *ix, uint64_t leaf, uint64_t size, struct tlog_proof *out, struct err *e);
+MUST_USE enum err_code index_consistency(
+    struct index *ix, uint64_t from, uint64_t to, struct tlog_consistency *out, struct err *e);
 /* Every segment, in order of id. */
 MUST_USE enum err_code index_segments(struct index *ix, struct seg_row **out, size_t *n, struct err *e);
 struct member_each {

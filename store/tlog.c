@@ -103,6 +103,81 @@ tlog_verify_inclusion(
 	return ERR_OK;
 }
 
+/* No leaves, or the same tree: nothing is hashed. */
+static enum err_code
+check_trivial(const struct tlog_consistency *p, const uint8_t from_root[TLOG_HASH], const uint8_t to_root[TLOG_HASH], struct err *e)
+{
+	uint8_t none[TLOG_HASH];
+
+	if (p->n != 0)
+		return err_set(e, ERR_FORMAT, "log proof: path is too long");
+	if (p->from != 0)
+		return memcmp(from_root, to_root, TLOG_HASH) == 0
+		    ? ERR_OK
+		    : err_set(e, ERR_DAMAGED, "log proof: two roots of one size (RFC 9162 2.1.4.2)");
+	if (digest_sha256(slice_of(NULL, 0), none, e) != ERR_OK)
+		return err_wrap(e, "log proof");
+	return memcmp(from_root, none, TLOG_HASH) == 0 ? ERR_OK : err_set(e, ERR_DAMAGED, "log proof: the root of no leaves");
+}
+
+struct both {
+	uint8_t from[TLOG_HASH], to[TLOG_HASH];
+	uint64_t fn, sn;
+};
+
+static enum err_code
+consistency_step(struct both *b, const uint8_t c[TLOG_HASH], struct err *e)
+{
+	enum err_code r;
+
+	if (b->sn == 0)
+		return err_set(e, ERR_FORMAT, "log proof: path is too long");
+	if ((b->fn & 1) == 0 && b->fn != b->sn) {
+		r = tlog_node_hash(b->to, c, b->to, e);
+	} else {
+		r = tlog_node_hash(c, b->from, b->from, e);
+		if (r == ERR_OK)
+			r = tlog_node_hash(c, b->to, b->to, e);
+		while ((b->fn & 1) == 0 && b->fn != 0) {
+			b->fn >>= 1;
+			b->sn >>= 1;
+		}
+	}
+	b->fn >>= 1;
+	b->sn >>= 1;
+	return r;
+}
+
+enum err_code
+tlog_verify_consistency(const struct tlog_consistency *p, const uint8_t from_root[TLOG_HASH], const uint8_t to_root[TLOG_HASH],
+    struct err *e)
+{
+	bool whole = (p->from & (p->from - 1)) == 0; /* the first tree is a node of the second: its root is not said again */
+	struct both b = {.fn = p->from - 1, .sn = p->to - 1};
+	enum err_code r = ERR_OK;
+	size_t i;
+
+	if (p->from > p->to || p->n > TLOG_PATH_MAX + 1)
+		return err_set(e, ERR_FORMAT, "log proof: sizes or path length");
+	if (p->from == 0 || p->from == p->to)
+		return check_trivial(p, from_root, to_root, e);
+	if (p->n == 0)
+		return err_set(e, ERR_FORMAT, "log proof: path is too short");
+	for (; (b.fn & 1) != 0; b.fn >>= 1)
+		b.sn >>= 1;
+	memcpy(b.from, whole ? from_root : p->path[0], TLOG_HASH);
+	memcpy(b.to, b.from, TLOG_HASH);
+	for (i = whole ? 0 : 1; r == ERR_OK && i < p->n; i++)
+		r = consistency_step(&b, p->path[i], e);
+	if (r != ERR_OK)
+		return r;
+	if (b.sn != 0)
+		return err_set(e, ERR_FORMAT, "log proof: path is too short");
+	if (memcmp(b.from, from_root, TLOG_HASH) != 0 || memcmp(b.to, to_root, TLOG_HASH) != 0)
+		return err_set(e, ERR_DAMAGED, "log proof: the larger tree does not begin with the smaller one (RFC 9162 2.1.4.2)");
+	return ERR_OK;
+}
+
 /* The last peaks merge as long as the tree has a subtree of their size: as carrying in a binary counter. */
 enum err_code
 tlog_append(struct tlog_edge *t, const uint8_t leaf_hash[TLOG_HASH], const struct tlog_nodes *nodes, struct err *e)

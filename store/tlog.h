@@ -32,6 +32,13 @@ struct tlog_proof {
 	uint8_t path[TLOG_PATH_MAX][TLOG_HASH];
 };
 
+/* That the tree of `to` leaves begins with the tree of `from` leaves (RFC 9162 2.1.4). */
+struct tlog_consistency {
+	uint64_t from, to;
+	size_t n;
+	uint8_t path[TLOG_PATH_MAX + 1][TLOG_HASH];
+};
+
 struct tlog_checkpoint {
 	char origin[128];
 	uint64_t size;
@@ -53,6 +60,14 @@ MUST_USE enum err_code tlog_node_hash(const uint8_t l[TLOG_HASH], const uint8_t 
  */
 MUST_USE enum err_code tlog_verify_inclusion(const uint8_t leaf_hash[TLOG_HASH], const struct tlog_proof *p,
     const uint8_t root[TLOG_HASH], struct err *e);
+
+/*
+ * RFC 9162 2.1.4.2: ERR_OK when the path proves that the tree with to_root begins with the one with from_root. The tree of
+ * no leaves is the beginning of every one, of itself each, both by an empty path. ERR_DAMAGED: it does not prove it.
+ * ERR_FORMAT: sizes and path length do not fit together.
+ */
+MUST_USE enum err_code tlog_verify_consistency(const struct tlog_consistency *p, const uint8_t from_root[TLOG_HASH],
+    const uint8_t to_root[TLOG_HASH], struct err *e);
 
 /*
  * A signed note (C2SP tlog-checkpoint): origin, size, root in base64, "time <seconds>", empty line, signature line of

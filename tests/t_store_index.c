@@ -230,6 +230,18 @@ test_log_proofs(void **state)
 			OK(tlog_verify_inclusion(h, &p, n == 35 ? cp.root : root, &e));
 		}
 	}
+	for (n = 1; n <= 35; n++)
+		for (m = 0; m <= n; m++) {
+			struct tlog_consistency c;
+			uint8_t from[TLOG_HASH], to[TLOG_HASH];
+
+			OK(store_log_root(x.s, m, from, &e));
+			OK(store_log_root(x.s, n, to, &e));
+			OK(store_log_consistency(x.s, m, n, &c, &e));
+			OK(tlog_verify_consistency(&c, from, to, &e));
+		}
+	FAILS(ERR_NOTFOUND, store_log_consistency(x.s, 36, 0, &(struct tlog_consistency){0}, &e));
+	FAILS(ERR_NOTFOUND, store_log_root(x.s, 36, (uint8_t[TLOG_HASH]){0}, &e));
 	FAILS(ERR_NOTFOUND, store_log_proof(x.s, 35, 0, &(struct tlog_proof){0}, &e));
 	FAILS(ERR_USAGE, store_log_proof(x.s, 0, 36, &(struct tlog_proof){0}, &e));
 }

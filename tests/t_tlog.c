@@ -234,6 +234,141 @@ test_checkpoint(void **state)
 	assert_true(back.time_utc == TIME_NONE);
 }
 
+/* SUBPROOF(m, D[from:from+n], b) word for word, RFC 9162 2.1.4.1. */
+static void
+subproof(unsigned m, unsigned from, unsigned n, bool b, struct tlog_consistency *p)
+{
+	unsigned k = 1;
+
+	if (m == n) {
+		if (!b)
+			mth(from, n, p->path[p->n++]);
+		return;
+	}
+	while (k * 2 < n)
+		k *= 2;
+	if (m <= k) {
+		subproof(m, from, k, b, p);
+		mth(from + k, n - k, p->path[p->n++]);
+	} else {
+		subproof(m - k, from + k, n - k, false, p);
+		mth(from, k, p->path[p->n++]);
+	}
+}
+
+/* Every pair of sizes up to 64; then one thing changed at a time. */
+static void
+test_consistency_of_all_sizes(void **state)
+{
+	uint8_t from[TLOG_HASH], to[TLOG_HASH];
+	struct err e = {0};
+	unsigned m, n, i;
+
+	(void)state;
+	for (n = 1; n <= 64; n++) {
+		mth(0, n, to);
+		for (m = 1; m <= n; m++) {
+			struct tlog_consistency p = {.from = m, .to = n}, bad;
+
+			mth(0, m, from);
+			subproof(m, 0, n, true, &p);
+			OK(tlog_verify_consistency(&p, from, to, &e));
+			from[7] ^= 4;
+			FAILS(ERR_DAMAGED, tlog_verify_consistency(&p, from, to, &e));
+			from[7] ^= 4;
+			to[0] ^= 0x80;
+			FAILS(ERR_DAMAGED, tlog_verify_consistency(&p, from, to, &e));
+			to[0] ^= 0x80;
+			for (i = 0; i < p.n; i++) {
+				bad = p;
+				bad.path[i][31] ^= 1;
+				FAILS(ERR_DAMAGED, tlog_verify_consistency(&bad, from, to, &e));
+			}
+			bad = p;
+			bad.n++;
+			FAILS(ERR_FORMAT, tlog_verify_consistency(&bad, from, to, &e));
+			if (p.n != 0) {
+				bad = p;
+				bad.n--;
+				FAILS(ERR_FORMAT, tlog_verify_consistency(&bad, from, to, &e));
+			}
+			bad = p;
+			bad.from = n + 1;
+			FAILS(ERR_FORMAT, tlog_verify_consistency(&bad, from, to, &e));
+			if (m < n) { /* the same path says nothing of the neighbours */
+				bad = p;
+				bad.from = m + 1;
+				assert_int_not_equal(tlog_verify_consistency(&bad, from, to, &e), ERR_OK);
+			}
+		}
+	}
+}
+
+/* The proofs that RFC 9162 2.1.5 spells out over its tree of seven leaves. */
+static void
+test_consistency_as_printed(void **state)
+{
+	static const struct {
+		unsigned from, n;
+		struct {
+			unsigned at, leaves;
+		} node[3 + 1];
+	} rows[] = {
+	    {3, 4, {{2, 1}, {3, 1}, {0, 2}, {4, 3}}}, /* c, d, g, l */
+	    {4, 1, {{4, 3}}},			       /* l */
+	    {6, 3, {{4, 2}, {6, 1}, {0, 4}}},	       /* i, j, k */
+	};
+	uint8_t from[TLOG_HASH], to[TLOG_HASH];
+	struct err e = {0};
+	size_t i, k;
+
+	(void)state;
+	mth(0, 7, to);
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct tlog_consistency p = {.from = rows[i].from, .to = 7, .n = rows[i].n};
+
+		for (k = 0; k < rows[i].n; k++)
+			mth(rows[i].node[k].at, rows[i].node[k].leaves, p.path[k]);
+		mth(0, rows[i].from, from);
+		OK(tlog_verify_consistency(&p, from, to, &e));
+	}
+}
+
+/* Numbers that others got: the first and the eighth tree of Certificate Transparency's reference leaves. */
+static void
+test_consistency_of_others(void **state)
+{
+	static const char *const path[] = {"96a296d224f285c67bee93c30f8a309157f0daa35dc5b87e410b78630a09cfc7",
+	    "5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e",
+	    "6b47aaf29ee3c2af9af889bc1fb9254dabd31177f16232dd6aab035ca39bf6e4"};
+	struct tlog_consistency p = {.from = 1, .to = 8, .n = 3};
+	uint8_t from[TLOG_HASH], to[TLOG_HASH];
+	struct err e = {0};
+	size_t i;
+
+	(void)state;
+	assert_true(hex_to("6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d", 64, from));
+	assert_true(hex_to("5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328", 64, to));
+	for (i = 0; i < 3; i++)
+		assert_true(hex_to(path[i], 64, p.path[i]));
+	OK(tlog_verify_consistency(&p, from, to, &e));
+}
+
+static void
+test_consistency_with_nothing(void **state)
+{
+	struct tlog_consistency p = {.from = 0, .to = 5};
+	uint8_t from[TLOG_HASH], to[TLOG_HASH];
+	struct err e = {0};
+
+	(void)state;
+	mth(0, 0, from);
+	mth(0, 5, to);
+	OK(tlog_verify_consistency(&p, from, to, &e));
+	from[0] ^= 1;
+	FAILS(ERR_DAMAGED, tlog_verify_consistency(&p, from, to, &e));
+}
+
 int
 main(void)
 {
@@ -241,6 +376,10 @@ main(void)
 	    cmocka_unit_test(test_leaf_form),
 	    cmocka_unit_test(test_root_of_every_size),
 	    cmocka_unit_test(test_proof_of_every_leaf),
+	    cmocka_unit_test(test_consistency_of_all_sizes),
+	    cmocka_unit_test(test_consistency_as_printed),
+	    cmocka_unit_test(test_consistency_of_others),
+	    cmocka_unit_test(test_consistency_with_nothing),
 	    cmocka_unit_test(test_checkpoint),
 	};
 
