@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Verbs that make and look after an archive: init, trust, config, scrub, log. */
+/* Verbs that make and look after an archive: init, trust, config. */
 #include "tools/tools.h"
 
 #include "store/store.h"
@@ -441,125 +441,12 @@ verb_config(struct tool *t, int argc, char **argv)
 	return config_print(t, &text);
 }
 
-/* ---- scrub, log ---- */
-
-struct watching {
-	struct tool *t;
-	json_t *damage;
-	bool terminal;
-};
-
-static void
-on_damage(void *ctx, const struct store_damage *d)
-{
-	struct watching *w = ctx;
-
-	if (!w->t->json)
-		printf("DAMAGED %s at %llu %s: %s\n", d->segment, (unsigned long long)d->offset_bytes, d->name, d->what);
-	json_array_append_new(w->damage, json_pack("{s:s, s:I, s:o, s:o}", "segment", d->segment, "offset", (json_int_t)d->offset_bytes, "member",
-	    json_text(d->name), "what", json_text(d->what)));
-}
-
-static void
-on_progress(void *ctx, uint64_t done, uint64_t total)
-{
-	struct watching *w = ctx;
-
-	if (w->terminal && total != 0)
-		fprintf(stderr, "\rscrub: %llu of %llu MiB ", (unsigned long long)(done >> 20), (unsigned long long)(total >> 20));
-}
-
-static int
-say_report(struct tool *t, const char *verb, const struct store_report *r, json_t *damage)
-{
-	AUTO(json) json_t *out = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:O}", "verb", verb, "groups", (json_int_t)r->groups, "leaves", (json_int_t)r->leaves,
-	    "segments", (json_int_t)r->segments, "members", (json_int_t)r->members, "bytes", (json_int_t)r->bytes, "damaged", (json_int_t)r->damaged, "damage", damage);
-
-	if (t->json)
-		(void)tool_print(t, out);
-	else if (strcmp(verb, "log verify") == 0)
-		tool_line(t, "%s: %llu groups, %llu leaves, %llu octets; %llu damaged", verb, (unsigned long long)r->groups, (unsigned long long)r->leaves,
-		    (unsigned long long)r->bytes, (unsigned long long)r->damaged);
-	else
-		tool_line(t, "%s: %llu members of %llu segments, %llu octets; %llu damaged", verb, (unsigned long long)r->members,
-		    (unsigned long long)r->segments, (unsigned long long)r->bytes, (unsigned long long)r->damaged);
-	return r->damaged != 0 ? EXIT_NEGATIVE : EXIT_POSITIVE;
-}
-
-/* These need the store alone: no trust, no cage. */
-static enum err_code
-open_store(struct tool *t, struct store **out, struct err *e)
-{
-	AUTO(buf) struct buf notes = {0};
-	struct archive_seams s;
-	struct store_seams ss;
-
-	if (tool_config(t, e) != ERR_OK)
-		return e->code;
-	s = tool_seams(t);
-	ss = (struct store_seams){.clock = s.clock, .entropy = s.entropy};
-	if (store_open(t->cfg->archive.dir, STORE_READ, &ss, out, e) != ERR_OK)
-		return e->code;
-	store_notes(*out, &notes);
-	tool_notes(&notes);
-	return ERR_OK;
-}
-
-static int
-verb_scrub(struct tool *t, int argc, char **argv)
-{
-	bool full = false;
-	const struct option_row rows[] = {{.name = "full", .flag = &full}};
-	AUTO(json) json_t *damage = json_array();
-	AUTO(store) struct store *s = NULL;
-	struct watching w = {t, damage, isatty(2) != 0 && !t->quiet};
-	struct store_watch watch = {on_damage, on_progress, &w};
-	struct store_report r;
-	struct err e = {0};
-
-	if (tool_options(rows, 1, &argc, argv, &e) != ERR_OK || argc != 1)
-		return tool_usage(tool_verb("scrub"), e.code != ERR_OK ? e.text : NULL);
-	if (open_store(t, &s, &e) != ERR_OK || store_scrub(s, full, &watch, &r, &e) != ERR_OK)
-		return tool_fail(t, &e);
-	return say_report(t, full ? "scrub --full" : "scrub", &r, damage);
-}
-
-static int
-verb_log(struct tool *t, int argc, char **argv)
-{
-	AUTO(json) json_t *damage = json_array();
-	AUTO(store) struct store *s = NULL;
-	AUTO(buf) struct buf text = {0};
-	struct watching w = {t, damage, false};
-	struct store_watch watch = {on_damage, NULL, &w};
-	struct store_report r;
-	struct err e = {0};
-
-	if (argc != 2 || (strcmp(argv[1], "verify") != 0 && strcmp(argv[1], "checkpoint") != 0))
-		return tool_usage(tool_verb("log"), NULL);
-	if (open_store(t, &s, &e) != ERR_OK)
-		return tool_fail(t, &e);
-	if (strcmp(argv[1], "checkpoint") == 0) {
-		if (store_log_checkpoint(s, &text, &e) != ERR_OK)
-			return tool_fail(t, &e);
-		if (t->json)
-			return tool_done(t, json_pack("{s:o}", "checkpoint", json_text(buf_str(&text))), "%s", "");
-		fputs(buf_str(&text), stdout);
-		return EXIT_POSITIVE;
-	}
-	if (store_log_verify(s, &watch, &r, &e) != ERR_OK)
-		return tool_fail(t, &e);
-	return say_report(t, "log verify", &r, damage);
-}
-
 const struct verb verbs_admin[] = {
     {"init", "[--simulated DIR --clock FILE [--tsa URL,...] [--allow-net RULES]]", "make the archive that the configuration names", verb_init},
     {"trust", "list | add FILE [--role signer|tsa|ocsp|all] | remove SHA256 | reload", "trust anchors by role", verb_trust},
     {"config", "check | show | catalogue", "every fault with its line; the configuration in effect; the algorithm catalogue in force as RFC 5698 XML", verb_config},
-    {"scrub", "[--full]", "rehash everything; --full: both digests", verb_scrub},
     {"rebuild", "[--accept-loss GROUP]", "make the index again from the segments alone; --accept-loss: though they end before GROUP", verb_rebuild},
     {"lost", "[--acknowledge ID [--by NAME]]", "what was set aside, and why; --acknowledge: ends its alarm, the octets stay", verb_lost},
     {"upgrade-format", "", "carry a store of format 1 over to format 2; adds, changes nothing", verb_upgrade_format},
-    {"log", "verify | checkpoint", "the whole log against its groups and checkpoint", verb_log},
     {NULL, NULL, NULL, NULL},
 };

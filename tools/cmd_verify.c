@@ -511,24 +511,25 @@ verify_record(struct tool *t, const char *record, const char *at)
 }
 
 static int
-verify_receipts(struct tool *t, int n, char **paths, const char *log_key)
+verify_receipts(struct tool *t, int n, char **paths, const char *log_key, const char *consistency)
 {
 	int code = EXIT_POSITIVE, i;
 
 	for (i = 0; i < n; i++)
-		code = worse(code, verify_receipt(t, paths[i], log_key));
+		code = worse(code, verify_receipt(t, paths[i], log_key, consistency));
 	return code;
 }
 
 static int
 verb_verify(struct tool *t, int argc, char **argv)
 {
-	const char *trust = NULL, *at = NULL, *policy = NULL, *log_key = NULL, *extract = NULL;
+	const char *trust = NULL, *at = NULL, *policy = NULL, *log_key = NULL, *extract = NULL, *consistency = NULL;
 	const char *with[WITH_MAX], *policies[64];
 	size_t n_with = 0, n_policies = 0;
 	bool json = false, beside;
 	const struct option_row rows[] = {{.name = "trust", .value = &trust}, {.name = "at", .value = &at}, {.name = "policy", .value = &policy},
-	    {.name = "log-key", .value = &log_key}, {.name = "extract", .value = &extract}, {.name = "with", .list = with, .list_n = &n_with, .list_max = WITH_MAX},
+	    {.name = "log-key", .value = &log_key}, {.name = "extract", .value = &extract}, {.name = "consistency", .value = &consistency},
+	    {.name = "with", .list = with, .list_n = &n_with, .list_max = WITH_MAX},
 	    {.name = "signature-policy", .list = policies, .list_n = &n_policies, .list_max = 64}, {.name = "json", .flag = &json}};
 	struct judge_request q = {.policy = "default"};
 	struct verify_job j = {0};
@@ -545,9 +546,11 @@ verb_verify(struct tool *t, int argc, char **argv)
 		return tool_usage(tool_verb("verify"), "--extract goes with one file");
 	if (ends_with(argv[1], ".receipt.json")) {
 		if (trust != NULL || at != NULL || policy != NULL || beside)
-			return tool_usage(tool_verb("verify"), "a receipt is checked with --log-key alone");
-		return verify_receipts(t, argc - 1, argv + 1, log_key);
+			return tool_usage(tool_verb("verify"), "a receipt is checked with --log-key and --consistency alone");
+		return verify_receipts(t, argc - 1, argv + 1, log_key, consistency);
 	}
+	if (consistency != NULL)
+		return tool_usage(tool_verb("verify"), "--consistency is for receipts");
 	if (trust == NULL && t->config_path != NULL && access(argv[1], F_OK) != 0) {
 		if (argc != 2 || policy != NULL || beside || log_key != NULL)
 			return tool_usage(tool_verb("verify"), "one record, and --at: its policy and material are the archive's");
@@ -579,7 +582,7 @@ const struct verb verbs_verify[] = {
     {"verify",
 	"FILE... --trust DIR [--at T] [--with [NAME=]PATH | --with digest:ALG:BASE64]... [--signature-policy FILE]\n"
 	"                [--policy default|dss|dss-lenient|FILE] [--extract DIR] [--json]\n"
-	"       everseal verify X.receipt.json... --log-key FILE\n"
+	"       everseal verify X.receipt.json... --log-key FILE [--consistency FILE]\n"
 	"       everseal verify BUNDLE [--trust DIR] [--at T] [--log-key FILE]\n"
 	"       everseal -c FILE verify RECORD [--at T]",
 	"judge signed files, receipts, bundles, records", verb_verify},

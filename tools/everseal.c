@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static const struct verb *const tables[] = {verbs_verify, verbs_record, verbs_run, verbs_admin};
+static const struct verb *const tables[] = {verbs_verify, verbs_record, verbs_run, verbs_admin, verbs_scrub};
 
 int
 exit_of(enum err_code code)

@@ -182,14 +182,27 @@ say(struct tool *t, const char *path, const char *indication, const char *why, c
 	return code;
 }
 
+/* What stands behind a receipt that holds: the log of a later day begins with the one that it is of. */
+static enum err_code
+later(const char *consistency, const char *log_key, const struct tlog_checkpoint *cp, char *said, size_t n, struct err *e)
+{
+	struct tlog_checkpoint end;
+	enum err_code r = log_proof_check(consistency, log_key, cp, &end, e);
+
+	if (r == ERR_OK)
+		snprintf(said, n, "the signed log of this key holds it, and the one of %llu leaves goes on from there", (unsigned long long)end.size);
+	return r;
+}
+
 int
-verify_receipt(struct tool *t, const char *path, const char *log_key)
+verify_receipt(struct tool *t, const char *path, const char *log_key, const char *consistency)
 {
 	AUTO(buf) struct buf raw = {0};
 	AUTO(json) json_t *receipt = NULL;
 	struct claim c = {0};
 	struct tlog_checkpoint cp;
 	struct err e = {0};
+	char said[160] = "";
 	enum err_code r;
 
 	if (sys_read_file(AT_FDCWD, path, RECEIPT_BYTES, &raw, &e) != ERR_OK || json_read(buf_slice(&raw), NULL, &receipt, &e) != ERR_OK ||
@@ -202,8 +215,10 @@ verify_receipt(struct tool *t, const char *path, const char *log_key)
 	r = check(&c, log_key, &cp, &e);
 	if (r == ERR_OK)
 		r = text_is_ours(&c, &e);
+	if (r == ERR_OK && consistency != NULL)
+		r = later(consistency, log_key, &cp, said, sizeof(said), &e);
 	if (r == ERR_OK)
-		return say(t, path, "TOTAL-PASSED", NULL, &c, EXIT_POSITIVE);
+		return say(t, path, "TOTAL-PASSED", said[0] != 0 ? said : NULL, &c, EXIT_POSITIVE);
 	if (r == ERR_REFUSED)
 		return say(t, path, "INDETERMINATE", e.text, &c, EXIT_INDETERMINATE);
 	if (r == ERR_DAMAGED || r == ERR_FORMAT)

@@ -42,11 +42,14 @@ struct tool {
 	int64_t simulated_utc; /* last reading of the clock file */
 };
 
+struct store;
+
 struct verb {
 	const char *name, *usage, *help;
 	int (*run)(struct tool *t, int argc, char **argv); /* argv[0] is the verb; an exit code */
 };
-extern const struct verb verbs_verify[], verbs_record[], verbs_admin[], verbs_run[]; /* each ends with a NULL name */
+struct store;
+extern const struct verb verbs_verify[], verbs_record[], verbs_admin[], verbs_scrub[], verbs_run[]; /* each ends with a NULL name */
 
 int verb_history(struct tool *t, int argc, char **argv); /* cmd_history.c; a row of verbs_record */
 /* cmd_care.c; rows of verbs_admin */
@@ -119,13 +122,33 @@ struct option_row {
 /* Rest: argv without the options. ERR_USAGE names the unknown one. */
 MUST_USE enum err_code tool_options(const struct option_row *rows, size_t n, int *argc, char **argv, struct err *e);
 
-/* receipt.c: the log's proof in a receipt, offline. log_key NULL: indeterminate. */
-int verify_receipt(struct tool *t, const char *path, const char *log_key);
+/*
+ * receipt.c: the log's proof in a receipt, offline. log_key NULL: indeterminate. consistency (may be NULL): a file of
+ * `log proof` that must go on from the receipt's checkpoint.
+ */
+int verify_receipt(struct tool *t, const char *path, const char *log_key, const char *consistency);
 /*
  * The same for whatever has a receipt's "record", "salt", "manifest" and "log". ERR_OK: it holds. ERR_REFUSED: the
  * checkpoint is not signed by this key; ERR_DAMAGED, ERR_FORMAT: it does not hold. cp is written on ERR_OK.
  */
 MUST_USE enum err_code receipt_check(const json_t *receipt, const char *log_key, struct tlog_checkpoint *cp, struct err *e);
+
+/* logproof.c: that one log goes on from another. */
+/*
+ * A checkpoint that somebody kept: a signed note, or a receipt, which must hold. ERR_REFUSED: of another key; ERR_DAMAGED,
+ * ERR_FORMAT: false, or neither of the two.
+ */
+MUST_USE enum err_code kept_checkpoint(const char *path, const char *log_key, struct tlog_checkpoint *cp, struct err *e);
+/*
+ * The log of the archive against a kept checkpoint. *out: what JSON says of it. ERR_DAMAGED: it does not go on from it; the
+ * text shows both roots.
+ */
+MUST_USE enum err_code log_goes_on(struct store *s, const char *path, const struct tlog_checkpoint *kept, json_t **out, struct err *e);
+/* The proof from a checkpoint (a file, or its size in decimal) to another (NULL: today's) as JSON. */
+MUST_USE enum err_code log_proof(struct store *s, const char *log_key, const char *from, const char *to, json_t **out, struct err *e);
+/* A file that log_proof made, offline. ERR_DAMAGED: it proves that its log does not go on from cp; ERR_REFUSED: it proves nothing of cp. */
+MUST_USE enum err_code log_proof_check(
+    const char *path, const char *log_key, const struct tlog_checkpoint *cp, struct tlog_checkpoint *later, struct err *e);
 
 /* bundle.c: an exported bundle, without archive and network. trust, at, log_key NULL: the bundle's anchors, now, the bundle's key. */
 int verify_bundle(struct tool *t, const char *dir, const char *trust, const char *at, const char *policy, const char *log_key);
