@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The handle: open, close, alarms, one run, records. */
+#include "archiver/slow.h"
 #include "archiver/spool.h"
 #include "archiver/steps.h"
 
@@ -119,6 +120,7 @@ archive_anchors(struct archive *a, struct anchors *fresh, struct err *e)
 	a->anchors = a->own_anchors = fresh;
 	gate_anchors(a);
 	setup = cage_setup(a);
+	slow_interrupt(a); /* a verdict by the old ones would not be judged again */
 	r = caged_restart(a->caged, &setup, e);
 	anchors_free(before);
 	return r;
@@ -171,6 +173,8 @@ archive_close(struct archive *a)
 	if (a == NULL)
 		return;
 	group_drop(a);
+	slow_free(a);
+	free(a->slow_last);
 	caged_free(a->caged);
 	fetcher_free(a->fetcher);
 	store_close(a->store, NULL);

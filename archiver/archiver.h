@@ -71,6 +71,8 @@ struct deposit {
 	size_t n_files;
 	const json_t *meta;
 	json_t *receipt;    /* out: receipt, or reason with "refused": true; new reference */
+	int64_t *left_ms;   /* time that may still be spent on verdicts for this depositor, less what it took; NULL = as much as it takes */
+	bool put_off;	    /* out: that did not do; no receipt, the same deposit is to be given again */
 };
 /*
  * Take deposits in, as one group. Each gets its receipt or its reason; one refused does not touch the others. After

@@ -70,7 +70,11 @@ struct archive {
 	unsigned within;  /* such calls under way, one within the other */
 	int listener, spool_events; /* readable when somebody waits there; -1: there are none */
 	bool spooling;	  /* the spools are being looked at */
+	bool keeping;	  /* a batch of deposits is open */
 	bool spool_more;  /* and were left with something in them, so that others have their turn */
+	struct slow *slow; /* deposits whose verdict takes long, in the order in which they were met */
+	char *slow_last;   /* depositor whose document was judged aside last */
+	uint64_t looks, put_off; /* at the spools; deposits of the last one that wait for a verdict */
 	bool crl_first;		   /* the profile under way wants CRLs before OCSP */
 	struct pile *tsa_issuers;  /* CA certificates above the TSAs, by AIA */
 	struct anchors *own_anchors; /* read anew since the start; NULL = still those of archive_open */

@@ -4,7 +4,7 @@
  * open, so what is written between two waits is a draft, and the group that steps and renewals make together is closed
  * before others have their turn.
  */
-#include "archiver/archiver_int.h"
+#include "archiver/slow.h"
 
 #include <poll.h>
 
@@ -48,10 +48,11 @@ archive_between(struct archive *a, struct err *e)
 static bool
 others_wait(const struct archive *a, const struct worker *w, int ms)
 {
-	struct pollfd p[3] = {{worker_fd(w), POLLIN, 0}, {a->listener, POLLIN, 0}, {a->spooling ? -1 : a->spool_events, POLLIN, 0}};
+	struct pollfd p[4] = {{worker_fd(w), POLLIN, 0}, {a->listener, POLLIN, 0}, {a->spooling ? -1 : a->spool_events, POLLIN, 0},
+	    {a->spooling ? -1 : slow_fd(a), POLLIN, 0}};
 	bool more = a->spool_more && !a->spooling;
 
-	if (poll(p, 3, more ? 0 : ms) <= 0)
+	if (poll(p, 4, more ? 0 : ms) <= 0)
 		return more;
 	return p[0].revents == 0;
 }
@@ -62,7 +63,7 @@ archive_await(void *ctx, struct worker *w, struct err *e)
 	struct archive *a = ctx;
 	struct pollfd answer = {worker_fd(w), POLLIN, 0};
 
-	while (a->between != NULL && a->within < NESTED_MAX && !archive_stopping(a) && poll(&answer, 1, 0) == 0) {
+	while (a->between != NULL && !a->keeping && a->within < NESTED_MAX && !archive_stopping(a) && poll(&answer, 1, 0) == 0) {
 		int64_t now = sys_monotonic_ms(), left = worker_deadline_ms(w) - now;
 
 		if (left <= 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The service: spools by inotify and rescan, steps when due, sweeps at their interval, the control socket. */
 #include "archiver/control.h"
+#include "archiver/slow.h"
 #include "archiver/spool.h"
 
 #include <errno.h>
@@ -146,7 +147,7 @@ serve_waiting(void *ctx, struct err *e)
 		return ERR_OK;
 	if ((p[1].revents & POLLIN) != 0)
 		drain(w->spools);
-	else if (!w->a->spool_more)
+	else if (!w->a->spool_more && !slow_ready(w->a))
 		return ERR_OK;
 	if (archive_spool(w->a, &taken, &refused, e) != ERR_OK)
 		return e->code;
@@ -169,11 +170,12 @@ archive_service(struct archive *a, struct err *e)
 	a->between_ctx = &w;
 	log_line(a->seams.log, LOG_LEVEL_INFO, "the service of %s runs: %zu spools, control socket %s", a->cfg->archive.dir, a->cfg->n_spools, a->cfg->service.control);
 	while (!archive_stopping(a)) {
-		struct pollfd p[2] = {{listener, POLLIN, 0}, {spools, POLLIN, 0}};
+		struct pollfd p[3] = {{listener, POLLIN, 0}, {spools, POLLIN, 0}, {-1, POLLIN, 0}};
 
 		if (one_look(a, e) != ERR_OK)
 			return err_wrap(e, "service");
-		if (poll(p, 2, wait_ms(a)) < 0 && errno != EINTR)
+		p[2].fd = slow_fd(a);
+		if (poll(p, 3, wait_ms(a)) < 0 && errno != EINTR)
 			return err_errno(e, ERR_IO, errno, "service");
 		if (spools >= 0)
 			drain(spools);

@@ -4,6 +4,7 @@
  * into one group, and only then say so.
  */
 #include "archiver/intake.h"
+#include "archiver/slow.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -143,7 +144,7 @@ look_for_own_id(struct archive *a, struct batch *b, struct intake *in, struct er
 	if (in->own_id == NULL)
 		return ERR_OK;
 	own_key(in, &key);
-	r = batch_get_row(b, "ownid", buf_slice(&key), &found, e);
+	r = b != NULL ? batch_get_row(b, "ownid", buf_slice(&key), &found, e) : store_get_row(a->store, "ownid", buf_slice(&key), &found, e);
 	if (r == ERR_NOTFOUND)
 		return ERR_OK;
 	if (r != ERR_OK)
@@ -216,12 +217,11 @@ first_due(const struct intake *in)
 	return TIME_MAX;
 }
 
+/* The verdict, before anything is written: one that is here already needs none. */
 static enum err_code
-keep_one(struct archive *a, struct batch *b, struct intake *in, struct err *e)
+judge_one(struct archive *a, struct intake *in, struct err *e)
 {
-	if (in->why.code != ERR_OK)
-		return err_set(e, in->why.code, "%s", in->why.text);
-	if (look_for_own_id(a, b, in, e) != ERR_OK)
+	if (look_for_own_id(a, NULL, in, e) != ERR_OK)
 		return e->code;
 	if (in->again)
 		return ERR_OK;
@@ -229,8 +229,21 @@ keep_one(struct archive *a, struct batch *b, struct intake *in, struct err *e)
 		memcpy(in->record, in->d->record, UUID_TEXT);
 	else if (uuid7(in->now_utc * 1000, &a->seams.entropy, in->record, e) != ERR_OK)
 		return err_wrap(e, "record id");
-	if (start_manifest(in, e) != ERR_OK || intake_judge(a, in, e) != ERR_OK || put_files(b, in, e) != ERR_OK ||
-	    put_own_id(b, in, e) != ERR_OK ||
+	if (start_manifest(in, e) != ERR_OK)
+		return e->code;
+	return intake_judge(a, in, e);
+}
+
+static enum err_code
+keep_one(struct archive *a, struct batch *b, struct intake *in, struct err *e)
+{
+	if (in->why.code != ERR_OK)
+		return err_set(e, in->why.code, "%s", in->why.text);
+	if (!in->again && look_for_own_id(a, b, in, e) != ERR_OK)
+		return e->code;
+	if (in->again)
+		return ERR_OK;
+	if (put_files(b, in, e) != ERR_OK || put_own_id(b, in, e) != ERR_OK ||
 	    manifest_put(a, b, in->manifest, NULL, LEAF_KEPT, "kept", first_due(in), "stamp", &in->manifest_ref, &in->leaf, e) !=
 		ERR_OK ||
 	    receipt_remember(b, in->record, &in->manifest_ref, in->leaf, e) != ERR_OK)
@@ -286,8 +299,13 @@ keep_or_refuse(struct archive *a, struct batch *b, struct intake *in, struct err
 {
 	struct batch_mark mark = batch_mark(b);
 	struct err why = {0};
-	enum err_code r = keep_one(a, b, in, &why);
+	enum err_code r;
 
+	if (in->put_off) {
+		in->d->put_off = true;
+		return ERR_OK;
+	}
+	r = keep_one(a, b, in, &why);
 	if (r == ERR_OK)
 		return ERR_OK;
 	batch_undo(b, mark);
@@ -313,8 +331,15 @@ read_chunk(void *ctx)
 	struct ahead *r = ctx;
 	size_t room = CHUNK_BYTES, i;
 
-	for (i = 0; i < r->n; i++)
-		(void)!intake_read(r->a, &r->all[i], &room, &r->all[i].why);
+	for (i = 0; i < r->n; i++) {
+		struct intake *in = &r->all[i];
+
+		/* What can't be judged now any more need not be read. */
+		if (in->d->left_ms != NULL && __atomic_load_n(in->d->left_ms, __ATOMIC_RELAXED) <= 0)
+			in->put_off = true;
+		else
+			(void)!intake_read(r->a, in, &room, &in->why);
+	}
 	return NULL;
 }
 
@@ -339,21 +364,27 @@ ahead_wait(struct ahead *r)
 }
 
 static enum err_code
-keep_chunk(struct archive *a, struct batch *b, struct intake *all, size_t n, struct err *e)
+keep_chunk(struct archive *a, struct batch **b, struct intake *all, size_t n, struct err *e)
 {
 	enum err_code r = ERR_OK;
 	size_t i;
 
 	intake_sniff(a, all, n);
+	for (i = 0; i < n; i++)
+		if (!all[i].put_off && all[i].why.code == ERR_OK)
+			(void)!judge_one(a, &all[i], &all[i].why);
+	if (*b == NULL)
+		r = store_batch_begin(a->store, b, e);
+	a->keeping = r == ERR_OK;
 	for (i = 0; i < n && r == ERR_OK; i++)
-		r = keep_or_refuse(a, b, &all[i], e);
+		r = keep_or_refuse(a, *b, &all[i], e);
 	for (i = 0; i < n; i++)
 		intake_forget_octets(&all[i]);
 	return r;
 }
 
 static enum err_code
-keep_all(struct archive *a, struct batch *b, struct intake *all, size_t n, struct err *e)
+keep_all(struct archive *a, struct batch **b, struct intake *all, size_t n, struct err *e)
 {
 	struct ahead next = {.a = a, .all = all, .n = n < CHUNK ? n : CHUNK};
 	enum err_code r = ERR_OK;
@@ -375,9 +406,9 @@ deposit_all(struct archive *a, struct intake *all, size_t n, bool (*ready)(void 
 {
 	AUTO(batch) struct batch *b = NULL;
 
-	if (gate_open(a, e) != ERR_OK || store_batch_begin(a->store, &b, e) != ERR_OK)
+	if (gate_open(a, e) != ERR_OK)
 		return err_wrap(e, "deposit");
-	if (keep_all(a, b, all, n, e) != ERR_OK)
+	if (keep_all(a, &b, all, n, e) != ERR_OK)
 		return e->code;
 	if (ready != NULL && !ready(ctx))
 		return err_set(e, ERR_BUSY, "deposit: not yet");
@@ -400,8 +431,12 @@ deposit_when(struct archive *a, struct deposit *deposits, size_t n, bool (*ready
 	for (i = 0; i < n; i++)
 		all[i] = (struct intake){.d = &deposits[i], .now_utc = now, .before = all, .n_before = i};
 	r = deposit_all(a, all, n, ready, ctx, &local);
-	for (i = 0; i < n; i++)
+	a->keeping = false;
+	for (i = 0; i < n; i++) {
+		if (r == ERR_OK && !all[i].put_off)
+			slow_forget(a, all[i].record);
 		intake_release(&all[i]);
+	}
 	return r == ERR_OK ? ERR_OK : err_set(e, r, "%s", local.text);
 }
 

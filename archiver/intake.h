@@ -30,8 +30,9 @@ struct intake {
 	const char *own_id;
 	struct store_ref manifest_ref;
 	uint64_t leaf;
-	struct err why; /* what reading it said */
+	struct err why; /* what reading or judging it said */
 	bool in_batch;
+	bool put_off; /* its verdict takes longer than there is time now */
 	bool again; /* the same own id and bytes: the receipt of then */
 	const struct intake *before; /* those of this call that came before it, n_before */
 	size_t n_before;
@@ -49,7 +50,10 @@ MUST_USE enum err_code intake_source(const struct intake *in, size_t file, struc
 
 /* What the first octets of held files tell, asked of the cage at once for all n deposits. What stays unknown is judged alone. */
 void intake_sniff(struct archive *a, struct intake *all, size_t n);
-/* Every file: forms, signatures and their states into the manifest. */
+/*
+ * Every file: forms, signatures and their states into the manifest. put_off: not all of them yet (slow.h); the deposit is to be
+ * given again. No batch may be open when the deposit has no limit of time: others may have their turn meanwhile.
+ */
 MUST_USE enum err_code intake_judge(struct archive *a, struct intake *in, struct err *e);
 
 #endif

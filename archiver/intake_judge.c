@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the files of a deposit are: told and judged in the cage. */
 #include "archiver/intake.h"
+#include "archiver/slow.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -37,7 +38,7 @@ heads_of(struct intake *all, size_t n, struct sniffing *s)
 	if (s->heads == NULL || s->whole == NULL || s->files == NULL)
 		return false;
 	for (i = 0; i < n; i++)
-		for (k = 0; all[i].why.code == ERR_OK && k < all[i].d->n_files; k++) {
+		for (k = 0; all[i].files != NULL && all[i].why.code == ERR_OK && k < all[i].d->n_files; k++) {
 			struct intake_file *f = &all[i].files[k];
 
 			if (f->octets.n == 0)
@@ -122,13 +123,18 @@ ask_cage(struct archive *a, const struct intake *in, const struct caged_doc *doc
 	return caged_judge(a->caged, doc, (struct slice){0}, in->now_utc, in->profile->grace_seconds, slice_of(seed, sizeof(seed)), answer, e);
 }
 
+/* More than have a descriptor each are copied for every request: only where the file names others at all. */
+static bool
+alone_first(const struct intake *in)
+{
+	return in->d->n_files > WORKER_FDS;
+}
+
 static enum err_code
-judge_one(struct archive *a, struct intake *in, size_t file, json_t **answer, struct err *e)
+judge_one(struct archive *a, struct intake *in, size_t file, bool with_side, json_t **answer, struct err *e)
 {
 	AUTO(mem) struct caged_file *side = mem_new(in->d->n_files, sizeof(*side));
 	struct caged_doc doc = {.main = as_hashed(in, file)};
-	/* More than have a descriptor each are copied for every request: only where the file names others at all. */
-	bool alone = in->d->n_files > WORKER_FDS;
 	size_t n_side = 0, i;
 
 	if (side == NULL)
@@ -137,15 +143,97 @@ judge_one(struct archive *a, struct intake *in, size_t file, json_t **answer, st
 		if (i != file)
 			side[n_side++] = as_hashed(in, i);
 	doc.side = side;
-	doc.n_side = alone ? 0 : n_side;
-	if (ask_cage(a, in, &doc, answer, e) != ERR_OK)
-		return e->code;
-	if (alone && wants_file(*answer)) {
-		doc.n_side = n_side;
-		if (ask_cage(a, in, &doc, answer, e) != ERR_OK)
-			return e->code;
+	doc.n_side = with_side ? n_side : 0;
+	return ask_cage(a, in, &doc, answer, e);
+}
+
+/* ---- not for longer than there is time ---- */
+
+/* Asked, for as long as this depositor may. ERR_BUSY: not now, or not done. */
+static enum err_code
+ask_in_time(struct archive *a, struct intake *in, struct slow **slow, size_t file, bool with_side, json_t **answer, struct err *e)
+{
+	int64_t began = sys_monotonic_ms();
+	struct caged_call *left;
+	enum err_code r;
+
+	if (*in->d->left_ms <= 0 || (*slow != NULL && !slow_may_begin(a, *slow)))
+		return err_set(e, ERR_BUSY, "not now");
+	caged_patience(a->caged, SLOW_BUDGET_MS);
+	r = judge_one(a, in, file, with_side, answer, e);
+	caged_patience(a->caged, 0);
+	__atomic_store_n(in->d->left_ms, *in->d->left_ms - (sys_monotonic_ms() - began), __ATOMIC_RELAXED);
+	left = caged_left(a->caged);
+	if (left == NULL)
+		return r;
+	if (*slow == NULL)
+		*slow = slow_of(a, in->record, in->d->depositor, true);
+	if (*slow == NULL) {
+		caged_call_drop(&left);
+		return err_nomem(e);
 	}
-	return refuse_large_signature(a, in, file, *answer, e);
+	slow_left(a, *slow, left);
+	return r;
+}
+
+/* One question to the cage, or the answer to the one that was left under way. */
+static enum err_code
+ask_or_take(struct archive *a, struct intake *in, struct slow **slow, size_t file, bool with_side, json_t **answer, struct err *e)
+{
+	enum err_code r;
+	bool fell;
+
+	if (*slow != NULL && (*slow)->call != NULL) {
+		if (!caged_call_ready((*slow)->call))
+			return err_set(e, ERR_BUSY, "not yet");
+		r = caged_call_end(&(*slow)->call, answer, e);
+	} else if (in->d->left_ms != NULL) {
+		r = ask_in_time(a, in, slow, file, with_side, answer, e);
+	} else {
+		r = judge_one(a, in, file, with_side, answer, e);
+	}
+	if (r == ERR_BUSY && in->d->left_ms != NULL)
+		return r;
+	fell = r != ERR_OK && caged_fell(a->caged);
+	if (*slow == NULL && fell)
+		*slow = slow_of(a, in->record, in->d->depositor, true);
+	if (*slow != NULL)
+		slow_judged(a, *slow, fell);
+	return r;
+}
+
+static bool
+given_up(const struct slow *s)
+{
+	return s != NULL && s->call == NULL && s->tries >= SLOW_TRIES;
+}
+
+/*
+ * The verdict on a file. ERR_BUSY: put off. A worker that ran out of time or died is tried once more, since the machine may
+ * have been to blame; then the deposit is set aside (given_up).
+ */
+static enum err_code
+judge_file(struct archive *a, struct intake *in, struct slow **slow, size_t file, json_t **answer, struct err *e)
+{
+	bool with_side = !alone_first(in) || (*slow != NULL && (*slow)->with_side), again = true;
+	enum err_code r = ERR_OK;
+
+	while (again) {
+		struct err why = {0};
+
+		if (given_up(*slow))
+			return err_set(e, ERR_REFUSED, "the worker ran out of time or died");
+		r = ask_or_take(a, in, slow, file, with_side, answer, &why);
+		if (given_up(*slow))
+			return err_set(e, ERR_REFUSED, "%s", why.text);
+		if (r != ERR_OK)
+			err_set(e, r, "%s", why.text);
+		again = r == ERR_OK ? !with_side && wants_file(*answer) : r != ERR_BUSY && *slow != NULL && (*slow)->tries != 0;
+		with_side |= r == ERR_OK && again;
+		if (*slow != NULL)
+			(*slow)->with_side = with_side && (again || r == ERR_BUSY);
+	}
+	return r == ERR_OK ? refuse_large_signature(a, in, file, *answer, e) : r;
 }
 
 static enum err_code
@@ -158,6 +246,83 @@ note_original(struct intake *in, size_t file, const char *form, const char *note
 	return ERR_OK;
 }
 
+/* r: what judging it came to. Our own trouble is an error; whatever else was wrong makes it data, and *refusal if that is the first. */
+static enum err_code
+note_verdict(struct archive *a, struct intake *in, size_t i, enum err_code r, const struct err *why, const json_t *answer,
+    struct err *refusal, struct err *e)
+{
+	const char *form = json_string_value(json_object_get(answer, "form"));
+
+	if (r == ERR_REFUSED || r == ERR_LIMIT || r == ERR_BUG) {
+		if (refusal->code == ERR_OK)
+			err_set(refusal, ERR_REFUSED, "%s: %s", in->d->files[i].name, why->text);
+		return note_original(in, i, "data", why->text, e);
+	}
+	if (r == ERR_FORMAT)
+		return note_original(in, i, "data", why->text, e);
+	if (r != ERR_OK)
+		return err_set(e, r, "%s: %s", in->d->files[i].name, why->text);
+	if (note_original(in, i, form != NULL ? form : "data", NULL, e) != ERR_OK)
+		return e->code;
+	return signatures_of(a, in->profile, i, answer, in->now_utc, json_object_get(in->manifest, "signatures"), e);
+}
+
+/* What was judged before speaks of these very files. */
+static enum err_code
+content_of(const struct intake *in, uint8_t out[32], struct err *e)
+{
+	AUTO(buf) struct buf all = {0};
+	size_t i;
+
+	for (i = 0; i < in->d->n_files; i++) {
+		buf_add(&all, in->files[i].ref.sha256, 32);
+		buf_addvec(&all, slice_str(in->d->files[i].name));
+	}
+	if (buf_ok(&all, e) != ERR_OK)
+		return err_wrap(e, "deposit");
+	return digest_sha256(buf_slice(&all), out, e);
+}
+
+/* From the file on that was put off. */
+static enum err_code
+go_on(struct intake *in, struct slow *s, size_t *file, struct err *refusal, struct err *e)
+{
+	uint8_t content[32];
+
+	if (s == NULL || s->originals == NULL)
+		return ERR_OK;
+	if (content_of(in, content, e) != ERR_OK)
+		return e->code;
+	if (memcmp(content, s->content, sizeof(content)) != 0) {
+		caged_call_drop(&s->call);
+		return ERR_OK;
+	}
+	*file = s->file;
+	*refusal = s->refusal;
+	if (json_set(in->manifest, "originals", json_deep_copy(s->originals), e) != ERR_OK ||
+	    json_set(in->manifest, "signatures", json_deep_copy(s->signatures), e) != ERR_OK)
+		return err_wrap(e, "deposit");
+	return ERR_OK;
+}
+
+static enum err_code
+put_off(struct archive *a, struct intake *in, struct slow *s, size_t file, const struct err *refusal, struct err *e)
+{
+	in->put_off = true;
+	a->spool_more |= s == NULL || !slow_waits(a, in->record, in->d->depositor);
+	if (s == NULL && file != 0)
+		s = slow_of(a, in->record, in->d->depositor, true);
+	if (s == NULL)
+		return ERR_OK;
+	json_decref(s->originals);
+	json_decref(s->signatures);
+	s->originals = json_incref(json_object_get(in->manifest, "originals"));
+	s->signatures = json_incref(json_object_get(in->manifest, "signatures"));
+	s->file = file;
+	s->refusal = *refusal;
+	return content_of(in, s->content, e);
+}
+
 /*
  * Every file is looked at. A file that can't be parsed within the limits refuses the deposit, unless a signature
  * of another file stands beside it: then it is that signature's data.
@@ -165,40 +330,32 @@ note_original(struct intake *in, size_t file, const char *form, const char *note
 enum err_code
 intake_judge(struct archive *a, struct intake *in, struct err *e)
 {
-	json_t *sigs = json_object_get(in->manifest, "signatures");
+	struct slow own = {0}; /* without a limit of time nothing is left under way, and others may look at the spools meanwhile */
+	struct slow *slow = in->d->left_ms != NULL ? slow_of(a, in->record, in->d->depositor, false) : &own;
 	struct err refusal = {0};
-	size_t i;
+	size_t i = 0;
+	enum err_code r;
 
-	for (i = 0; i < in->d->n_files; i++) {
+	if (go_on(in, slow, &i, &refusal, e) != ERR_OK)
+		return err_wrap(e, "deposit");
+	for (; i < in->d->n_files; i++) {
 		AUTO(json) json_t *answer = NULL;
 		struct err why = {0};
-		enum err_code r;
 
 		if (in->files[i].known) {
 			if (note_original(in, i, form_name(in->files[i].form), NULL, e) != ERR_OK)
 				return err_wrap(e, "deposit");
 			continue;
 		}
-		r = judge_one(a, in, i, &answer, &why);
-		if (r == ERR_REFUSED || r == ERR_LIMIT || r == ERR_BUG) {
-			if (refusal.code == ERR_OK)
-				err_set(&refusal, ERR_REFUSED, "%s: %s", in->d->files[i].name, why.text);
-			r = note_original(in, i, "data", why.text, e);
-		} else if (r == ERR_FORMAT) {
-			r = note_original(in, i, "data", why.text, e);
-		} else if (r != ERR_OK) {
-			return err_set(e, r, "%s: %s", in->d->files[i].name, why.text);
-		} else {
-			const char *form = json_string_value(json_object_get(answer, "form"));
-
-			r = note_original(in, i, form != NULL ? form : "data", NULL, e);
-			if (r == ERR_OK)
-				r = signatures_of(a, in->profile, i, answer, in->now_utc, sigs, e);
-		}
-		if (r != ERR_OK)
+		r = judge_file(a, in, &slow, i, &answer, &why);
+		if (r == ERR_BUSY && in->d->left_ms != NULL)
+			return put_off(a, in, slow, i, &refusal, e);
+		if (given_up(slow))
+			return err_set(e, ERR_REFUSED, "%s: set aside after %d tries: %s", in->d->files[i].name, SLOW_TRIES, why.text);
+		if (note_verdict(a, in, i, r, &why, answer, &refusal, e) != ERR_OK)
 			return err_wrap(e, "deposit");
 	}
-	if (refusal.code != ERR_OK && (in->d->n_files == 1 || json_array_size(sigs) == 0))
+	if (refusal.code != ERR_OK && (in->d->n_files == 1 || json_array_size(json_object_get(in->manifest, "signatures")) == 0))
 		return err_set(e, ERR_REFUSED, "%s", refusal.text);
 	return ERR_OK;
 }

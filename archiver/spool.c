@@ -17,6 +17,7 @@
  * What goes wrong in the store ends the run; what goes wrong in a spool is
  * told, stays where it is, and is tried at the next look.
  */
+#include "archiver/slow.h"
 #include "archiver/spool.h"
 
 #include <errno.h>
@@ -27,6 +28,7 @@
 #include <unistd.h>
 
 #define LOOK_MS 2000		  /* then a service's steps have their turn */
+#define WAIT_MS 200		  /* for a verdict, then new/ is looked at again */
 #define LONE_META_S 3600
 #define SPOOLS_AT_ONCE ((size_t)16) /* open at once: six descriptors each */
 
@@ -291,7 +293,7 @@ open_look(struct archive *a, const struct conf_spool *cfg, struct spool *s, stru
 	struct stat st;
 
 	*s = (struct spool)SPOOL_NONE;
-	*l = (struct look){.a = a, .s = s};
+	*l = (struct look){.a = a, .s = s, .left_ms = SLOW_BUDGET_MS};
 	if (spool_open(cfg, s, &why) != ERR_OK)
 		at_fault(l, &why);
 	else if (fstat(s->root, &st) != 0)
@@ -342,7 +344,16 @@ archive_spool(struct archive *a, uint64_t *taken, uint64_t *refused, struct err 
 		return ERR_OK;
 	}
 	a->spooling = true;
-	r = all_spools(a, taken, refused, e);
+	do {
+		a->spool_more = false;
+		a->put_off = 0;
+		slow_look(a);
+		r = all_spools(a, taken, refused, e);
+		a->spool_more |= a->put_off != 0 && slow_fd(a) < 0; /* the next one has its turn */
+		/* A service comes back when there is something to do; a single run stays until all is answered. */
+		if (r == ERR_OK && a->between == NULL && a->put_off != 0 && !a->spool_more)
+			slow_wait(a, WAIT_MS);
+	} while (r == ERR_OK && a->between == NULL && a->put_off != 0 && !archive_stopping(a));
 	a->spooling = false;
 	return r;
 }

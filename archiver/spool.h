@@ -68,6 +68,7 @@ struct look {
 	char **claimed;	 /* names in cur/ of this round */
 	size_t n_claimed;
 	bool synced; /* they can't get lost any more */
+	int64_t left_ms; /* for verdicts on what this depositor gave */
 	uint64_t taken, refused;
 	uint64_t moved; /* names that left new/ or cur/: nothing moved, nothing more to do now */
 };

@@ -6,6 +6,7 @@
  * of a batch whose group is durable while the next one is kept. They touch the
  * claims, entries and spool folders given to them: no store, no archive, no alarms.
  */
+#include "archiver/slow.h"
 #include "archiver/spool.h"
 
 #include <stdlib.h>
@@ -198,7 +199,8 @@ sort_out(struct spool_batch *b, size_t i)
 	}
 	b->of[b->n_deposits] = i;
 	b->deposits[b->n_deposits++] = (struct deposit){.depositor = l->s->cfg->depositor, .spool_name = en->name, .record = en->record,
-	    .profile = l->s->cfg->profile, .files = en->files, .n_files = en->n_files, .meta = en->meta};
+	    .profile = l->s->cfg->profile, .files = en->files, .n_files = en->n_files, .meta = en->meta,
+	    .left_ms = &l->left_ms};
 }
 
 static bool
@@ -222,8 +224,10 @@ keep(struct spool_work *w, struct spool_batch *b, struct err *e)
 		r = deposit_when(w->a, b->deposits, b->n_deposits, claims_durable, w, e);
 	if (r == ERR_BUSY && w->claims_wait)
 		r = ERR_OK; /* told; they lie in cur/ for the next round or look */
-	for (i = 0; i < b->n_deposits; i++)
+	for (i = 0; i < b->n_deposits; i++) {
 		b->answers[b->of[i]] = b->deposits[i].receipt;
+		w->a->put_off += b->deposits[i].put_off;
+	}
 	for (i = 0; i < b->n; i++)
 		entry_close(&b->entries[i]);
 	return r;
@@ -369,6 +373,12 @@ spool_work_add(struct spool_work *w, struct look *l, const char *in_cur, struct 
 
 	if (ends_with(in_cur, META_SUFFIX) || !entry_of(in_cur, en))
 		return ERR_OK;
+	if (l->left_ms <= 0 || slow_waits(l->a, en->record, l->s->cfg->depositor)) {
+		l->a->put_off++;
+		l->a->spool_more |= l->left_ms <= 0;
+		entry_release(en);
+		return ERR_OK;
+	}
 	entry_read(l->s, &l->a->cfg->limits, in_cur, en);
 	b->bytes += en->bytes;
 	b->files += en->n_files;

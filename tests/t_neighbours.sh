@@ -120,3 +120,69 @@ kill $slow 2>/dev/null
 is "what was changed meanwhile was not undone" "$("$es" --json history "$(json 'd["record"]' <"$w/s/spool/desk/done/1.xml.receipt.json")" | json 'len(d[-1]["holds"])')" 1
 "$es" scrub >/dev/null
 is "and the archive is whole" $? 0
+
+# ---- documents that take long hold up nobody, and are set aside after two tries
+heavy() {
+	/usr/bin/python3 - "$1" <<'END'
+import os, sys
+ds = "http://www.w3.org/2000/09/xmldsig#"
+ref = '<ds:Reference URI=""><ds:Transforms><ds:Transform Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"/></ds:Transforms><ds:DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha512"/><ds:DigestValue>AAAA</ds:DigestValue></ds:Reference>'
+d = "<d>" + "".join('<e a="%d" b="%d"><f c="1"/>x</e>' % (i, i) for i in range(60000))
+d += '<ds:Signature xmlns:ds="%s"><ds:SignedInfo><ds:CanonicalizationMethod Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"/><ds:SignatureMethod Algorithm="http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"/>' % ds
+d += ref * 300 + '</ds:SignedInfo><ds:SignatureValue>AAAA</ds:SignatureValue></ds:Signature></d>'
+open(sys.argv[1] + ".tmp", "w").write(d); os.rename(sys.argv[1] + ".tmp", sys.argv[1])
+END
+}
+heavy "$w/in/heavy.xml"
+at 2026-01-01T00:00:00Z
+archive l
+printf '\n[spool other]\ndir = spool/other\n[limits]\nworker_time = 1s\n' >>"$w/l/everseal.conf"
+desk=$w/l/spool/desk other=$w/l/spool/other
+mkdir -p "$other/new" "$other/tmp"
+answers() { ls "$1/done" "$1/failed" 2>/dev/null | grep -c '\.re[ac][a-z]*\.json$'; }
+give() { cp "$1" "$2/tmp/x" && mv "$2/tmp/x" "$2/new/$3"; }
+for i in 1 2 3 4 5; do give "$w/in/heavy.xml" "$desk" "heavy$i.xml"; done
+timeout 300 "$es" --quiet run 2>"$w/log" &
+service=$!
+for i in $(seq 1 300); do [ -z "$(ls "$desk/new")" ] && break; sleep 0.1; done
+give "$w/in/c.xml" "$other" c.xml
+until_there "$other/done/c.xml.receipt.json"
+is "a receipt while another spool's documents take long" "$(ls "$other/done" 2>/dev/null | grep -c receipt)" 1
+[ "$(answers "$desk")" -lt 5 ] && ok "it did not wait for their answers" || bad "it did not wait for their answers"
+rec=$(timeout 60 "$es" deposit "$w/in/a.xml" | json 'd["record"]')
+[ ${#rec} -eq 36 ] && [ "$(answers "$desk")" -lt 5 ] && ok "nor did a deposit by the socket" || bad "nor did a deposit by the socket" "$rec, $(answers "$desk") answers"
+timeout 60 "$es" deposit "$w/in/heavy.xml" >/dev/null 2>"$w/o"
+is "by the socket they are refused" $? 65
+give "$w/in/b.xml" "$desk" light.xml
+for i in $(seq 1 900); do [ "$(answers "$desk")" -ge 6 ] && break; sleep 0.1; done
+is "all are answered in the end" "$(answers "$desk")" 6
+has "set aside after two tries" "$(cat "$desk/failed/heavy1.xml.reason.json" 2>&1)" "set aside after 2 tries: worker judge: processor time limit 1 s passed"
+is "their octets are given back" "$(cmp "$w/in/heavy.xml" "$desk/failed/heavy5.xml" && ls "$desk/failed" | grep -c '^heavy[0-9].xml$')" 5
+is "the same depositor's other document is kept" "$(ls "$desk/done" | grep -c '^light.xml.receipt')" 1
+kill -TERM $service
+wait $service
+is "the service ends well" $? 0
+service=
+is "nothing stays claimed" "$(ls -A "$desk/cur" "$other/cur" | grep -c xml)" 0
+
+# ---- also in a single run, and across restarts of a service that such a document ends
+give "$w/in/heavy.xml" "$desk" once.xml
+give "$w/in/c.xml" "$other" once.xml
+run
+is "a single run answers all of it" "$? $(ls "$desk/failed" | grep -c '^once.xml.reason') $(ls "$other/done" | grep -c '^once.xml.receipt')" "0 1 1"
+sed -i 's/^worker_time = .*/worker_time = 1h/' "$w/l/everseal.conf"
+give "$w/in/heavy.xml" "$desk" killer.xml
+for n in 1 2; do
+	give "$w/in/b.xml" "$desk" "witness$n.xml"
+	timeout 300 "$es" --quiet run 2>"$w/log" &
+	service=$!
+	until_there "$desk/done/witness$n.xml.receipt.json"
+	is "a service that is killed at it, $n" "$(ls "$desk/failed" | grep -c killer)" 0
+	kill -KILL "$(cat "/proc/$service/task/$service/children" | cut -d' ' -f1)" 2>/dev/null
+	wait $service
+	service=
+done
+run
+has "is not by the same document again" "$(cat "$desk/failed/killer.xml.reason.json" 2>&1)" "set aside after 2 tries"
+"$es" scrub >/dev/null
+is "and the archive is whole" $? 0
