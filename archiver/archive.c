@@ -156,7 +156,7 @@ archive_open(const struct config *cfg, const struct anchors *anchors, const stru
 	    (mode == ARCHIVE_WRITE && fetcher_start(cfg, seams->uncaged, &a->fetcher, e) != ERR_OK) ||
 	    store_open(cfg->archive.dir, mode == ARCHIVE_WRITE ? STORE_WRITE : STORE_READ, &ss, &a->store, e) != ERR_OK)
 		return err_wrap(e, "archive %s", cfg->archive.dir);
-	caged_on_wait(a->caged, archive_await, a);
+	caged_on_wait(a->caged, archive_await_verdict, a);
 	if (mode == ARCHIVE_WRITE)
 		fetcher_on_wait(a->fetcher, archive_await, a);
 	if (mode == ARCHIVE_WRITE && (trust_note(a, e) != ERR_OK || rules_note(a, e) != ERR_OK || lost_note(a, e) != ERR_OK))

@@ -74,6 +74,9 @@ struct archive {
 	bool spool_more;  /* and were left with something in them, so that others have their turn */
 	struct slow *slow; /* deposits whose verdict takes long, in the order in which they were met */
 	char *slow_last;   /* depositor whose document was judged aside last */
+	char stepping[UUID_TEXT]; /* record whose step is under way; "" none */
+	bool step_noted;	  /* in ops (table "steps"): a verdict on it takes long, the process may not live to see it */
+	bool step_counted;	  /* this process is */
 	uint64_t looks, put_off; /* at the spools; deposits of the last one that wait for a verdict */
 	bool crl_first;		   /* the profile under way wants CRLs before OCSP */
 	struct pile *tsa_issuers;  /* CA certificates above the TSAs, by AIA */
@@ -104,6 +107,8 @@ bool archive_stopping(const struct archive *a);
 MUST_USE enum err_code archive_between(struct archive *a, struct err *e);
 /* worker_on_wait: others are served until the worker has answered. ctx: the archive. */
 MUST_USE enum err_code archive_await(void *ctx, struct worker *w, struct err *e);
+/* The same for the worker that judges: a step that takes long is noted, so that one that ends the process is found out. */
+MUST_USE enum err_code archive_await_verdict(void *ctx, struct worker *w, struct err *e);
 /* What a record's step or renewal wrote, all of it or nothing, into the group under way. Takes *draft whatever it returns. */
 MUST_USE enum err_code group_join(struct archive *a, struct batch **draft, struct err *e);
 MUST_USE enum err_code group_commit(struct archive *a, struct err *e);

@@ -186,6 +186,13 @@ read_answer(const struct buf *reply, json_t **out, struct err *e)
 	return json_read(buf_slice(reply), &limits, out, e) == ERR_OK ? ERR_OK : err_wrap(e, "judge's answer");
 }
 
+/* What others answered (a TSA, a responder) may bring a worker down as well: that is not the document's doing. */
+static bool
+of_document(enum caged_request type)
+{
+	return type == CAGED_JUDGE || type == CAGED_EXTEND || type == CAGED_INVENTORY || type == CAGED_OCTETS;
+}
+
 static enum err_code
 ask(struct caged *c, enum caged_request type, json_t *head, const struct slice *parts, size_t n_parts, const int *fds,
     size_t n_fds, json_t **out, struct err *e)
@@ -206,7 +213,7 @@ ask(struct caged *c, enum caged_request type, json_t *head, const struct slice *
 		return err_wrap(e, "request");
 	/* The limit is of processor time, which the child keeps; the clock's is for one that does not. */
 	r = worker_call(call->w, type, buf_slice(&body), fds, n_fds, (int64_t)c->state->setup.timeout_ms * CLOCK_TIMES, &reply, e);
-	c->fell = r != ERR_OK && worker_fell(call->w);
+	c->fell = r != ERR_OK && worker_fell(call->w) && of_document(type);
 	return r == ERR_OK ? read_answer(&reply, out, e) : r;
 }
 

@@ -50,7 +50,7 @@ MUST_USE enum err_code caged_restart(struct caged *c, const struct caged_setup *
 /* While a call blocks, wait may serve others (worker_on_wait). */
 struct worker;
 void caged_on_wait(struct caged *c, enum err_code (*wait)(void *ctx, struct worker *w, struct err *e), void *ctx);
-/* Did the last call end its worker: time, memory, a crash? Then the document is to blame, or the machine. */
+/* Did the last call, about a document, end its worker: time, memory, a crash? Then the document is to blame, or the machine. */
 bool caged_fell(const struct caged *c);
 /*
  * Calls from now on last ms at most, 0 as long as they take. After that they are ERR_BUSY, the question stays under way, and

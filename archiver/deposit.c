@@ -370,9 +370,12 @@ keep_chunk(struct archive *a, struct batch **b, struct intake *all, size_t n, st
 	size_t i;
 
 	intake_sniff(a, all, n);
-	for (i = 0; i < n; i++)
-		if (!all[i].put_off && all[i].why.code == ERR_OK)
-			(void)!judge_one(a, &all[i], &all[i].why);
+	for (i = 0; i < n; i++) {
+		struct err why = {0};
+
+		if (!all[i].put_off && all[i].why.code == ERR_OK && judge_one(a, &all[i], &why) != ERR_OK)
+			all[i].why = why;
+	}
 	if (*b == NULL)
 		r = store_batch_begin(a->store, b, e);
 	a->keeping = r == ERR_OK;

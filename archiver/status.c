@@ -136,6 +136,7 @@ archive_release(struct archive *a, const char *what, struct err *e)
 		any = true;
 		json_object_del(s, "tries");
 		json_object_del(s, "trying_since");
+		json_object_del(s, "fell");
 		if (sig_go(s, quarantined ? "waiting" : sig_str(s, "state"), archive_now(a), "released by the operator", e) != ERR_OK)
 			return err_wrap(e, "release");
 	}

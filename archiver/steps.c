@@ -15,6 +15,7 @@
  * renewal of archived and closed ones: renew.c, when the sweep says so.
  */
 #include "archiver/archiver_int.h"
+#include "archiver/slow.h"
 #include "archiver/steps.h"
 
 #include <stdio.h>
@@ -445,11 +446,38 @@ record_join(struct archive *a, const json_t *m, struct batch **draft, struct err
 	return same ? group_join(a, draft, e) : ERR_OK;
 }
 
+/* Due no more; "release" tries it again. */
+static enum err_code
+set_aside(struct walk *w, const char *why, struct err *e)
+{
+	AUTO(mem) char *text = mem_printf("set aside after %d tries: %s", SLOW_TRIES, why);
+
+	if (text == NULL)
+		return err_nomem(e);
+	archive_alarm(w->a, "record %s: %s", manifest_record(w->m), text);
+	if (json_set(w->s, "tries", json_integer(SLOW_TRIES), e) != ERR_OK)
+		return err_wrap(e, "signature");
+	return sig_go(w->s, sig_str(w->s, "state"), TIME_MAX, text, e);
+}
+
+/* Each such try takes as much as a worker may, and keeps the steps of others waiting. */
+static enum err_code
+worker_fell_at(struct walk *w, const char *why, struct err *e)
+{
+	json_int_t fell = json_integer_value(json_object_get(w->s, "fell")) + 1;
+
+	if (json_set(w->s, "fell", json_integer(fell), e) != ERR_OK)
+		return err_wrap(e, "signature");
+	return fell >= SLOW_TRIES ? set_aside(w, why, e) : try_later(w->a, w->s, TIME_NONE, why, e);
+}
+
 /* A step that failed by what it was given: told, tried again tomorrow; the record is not lost and others go on. */
 static enum err_code
 step_failed(struct walk *w, const struct err *why, struct err *e)
 {
 	archive_alarm(w->a, "record %s: %s", manifest_record(w->m), why->text);
+	if (caged_fell(w->a->caged))
+		return worker_fell_at(w, why->text, e);
 	if (why->code == ERR_UNSUPPORTED)
 		return sig_go(w->s, "kept", TIME_MAX, why->text, e);
 	return try_later(w->a, w->s, TIME_NONE, why->text, e);
@@ -463,6 +491,27 @@ step_skipped(struct archive *a, const char *record, const struct err *why, struc
 		return err_nomem(e);
 	archive_alarm(a, "record %s: %s", record, why->text);
 	return json_set(a->skipped, record, json_true(), e);
+}
+
+/* How often a process before this one ended in a step of this record. */
+static unsigned
+step_begins(struct archive *a, const char *record)
+{
+	AUTO(buf) struct buf n = {0};
+
+	snprintf(a->stepping, sizeof(a->stepping), "%s", record);
+	a->step_counted = false;
+	a->step_noted = ops_get(a->store, "steps", slice_str(record), &n, NULL) == ERR_OK && n.n == 1;
+	return a->step_noted ? n.p[0] : 0;
+}
+
+static void
+step_ended(struct archive *a)
+{
+	if (a->step_noted)
+		(void)!ops_del(a->store, "steps", slice_str(a->stepping), NULL);
+	a->step_noted = false;
+	a->stepping[0] = '\0';
 }
 
 enum err_code
@@ -494,8 +543,18 @@ record_step(struct archive *a, const char *record, bool *again, struct err *e)
 	/* What can't be opened (a damaged object, a profile that is gone) is this record's trouble. */
 	r = walk_open(a, b, m, n, &w, &why);
 	opened = r == ERR_OK;
-	if (opened)
+	if (opened && step_begins(a, record) >= SLOW_TRIES) {
+		step_ended(a);
+		if (set_aside(&w, "the service ended while it was judged", e) != ERR_OK)
+			return err_wrap(e, "step");
+		opened = false;
+	}
+	if (opened) {
 		r = sig_step(&w, &why);
+		step_ended(a);
+		if (r == ERR_OK)
+			json_object_del(w.s, "fell");
+	}
 	if (r != ERR_OK) {
 		if ((opened && is_our_trouble(r)) || r == ERR_NOMEM || clean == NULL)
 			return err_set(e, r, "record %s: %s", record, why.text);

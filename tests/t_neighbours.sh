@@ -186,3 +186,25 @@ run
 has "is not by the same document again" "$(cat "$desk/failed/killer.xml.reason.json" 2>&1)" "set aside after 2 tries"
 "$es" scrub >/dev/null
 is "and the archive is whole" $? 0
+
+# ---- a record whose steps take too long is not stepped again and again
+/usr/bin/python3 -c "
+import sys
+open(sys.argv[1], 'w').write('<big>' + ''.join('<e a=\"%d\">text</e>' % i for i in range(700000)) + '</big>')" "$w/in/big"
+"$pki" sign "$w/pki" --name a --in "$w/in/big" --out "$w/in/big.xml" --shape enveloped --key ecdsa >/dev/null
+archive g
+rec=$("$es" deposit "$w/in/big.xml" | json 'd["record"]')
+printf '\n[limits]\nworker_time = 1s\n' >>"$w/g/everseal.conf"
+due() { "$es" --json history "$rec" | json '(d[-1]["signatures"][0]["due"] is None, d[-1]["signatures"][0]["state"], d[-1]["signatures"][0]["reason"][:24])'; }
+run
+is "a step that runs out of time is tried again" "$(due | cut -c 1-16)" "(False, 'found',"
+at 2026-01-01T06:00:00Z
+run
+is "and after two tries set aside" "$(due)" "(True, 'found', 'set aside after 2 tries:')"
+sed -i 's/^worker_time = .*/worker_time = 1h/' "$w/g/everseal.conf"
+at 2026-02-01T00:00:00Z
+run
+is "for good" "$(due)" "(True, 'found', 'set aside after 2 tries:')"
+"$es" release "$rec" >/dev/null
+run
+is "until it is released" "$(due | cut -c 1-17)" "(False, 'waiting'"
