@@ -83,7 +83,10 @@ MUST_USE enum err_code archive_deposit(struct archive *a, struct deposit *deposi
 
 /* ---- the service ---- */
 
-/* { "taken": n, "refused": n, "steps": n, "waiting": n, "quarantined": n, "alarms": [text], "lost_alarms": n, "next": ISO|null } */
+/*
+ * { "taken": n, "refused": n, "steps": n, "intake_waits": bool  (it is stopped, or the disk has no room for all), "alarms": [text],
+ *   "lost_alarms": n, "next": ISO|null }
+ */
 MUST_USE enum err_code archive_run_once(struct archive *a, json_t **summary, struct err *e);
 /* As run_once without the spool: steps that are due, at most max_steps (0 = all). */
 MUST_USE enum err_code archive_steps(struct archive *a, uint64_t max_steps, json_t **summary, struct err *e);

@@ -77,6 +77,7 @@ struct archive {
 	char stepping[UUID_TEXT]; /* record whose step is under way; "" none */
 	bool step_noted;	  /* in ops (table "steps"): a verdict on it takes long, the process may not live to see it */
 	bool step_counted;	  /* this process is */
+	bool intake_waits; /* at the last look: it was stopped, or there is no room for all */
 	uint64_t looks, put_off; /* at the spools; deposits of the last one that wait for a verdict */
 	bool crl_first;		   /* the profile under way wants CRLs before OCSP */
 	struct pile *tsa_issuers;  /* CA certificates above the TSAs, by AIA */
@@ -269,6 +270,8 @@ MUST_USE enum err_code service_list(struct archive *a, json_t **out, struct err 
 #define CLOCK_TOLERANCE_S 300
 /* ERR_NOSPACE: the disk; ERR_BUSY: clock or anchors are not in order. The text says what and what to do. */
 MUST_USE enum err_code gate_open(struct archive *a, struct err *e);
+/* Octets that may still be taken in before [service] min_free is reached. */
+uint64_t gate_room(const struct archive *a);
 /* { "open", "why", "clock_synchronised": "yes"|"no"|"unknown" } */
 json_t *gate_json(struct archive *a);
 /* The anchors are others than before. */

@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <string.h>
 
+#define AROUND_BYTES ((uint64_t)64 << 10) /* manifest, log, index: of a small deposit more than itself */
 #define CHUNK ((size_t)32)	      /* deposits that are read while the ones before them are kept */
 #define CHUNK_BYTES ((size_t)8 << 20) /* of small files, in memory meanwhile */
 
@@ -363,8 +364,32 @@ ahead_wait(struct ahead *r)
 	r->started = false;
 }
 
+/* What it takes at most: its octets once more for what is around them, and the rows. */
+static uint64_t
+room_for(const struct intake *in)
+{
+	uint64_t sum = AROUND_BYTES;
+	size_t i;
+
+	for (i = 0; in->files != NULL && i < in->d->n_files; i++)
+		sum += in->files[i].ref.size_bytes + in->files[i].ref.size_bytes / 16 + 2048;
+	return sum;
+}
+
+/* Of a batch that is larger than what is free, what fits is kept; the rest waits. */
+static bool
+fits(struct intake *in, uint64_t *room)
+{
+	uint64_t need = room_for(in);
+
+	in->no_room = in->why.code == ERR_OK && !in->again && !in->put_off && need > *room;
+	if (!in->no_room && *room != UINT64_MAX)
+		*room -= need < *room ? need : *room;
+	return !in->no_room;
+}
+
 static enum err_code
-keep_chunk(struct archive *a, struct batch **b, struct intake *all, size_t n, struct err *e)
+keep_chunk(struct archive *a, struct batch **b, struct intake *all, size_t n, uint64_t *room, struct err *e)
 {
 	enum err_code r = ERR_OK;
 	size_t i;
@@ -380,7 +405,8 @@ keep_chunk(struct archive *a, struct batch **b, struct intake *all, size_t n, st
 		r = store_batch_begin(a->store, b, e);
 	a->keeping = r == ERR_OK;
 	for (i = 0; i < n && r == ERR_OK; i++)
-		r = keep_or_refuse(a, *b, &all[i], e);
+		if (fits(&all[i], room))
+			r = keep_or_refuse(a, *b, &all[i], e);
 	for (i = 0; i < n; i++)
 		intake_forget_octets(&all[i]);
 	return r;
@@ -390,6 +416,7 @@ static enum err_code
 keep_all(struct archive *a, struct batch **b, struct intake *all, size_t n, struct err *e)
 {
 	struct ahead next = {.a = a, .all = all, .n = n < CHUNK ? n : CHUNK};
+	uint64_t room = gate_room(a);
 	enum err_code r = ERR_OK;
 	size_t i, k;
 
@@ -398,10 +425,26 @@ keep_all(struct archive *a, struct batch **b, struct intake *all, size_t n, stru
 		ahead_wait(&next);
 		k = next.n;
 		ahead_start(&next, all + i + k, n - i - k);
-		r = keep_chunk(a, b, all + i, k, e);
+		r = keep_chunk(a, b, all + i, k, &room, e);
 	}
 	ahead_wait(&next);
 	return r;
+}
+
+static enum err_code
+say_no_room(struct archive *a, const struct intake *all, size_t n, bool alone, struct err *e)
+{
+	size_t i, waiting = 0;
+
+	for (i = 0; i < n; i++)
+		waiting += all[i].no_room;
+	if (waiting == 0)
+		return ERR_OK;
+	a->intake_waits = true;
+	if (alone)
+		return err_set(e, ERR_NOSPACE, "deposit: it does not fit into what %s has free above [service] min_free", a->cfg->archive.dir);
+	archive_alarm(a, "%s has not room for all that was deposited above [service] min_free: %zu wait", a->cfg->archive.dir, waiting);
+	return ERR_OK;
 }
 
 static enum err_code
@@ -417,7 +460,9 @@ deposit_all(struct archive *a, struct intake *all, size_t n, bool (*ready)(void 
 		return err_set(e, ERR_BUSY, "deposit: not yet");
 	if (store_commit(&b, NULL, e) != ERR_OK)
 		return err_wrap(e, "deposit");
-	return hand_out_all(a, all, n, n == 1 && ready == NULL, e);
+	if (hand_out_all(a, all, n, n == 1 && ready == NULL, e) != ERR_OK)
+		return err_wrap(e, "deposit");
+	return say_no_room(a, all, n, ready == NULL, e);
 }
 
 enum err_code

@@ -234,6 +234,18 @@ disk_full(const struct archive *a, char why[300])
 	return true;
 }
 
+uint64_t
+gate_room(const struct archive *a)
+{
+	uint64_t least = a->cfg->service.min_free_bytes, free_bytes;
+	struct statvfs v;
+
+	if (statvfs(a->cfg->archive.dir, &v) != 0)
+		return UINT64_MAX; /* writing will tell */
+	free_bytes = (uint64_t)v.f_bavail * v.f_frsize;
+	return free_bytes > least ? free_bytes - least : 0;
+}
+
 enum err_code
 gate_open(struct archive *a, struct err *e)
 {

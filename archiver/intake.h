@@ -32,6 +32,7 @@ struct intake {
 	uint64_t leaf;
 	struct err why; /* what reading or judging it said */
 	bool in_batch;
+	bool no_room; /* on the disk: not kept, and not refused */
 	bool put_off; /* its verdict takes longer than there is time now */
 	bool again; /* the same own id and bytes: the receipt of then */
 	const struct intake *before; /* those of this call that came before it, n_before */

@@ -68,7 +68,7 @@ spool_open(const struct conf_spool *cfg, struct spool *s, struct err *e)
 
 /* ---- claiming ---- */
 
-/* Meta files that a crash left alone in cur/: before anything of this look is under way there. */
+/* Meta files that a crash left alone in cur/, and what it left of answered ones: before anything of this look is under way there. */
 static enum err_code
 tidy_cur(struct look *l, struct err *e)
 {
@@ -77,13 +77,15 @@ tidy_cur(struct look *l, struct err *e)
 	enum err_code r;
 	size_t n = 0, i;
 
-	r = list_names(l->s->cur, false, &names, &n, &more, e);
+	r = list_names(l->s->cur, true, &names, &n, &more, e);
 	for (i = 0; r == ERR_OK && i < n; i++) {
 		AUTO(json) json_t *receipt = NULL;
 		struct entry en;
 		struct stat st;
 
-		if (!ends_with(names[i], META_SUFFIX))
+		if (names[i][0] == '.')
+			spool_clear(l->s, names[i]);
+		if (names[i][0] == '.' || !ends_with(names[i], META_SUFFIX))
 			continue;
 		names[i][strlen(names[i]) - strlen(META_SUFFIX)] = '\0';
 		if (fstatat(l->s->cur, names[i], &st, AT_SYMLINK_NOFOLLOW) == 0 || !entry_of(names[i], &en))
@@ -93,6 +95,19 @@ tidy_cur(struct look *l, struct err *e)
 	}
 	free_names(names, n);
 	return r;
+}
+
+/* What a depositor can do to a name. Anything else (a disk that fails, a full one) is our trouble: the deposit waits. */
+bool
+is_depositors(int err)
+{
+	static const int those[] = {EACCES, EPERM, ENAMETOOLONG, ELOOP, ENOTDIR, EISDIR, ENOENT, EXDEV, EBUSY, ENXIO, ENODEV, ETXTBSY};
+	size_t i;
+
+	for (i = 0; i < sizeof(those) / sizeof(those[0]); i++)
+		if (those[i] == err)
+			return true;
+	return false;
 }
 
 static enum err_code
@@ -116,7 +131,8 @@ claim_one(struct look *l, const char *name, const char *record, struct err *e)
 	}
 	if (errno != ENOENT)
 		/* A folder changes its parent: that needs the right to write in it. */
-		err_errno(e, ERR_REFUSED, errno, "claim %s%s", name, errno == EACCES ? " (the service may not write in it: chmod -R g+rwX first)" : "");
+		err_errno(e, is_depositors(errno) ? ERR_REFUSED : ERR_IO, errno, "claim %s%s", name,
+		    errno == EACCES ? " (the service may not write in it: chmod -R g+rwX first)" : "");
 	if (with_meta)
 		(void)renameat2(l->s->cur, to_meta, l->s->new, meta, RENAME_NOREPLACE);
 	return e->code;
@@ -322,9 +338,10 @@ all_spools(struct archive *a, uint64_t *taken, uint64_t *refused, struct err *e)
 			*refused += looks[i].refused;
 			spool_auto(&spools[i]);
 		}
-		if (r == ERR_NOSPACE || r == ERR_BUSY)
+		if (r == ERR_NOSPACE || r == ERR_BUSY) {
 			archive_alarm(a, "spool: %s", why.text);
-		else if (r != ERR_OK)
+			a->intake_waits = true;
+		} else if (r != ERR_OK)
 			return err_set(e, r, "spool: %s", why.text);
 	}
 	return ERR_OK;
@@ -341,9 +358,11 @@ archive_spool(struct archive *a, uint64_t *taken, uint64_t *refused, struct err 
 	a->spool_more = false;
 	if (gate_open(a, &closed) != ERR_OK) {
 		archive_alarm(a, "%s", closed.text);
+		a->intake_waits = true;
 		return ERR_OK;
 	}
 	a->spooling = true;
+	a->intake_waits = false;
 	do {
 		a->spool_more = false;
 		a->put_off = 0;

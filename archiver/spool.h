@@ -53,6 +53,8 @@ void entry_release(struct entry *en);
 MUST_USE enum err_code list_names(int dir, bool hidden, char ***out, size_t *n, bool *more, struct err *e);
 void free_names(char **v, size_t n);
 bool ends_with(const char *s, const char *suffix);
+/* Is this errno of a name or file the depositor's doing, and not our disk's? */
+bool is_depositors(int err);
 /* A file that a process still has open for writing, as far as the kernel tells us. */
 bool still_written(int dir, const char *name);
 
@@ -134,6 +136,8 @@ MUST_USE enum err_code spool_refuse(
  * is kept, to failed/ when that was refused, else back to new/, where the main file waits for it.
  */
 void spool_orphan(const struct spool *s, const struct entry *en, bool kept);
+/* A hidden name in cur/: what is left of a claim that was answered. Nobody else writes there. */
+void spool_clear(const struct spool *s, const char *name);
 /* Answered: the claimed files go. False when they can't be removed. */
 bool spool_forget(const struct spool *s, const struct entry *en);
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define ANSWER_BYTES ((size_t)64 << 20)
+#define REMOVE_ROUNDS 256 /* a folder that can't be emptied is left */
 #define STEM_OCTETS 200 /* with a record's id and the longest suffix it stays below 255 */
 
 /* The deposit's own name, made safe where a terminal or a web page would trip. */
@@ -168,17 +169,24 @@ remove_tree(int dir, const char *name)
 	AUTO(fd) int sub = -1;
 	char **names = NULL;
 	bool more = true;
-	size_t n = 0, i;
+	size_t n = 0, i, rounds;
 
 	if (unlinkat(dir, name, 0) == 0 || errno == ENOENT)
 		return;
 	sub = openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (sub < 0 || list_names(sub, true, &names, &n, &more, NULL) != ERR_OK)
-		return;
-	for (i = 0; i < n; i++)
-		remove_tree(sub, names[i]);
-	free_names(names, n);
+	/* A list has LIST_MAX names at most, a folder may have more. */
+	for (rounds = 0; sub >= 0 && more && rounds < REMOVE_ROUNDS && list_names(sub, true, &names, &n, &more, NULL) == ERR_OK; rounds++) {
+		for (i = 0; i < n; i++)
+			remove_tree(sub, names[i]);
+		free_names(names, n);
+	}
 	(void)unlinkat(dir, name, AT_REMOVEDIR);
+}
+
+void
+spool_clear(const struct spool *s, const char *name)
+{
+	remove_tree(s->cur, name);
 }
 
 /*

@@ -212,6 +212,26 @@ claims_durable(void *ctx)
 	return !w->claims_wait;
 }
 
+/* A group that the disk has no room for is not there at all: a smaller one may be. */
+static enum err_code
+deposit_what_fits(struct spool_work *w, struct spool_batch *b, struct err *e)
+{
+	size_t n = b->n_deposits, i;
+	struct err why = {0};
+	enum err_code r;
+
+	while ((r = deposit_when(w->a, b->deposits, n, claims_durable, w, &why)) == ERR_NOSPACE && n > 1 && gate_open(w->a, NULL) == ERR_OK) {
+		for (i = 0; i < n; i++) {
+			json_decref(b->deposits[i].receipt);
+			b->deposits[i].receipt = NULL;
+		}
+		w->a->intake_waits = true;
+		n /= 2;
+		archive_alarm(w->a, "spool: %s: %zu deposits are tried without the others", why.text, n);
+	}
+	return r == ERR_OK ? ERR_OK : err_set(e, r, "%s", why.text);
+}
+
 static enum err_code
 keep(struct spool_work *w, struct spool_batch *b, struct err *e)
 {
@@ -221,7 +241,7 @@ keep(struct spool_work *w, struct spool_batch *b, struct err *e)
 	for (i = 0; i < b->n; i++)
 		sort_out(b, i);
 	if (b->n_deposits != 0)
-		r = deposit_when(w->a, b->deposits, b->n_deposits, claims_durable, w, e);
+		r = deposit_what_fits(w, b, e);
 	if (r == ERR_BUSY && w->claims_wait)
 		r = ERR_OK; /* told; they lie in cur/ for the next round or look */
 	for (i = 0; i < b->n_deposits; i++) {

@@ -195,7 +195,7 @@ open_folder(int dir, const char *name, const char *shown, int *fd, struct err *e
 	*fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (*fd >= 0)
 		return ERR_OK;
-	return err_errno(e, errno == EMFILE || errno == ENFILE || errno == EIO ? ERR_IO : ERR_REFUSED, errno, "open %s", shown);
+	return err_errno(e, is_depositors(errno) ? ERR_REFUSED : ERR_IO, errno, "open %s", shown);
 }
 
 static enum err_code add_folder(const struct reading *r, int dir, const char *prefix, unsigned depth, struct err *e);
@@ -213,7 +213,7 @@ add_name(const struct reading *r, int dir, const char *name, const char *prefix,
 	if (++r->en->n_seen > (size_t)r->limits->record_files + LIST_MAX)
 		return err_set(e, ERR_REFUSED, "too many names in one deposit");
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-		return err_errno(e, ERR_REFUSED, errno, "%s", shown);
+		return err_errno(e, is_depositors(errno) ? ERR_REFUSED : ERR_IO, errno, "%s", shown);
 	if (S_ISREG(st.st_mode))
 		return add_file(r, dir, name, shown, e);
 	if (!S_ISDIR(st.st_mode))

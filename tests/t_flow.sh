@@ -61,6 +61,7 @@ done
 run
 is "whatever fails in one spool, the other's receipts come" "$late" ""
 is "a spool that can't be synced is told of" "$([ $told -gt 0 ] && echo yes)" yes
+is "none of it is refused for that" "$(ls "$spool/failed" | grep -c '^sick.*reason')" 0
 is "and what was given there is answered once it can be" "$(ls "$spool/done" "$spool/failed" | grep -c '^sick[0-9]*\.\(receipt\|reason\)\.json$')" 12
 hold() { "$es" hold "$(json 'd["record"]' <"$1.receipt.json")" --reason "$2" >/dev/null; }
 again=

@@ -71,6 +71,7 @@ verb_run(struct tool *t, int argc, char **argv)
 	const struct option_row rows[] = {{.name = "once", .flag = &once}};
 	AUTO(json) json_t *summary = NULL;
 	struct err e = {0};
+	int code;
 
 	if (tool_options(rows, 1, &argc, argv, &e) != ERR_OK || argc != 1)
 		return tool_usage(tool_verb("run"), e.code != ERR_OK ? e.text : NULL);
@@ -80,15 +81,16 @@ verb_run(struct tool *t, int argc, char **argv)
 		return tool_open(t, ARCHIVE_WRITE, &e) == ERR_OK && archive_service(t->archive, &e) == ERR_OK ? loss_at_end(t) : tool_fail(t, &e);
 	if (run_once(t, &summary, &e) != ERR_OK)
 		return tool_fail(t, &e);
+	code = json_is_true(json_object_get(summary, "intake_waits")) ? EXIT_TRYLATER : EXIT_POSITIVE;
 	if (t->json) {
 		(void)tool_print(t, summary);
-		return loss_or(summary, EXIT_POSITIVE);
+		return loss_or(summary, code);
 	}
 	tool_line(t, "taken %lld, refused %lld, steps %lld, material jobs %lld (%lld failed), next %s", int_of(summary, "taken"),
 	    int_of(summary, "refused"), int_of(summary, "steps"), int_of(summary, "material_jobs"), int_of(summary, "material_jobs_failed"),
 	    text_of(summary, "next"));
 	print_losses(summary);
-	return loss_or(summary, EXIT_POSITIVE);
+	return loss_or(summary, code);
 }
 
 /* ---- sweep ---- */
