@@ -28,6 +28,7 @@ struct doc_spec {
 	const struct who *content_tsa; /* with a stamp over the data before it is signed */
 	int64_t content_time;
 	char mark[8]; /* behind each of its Ids */
+	const char *transforms; /* of what is signed beside the properties, before its canonical form; NULL = none */
 };
 
 struct doc {
@@ -286,9 +287,10 @@ add_digest_value(struct buf *b, enum digest_alg alg, struct slice in, const char
 }
 
 static inline void
-add_reference(struct buf *b, const char *attributes, enum digest_alg alg, struct slice canonical)
+add_reference(struct buf *b, const char *attributes, const char *transforms, enum digest_alg alg, struct slice canonical)
 {
-	buf_addf(b, "<ds:Reference %s><ds:Transforms><ds:Transform Algorithm=\"" EXC "\"></ds:Transform></ds:Transforms>", attributes);
+	buf_addf(b, "<ds:Reference %s><ds:Transforms>%s<ds:Transform Algorithm=\"" EXC "\"></ds:Transform></ds:Transforms>", attributes,
+	    transforms != NULL ? transforms : "");
 	add_digest_value(b, alg, canonical, "");
 	buf_adds(b, "</ds:Reference>");
 }
@@ -356,8 +358,8 @@ doc_over(struct doc_spec s, const char *reference, struct slice octets, const ch
 	buf_addf(&si, "<ds:SignedInfo " DS "><ds:CanonicalizationMethod Algorithm=\"" EXC "\"></ds:CanonicalizationMethod>"
 		      "<ds:SignatureMethod Algorithm=\"http://www.w3.org/2001/04/xmldsig-more#ecdsa-%s\"></ds:SignatureMethod>",
 	    s.sha1 ? "sha1" : "sha256");
-	add_reference(&si, reference, alg, octets);
-	add_reference(&si, props, alg, buf_slice(&sp));
+	add_reference(&si, reference, s.transforms, alg, octets);
+	add_reference(&si, props, NULL, alg, buf_slice(&sp));
 	buf_adds(&si, "</ds:SignedInfo>");
 	sign_octets(s.signer, s.sha1 ? "SHA1" : "SHA256", buf_slice(&si), &sig);
 	ecdsa_plain(&sig);

@@ -64,12 +64,12 @@ tidy(const struct numbering *numbers, struct trace *t)
 	if (i < t->n)
 		qsort(t->v, t->n, sizeof(*t->v), range_cmp);
 	for (i = 0; i < t->n; i++) {
-		if (n != 0 && t->v[i].first <= t->v[n - 1].last + 1) {
-			if (t->v[i].last > t->v[n - 1].last)
-				t->v[n - 1].last = t->v[i].last;
-			continue;
-		}
-		t->v[n++] = t->v[i];
+		while (n != 0 && t->v[n - 1].last + 1 < t->v[i].first && number_is_comment(numbers, t->v[n - 1].last + 1))
+			t->v[n - 1].last++;
+		if (n == 0 || t->v[n - 1].last + 1 < t->v[i].first)
+			t->v[n++] = t->v[i];
+		else if (t->v[i].last > t->v[n - 1].last)
+			t->v[n - 1].last = t->v[i].last;
 	}
 	t->n = n;
 	for (i = 0; i < n; i++)

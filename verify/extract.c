@@ -15,7 +15,7 @@ cover_octets(struct sigdoc *d, struct xsig *s, const struct xref *x, const struc
 		return err_wrap(e, "octets");
 	if (r.fault == REF_FINE)
 		return ERR_OK;
-	return err_set(e, r.fault == REF_NOT_FOUND ? ERR_NOTFOUND : ERR_FORMAT, "%s", r.note);
+	return err_set(e, r.fault == REF_NOT_FOUND || r.fault == REF_FORBIDDEN ? ERR_NOTFOUND : ERR_FORMAT, "%s", r.note);
 }
 
 /* A stream with an end: what goes beyond is not written. */

@@ -429,6 +429,7 @@ sigdoc_close(struct sigdoc *d)
 	numbering_release(&st->numbers);
 	free(st->files);
 	free(st->imprints);
+	free(st->proofs);
 	EVP_MD_CTX_free(st->md);
 	free(st);
 	free(d->sigs);

@@ -127,12 +127,15 @@ nodes_to_octets(struct run *r, const struct c14n *how, struct data *io, struct e
 	struct trace seen = {.max = state_of(r->d)->ranges_left};
 	struct data next = {.outside = io->outside};
 	struct sink to = sink_buf(&next.octets);
+	struct err why = {0};
 	enum err_code rc = canonical(r, how, io, &seen, &to, e);
 
 	if (rc == ERR_OK)
 		rc = buf_ok(&next.octets, e);
-	if (rc == ERR_OK && r->fault == REF_FINE)
-		rc = origin_of(r, io, &seen, OF_NODES, &next, e);
+	if (rc == ERR_OK && r->fault == REF_FINE) {
+		rc = origin_of(r, io, &seen, OF_NODES, &next, &why);
+		rc = rc == ERR_OK ? ERR_OK : as_fault(r, rc, &why, "canonical form", e);
+	}
 	trace_release(&seen);
 	data_release(io);
 	*io = next;

@@ -214,6 +214,8 @@ MUST_USE enum err_code canonical_write(struct sigdoc *d, const struct c14n *how,
 
 /* Where the qualifying properties of s stand, and their version. */
 void container_read(struct xsig *s);
+/* NULL, or which claim of its Type is not true; static text. After xades_read. */
+const char *ref_false_claim(const struct sigdoc *d, const struct xsig *s, const struct xref *x);
 /* ds:SignedInfo's references into s->refs; their kind depends on the version. */
 MUST_USE enum err_code refs_read(struct sigdoc *d, struct xsig *s, struct err *e);
 MUST_USE enum err_code method_read(struct sigdoc *d, struct xsig *s, struct err *e);

@@ -60,6 +60,42 @@ ask_keys(struct pki *p, struct sigdoc *d, struct xsig *s)
 	}
 }
 
+/* Runs ascend and never touch; what lies in a cover whole lies in every larger one; what is left out is counted to the end. */
+static void
+check_cover(const struct sigdoc *d, const struct cover *c, const struct cover *all)
+{
+	const xmlNode *root = xmlDocGetRootElement(d->dom);
+	struct cover_gap gap;
+	size_t i;
+
+	for (i = 0; i < c->n; i++) {
+		fuzz_must(c->v[i].first <= c->v[i].last && (i == 0 || c->v[i - 1].last + 1 < c->v[i].first));
+		fuzz_must(c->v[i].last <= state_of(d)->numbers.last[0]);
+	}
+	fuzz_must((cover_gaps(c, root, NULL, 0, &gap, 1) == 0) == cover_holds_document(c, NULL, 0) || c->n == 0);
+	fuzz_must(!cover_holds_document(c, NULL, 0) || all == NULL || cover_holds_document(all, NULL, 0));
+}
+
+static void
+ask_covers(struct sigdoc *d, struct xsig *s)
+{
+	struct cover all;
+	struct err e = {0};
+	enum tri data;
+	size_t i;
+
+	fuzz_must(sig_signs_data(d, s, &data, &e) != ERR_BUG);
+	if (cover_signature(d, s, &all, &e) != ERR_OK)
+		return;
+	check_cover(d, &all, NULL);
+	for (i = 0; i < s->n_refs && i < 8; i++) {
+		struct covered c;
+
+		fuzz_must(cover_reference(d, s, &s->refs[i], &c, &e) == ERR_OK);
+		check_cover(d, &c.cover, c.intact == TRI_TRUE ? &all : NULL);
+	}
+}
+
 static void
 one_sigdoc(struct slice in)
 {
@@ -85,6 +121,7 @@ one_sigdoc(struct slice in)
 			covers = xref_covers(d, &s->refs[0]);
 		ask_keys(p, d, s);
 		ask_stamps(d, s);
+		ask_covers(d, s);
 		fuzz_must(sig_level(s, &all) != NULL);
 		(void)sig_dossier_fault(d, s);
 		fuzz_must(sig_policy_hash(d, s, s->policy_document.n != 0 ? s->policy_document : beside_octets, &match, &e) != ERR_BUG);

@@ -128,11 +128,21 @@ check_ways(const struct c14n *how, const struct nodes *what, struct numbering *n
 {
 	AUTO(buf) struct buf fast = {0}, slow = {0};
 	struct sink to_fast = sink_buf(&fast), to_slow = sink_buf(&slow);
+	struct trace seen = {.max = SIZE_MAX}, seen_slowly = {.max = SIZE_MAX};
+	struct nodes traced = *what, traced_slowly = *what;
 	struct err e = {0};
-	enum err_code one = c14n_write(how, what, numbers, &to_fast, &e), other = c14n_write_slow(how, what, numbers, &to_slow, &e);
+	enum err_code one, other;
 
-	if (one == ERR_OK && other == ERR_OK)
+	traced.trace = &seen;
+	traced_slowly.trace = &seen_slowly;
+	one = c14n_write(how, &traced, numbers, &to_fast, &e);
+	other = c14n_write_slow(how, &traced_slowly, numbers, &to_slow, &e);
+	if (one == ERR_OK && other == ERR_OK) {
 		fuzz_must(slice_eq(buf_slice(&fast), buf_slice(&slow)));
+		fuzz_must(seen.n == seen_slowly.n && (seen.n == 0 || memcmp(seen.v, seen_slowly.v, seen.n * sizeof(*seen.v)) == 0));
+	}
+	trace_release(&seen);
+	trace_release(&seen_slowly);
 	/* libxml2 refuses some relative namespace names late or not at all; nothing is digested that only one of them writes. */
 	fuzz_must((one == ERR_OK) == (other == ERR_OK) || one == ERR_FORMAT || other == ERR_FORMAT);
 }
