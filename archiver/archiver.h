@@ -51,6 +51,12 @@ MUST_USE enum err_code archive_create(const struct config *cfg, const struct arc
 /* ERR_BUSY: another writer (the daemon): talk to its control socket. Reading never needs a child process. */
 MUST_USE enum err_code archive_open(const struct config *cfg, const struct anchors *anchors, const struct vpolicy *policy,
     enum archive_mode mode, const struct archive_seams *seams, struct archive **out, struct err *e);
+/* The history of scrubs, in the archive's folder. care_last: null when there is none; a new reference. */
+MUST_USE enum err_code care_note(const char *archive, const json_t *scrub, struct err *e);
+MUST_USE enum err_code care_last(const char *archive, json_t **out, struct err *e);
+struct store;
+/* found: SHA-256 of objects in hex, each with an empty list; the records whose manifests name them are added to it. */
+MUST_USE enum err_code care_whose(struct store *s, json_t *found, struct err *e);
 /* store_notes of its store. */
 void archive_notes(const struct archive *a, struct buf *out);
 void archive_close(struct archive *a);

@@ -74,7 +74,8 @@ archive_status(struct archive *a, json_t **out, struct err *e)
 	struct cage_status cage = cage_probe(CAGE_WORKER);
 	char cage_line[CAGE_TEXT];
 	int64_t next = TIME_MAX;
-	json_t *last = NULL;
+	json_t *last = NULL, *scrub = NULL;
+	struct err why = {0};
 
 	cage_text(&cage, cage_line);
 	if (store_status(a->store, &st, e) != ERR_OK ||
@@ -86,8 +87,10 @@ archive_status(struct archive *a, json_t **out, struct err *e)
 		return err_wrap(e, "status");
 	if (store_get_row(a->store, "state", slice_str("sweep"), &sweep, NULL) == ERR_OK)
 		(void)!json_read(buf_slice(&sweep), NULL, &last, NULL);
-	*out = json_pack("{s:i, s:o, s:b, s:s, s:o, s:o, s:O, s:O, s:O, s:O, s:o, s:o, s:o, s:{s:I, s:I, s:I, s:I, s:b, s:I, s:I, s:I, s:o, s:b}, s:i}", "schema", 1,
-	    "time", json_time(archive_now(a)), "simulated", a->cfg->archive.clock_file != NULL, "cage", cage_line, "intake", gate_json(a), "anchors", anchors_of(a), "signatures", states,
+	if (care_last(a->cfg->archive.dir, &scrub, &why) != ERR_OK)
+		scrub = json_pack("{s:o}", "unreadable", json_text(why.text));
+	*out = json_pack("{s:i, s:o, s:o, s:b, s:s, s:o, s:o, s:O, s:O, s:O, s:O, s:o, s:o, s:o, s:{s:I, s:I, s:I, s:I, s:b, s:I, s:I, s:I, s:o, s:b}, s:i}",
+	    "schema", 1, "last_scrub", scrub, "time", json_time(archive_now(a)), "simulated", a->cfg->archive.clock_file != NULL, "cage", cage_line, "intake", gate_json(a), "anchors", anchors_of(a), "signatures", states,
 	    "services", services, "tsa_certificates", jobs, "holds", holds, "due", json_incref(plan), "last_sweep",
 	    last != NULL ? last : json_null(), "next_step", next == TIME_MAX ? json_null() : json_time(next), "store", "groups",
 	    (json_int_t)st.groups, "objects", (json_int_t)st.objects, "log_size", (json_int_t)st.log_size, "bytes", (json_int_t)st.bytes,

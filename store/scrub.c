@@ -128,6 +128,62 @@ scrub_segment(struct scrub *k, struct err *e)
 	return r;
 }
 
+/* --- what is no segment --- */
+
+static void
+tell_row(void *ctx, const char *name, const char *what)
+{
+	tell(ctx, 0, name, what);
+}
+
+static enum err_code
+nothing(void *ctx, struct slice key, struct slice value, bool *stop, struct err *e)
+{
+	(void)ctx, (void)key, (void)value, (void)e;
+	*stop = true;
+	return ERR_OK;
+}
+
+static enum err_code
+tell_lost(void *ctx, const struct store_lost *l, struct err *e)
+{
+	char name[MEMBER_NAME], what[200];
+
+	(void)e;
+	if (!l->alarm || l->acknowledged)
+		return ERR_OK;
+	snprintf(name, sizeof(name), "lost/%s", l->id);
+	snprintf(what, sizeof(what), "%s: %.150s", store_lost_word(l->kind), l->why);
+	tell(ctx, 0, name, what);
+	return ERR_OK;
+}
+
+/* The notes of work under way, both halves of the log's key, what recovery set aside, and the index row by row. */
+static enum err_code
+scrub_rest(struct scrub *k, struct err *e)
+{
+	const struct store_each each = {nothing, NULL};
+	const struct store_lost_each finds = {tell_lost, k};
+	const struct index_tell rows = {tell_row, k};
+	struct err why = {0};
+	uint8_t *seed = NULL;
+	enum err_code r;
+
+	k->seg = NULL;
+	if (ops_rows(k->s, "scrub", slice_of(NULL, 0), slice_of(NULL, 0), &each, &why) != ERR_OK || k->s->found.ops_lost)
+		tell(k, 0, "ops", "the notes of work under way can't be read; a writer begins them anew");
+	if (log_key_load(k->s->dir_fd, &seed, &why) != ERR_OK)
+		tell(k, 0, "log.key", why.text);
+	log_key_release(seed);
+	r = store_lost(k->s, &finds, e);
+	if (r == ERR_OK && index_compare(k->s, &rows, &why) != ERR_OK) {
+		if (why.code == ERR_NOMEM || why.code == ERR_NOSPACE || why.code == ERR_BUSY)
+			return err_set(e, why.code, "%s", why.text);
+		tell(k, 0, "index", why.text);
+	}
+	return r;
+}
+
 enum err_code
 store_scrub(struct store *s, bool full, const struct store_watch *w, struct store_report *out, struct err *e)
 {
@@ -139,6 +195,8 @@ store_scrub(struct store *s, bool full, const struct store_watch *w, struct stor
 
 	*out = (struct store_report){.groups = 0};
 	if (r == ERR_OK)
+		r = index_check(&s->index, e);
+	if (r == ERR_OK)
 		r = index_segments(&s->index, &rows, &n, e);
 	k.check = c;
 	for (i = 0; r == ERR_OK && i < n; i++)
@@ -147,7 +205,7 @@ store_scrub(struct store *s, bool full, const struct store_watch *w, struct stor
 		k.seg = &rows[i];
 		r = scrub_segment(&k, e);
 	}
-	return r;
+	return r == ERR_OK ? scrub_rest(&k, e) : r;
 }
 
 /* --- the log --- */

@@ -269,7 +269,8 @@ struct store_report {
 MUST_USE enum err_code store_log_verify(struct store *s, const struct store_watch *w, struct store_report *out, struct err *e);
 /*
  * Read every committed octet: headers, padding, members (SHA-256; full: SHA-512 too), member tables of sealed segments,
- * and octets that belong to nothing. Damage is ERR_OK with report->damaged > 0; each is told to w.
+ * and octets that belong to nothing. Then the operational tables, the key pair, alarms of DIR/lost, and the index, row by
+ * row, against one made of the groups in DIR/scrub meanwhile; one that differs is made anew by the next open. Damage is ERR_OK with report->damaged > 0; each is told to w.
  */
 MUST_USE enum err_code store_scrub(struct store *s, bool full, const struct store_watch *w, struct store_report *out, struct err *e);
 /*

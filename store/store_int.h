@@ -293,6 +293,14 @@ MUST_USE enum err_code store_may_write(struct store *s, struct err *e);
 bool store_quiet(struct store *s);
 /* The files of "index" or "ops", which must be closed. */
 void store_wipe(struct store *s, const char *env);
+/* compare.c */
+struct index_tell {
+	void (*row)(void *ctx, const char *name, const char *what);
+	void *ctx;
+};
+/* Every row of the index against what the groups in the segments say; what differs is told, and the index marked to be made anew. */
+MUST_USE enum err_code index_compare(struct store *s, const struct index_tell *tell, struct err *e);
+
 /* sound.c */
 enum tables { TABLES_INDEX, TABLES_OPS };
 /* A mark that they are not to be believed, for the next one to open; a mark that can't be made is nobody's trouble. */

@@ -106,3 +106,29 @@ done
 : >"$index"
 out=$("$es" list 2>"$w/o")
 is "list over an empty index" "$?$out" "0$want"
+
+# ---- scrub: what it finds, whose it is, and that it is remembered
+is "never scrubbed" "$("$es" --json status 2>/dev/null | json 'd["last_scrub"]')" None
+"$es" scrub >"$w/o" 2>&1
+is "scrub of a whole archive" $? 0
+is "status remembers it" "$("$es" --json status 2>/dev/null | json 'd["last_scrub"]["damaged"], d["last_scrub"]["full"]')" "0 False"
+sha=$(sha256sum "$w/in/two.txt" | cut -d' ' -f1)
+is "scrub leaves nothing behind" "$(ls -d "$w/a/archive/scrub" 2>/dev/null)" ""
+/usr/bin/python3 - "$w"/a/archive/segments/data-*.tar <<'END'
+import sys
+for name in sys.argv[1:]:
+    f = open(name, "r+b"); b = f.read(); at = b.find(b"letter two")
+    if at >= 0:
+        f.seek(at); f.write(b"l")
+        f.seek(at); f.write(b"L")
+END
+"$es" --json scrub >"$w/o" 2>/dev/null
+is "scrub of an altered octet" $? 1
+is "it names member and record" "$(json '[(x["member"], len(x["records"])) for x in d["damage"]]' <"$w/o")" "[('objects/sha256/$sha', 1)]"
+"$es" scrub >"$w/o" 2>&1
+is "in words too" "$(grep -c '^CONCERNS record ' "$w/o")" 1
+is "status remembers that" "$("$es" --json status 2>/dev/null | json 'd["last_scrub"]["damaged"], d["last_scrub"]["records"]')" "1 1"
+printf '{"cut off' >>"$w/a/archive/scrubs.jsonl"
+is "a line that was cut off is passed over" "$("$es" --json status 2>/dev/null | json 'd["last_scrub"]["damaged"]')" 1
+"$es" scrub --full >/dev/null 2>&1
+is "and the next one stands behind it" "$("$es" --json status 2>/dev/null | json 'd["last_scrub"]["full"]')" True

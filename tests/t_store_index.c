@@ -2,6 +2,10 @@
 /* The store's rows, its notes for work under way and the proofs of its log; an index built again is the same. */
 #include "tests/storebox.h"
 
+#include "store/index_int.h"
+
+#include <string.h>
+
 static void
 dump(struct store *s, struct buf *out)
 {
@@ -246,6 +250,89 @@ test_log_proofs(void **state)
 	FAILS(ERR_USAGE, store_log_proof(x.s, 0, 36, &(struct tlog_proof){0}, &e));
 }
 
+struct told {
+	int n;
+	char name[112], what[200];
+};
+
+static void
+note_damage(void *ctx, const struct store_damage *d)
+{
+	struct told *t = ctx;
+
+	t->n++;
+	memcpy(t->name, d->name, sizeof(t->name));
+	memcpy(t->what, d->what, sizeof(t->what));
+}
+
+/* Wrong rows that are whole in themselves: checks and sums hold, only the groups say otherwise. */
+static void
+test_rows_against_the_groups(void **state)
+{
+	static const struct {
+		const char *key, *value, *name, *what; /* value NULL: it goes */
+	} rows[] = {
+	    {"document 1", "another", "index/rows/record/document 1", "not what the groups say"},
+	    {"document 2", NULL, "index/rows/record/document 2", "the index has not"},
+	    {"document x", "new", "index/rows/record/document x", "no group has"},
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		AUTO(box) struct box x = {.s = NULL};
+		AUTO(buf) struct buf key = {0};
+		AUTO(ix_sums) struct ix_sums sums = {0};
+		struct told told = {0};
+		const struct store_watch w = {note_damage, NULL, &told};
+		struct store_report rep;
+		struct store_status st;
+		struct row_sum *sum = NULL;
+		struct slice k;
+		MDB_txn *t = NULL;
+		bool full = false;
+		struct err e = {0};
+
+		box_make(&x, NULL);
+		fill(x.s, 0, 3);
+		assert_int_equal(scrubbed(x.s), 0);
+		OK(kv_row_key("record", slice_str(rows[i].key), false, &key, &e));
+		k = buf_slice(&key);
+		OK(kv_begin(&x.s->index.kv, true, &t, &e));
+		OK(ix_sum_of(&sums, &x.s->index, t, DB_ROWS, &k, &sum, &e));
+		if (rows[i].value != NULL)
+			OK(kv_put(t, x.s->index.db[DB_ROWS], k, slice_str(rows[i].value), sum, &full, &e));
+		else
+			OK(kv_del(t, x.s->index.db[DB_ROWS], k, sum, &full, &e));
+		OK(ix_sums_write(&sums, &x.s->index, t, &full, &e));
+		OK(kv_commit(&t, &full, &e));
+		OK(store_scrub(x.s, false, &w, &rep, &e));
+		assert_int_equal(rep.damaged, 1);
+		assert_int_equal(told.n, 1);
+		assert_string_equal(told.name, rows[i].name);
+		assert_non_null(strstr(told.what, rows[i].what));
+		box_again(&x, STORE_READ);
+		OK(store_status(x.s, &st, &e));
+		assert_true(st.index_made[0] != 0);
+		assert_int_equal(scrubbed(x.s), 0);
+	}
+}
+
+/* What is no segment: the key pair. */
+static void
+test_scrub_looks_at_the_key(void **state)
+{
+	AUTO(box) struct box x = {.s = NULL};
+
+	(void)state;
+	box_make(&x, NULL);
+	fill(x.s, 0, 3);
+	box_again(&x, STORE_READ);
+	assert_int_equal(scrubbed(x.s), 0);
+	write_file(x.path, "log.pub", "not a key");
+	assert_int_equal(scrubbed(x.s), 1);
+}
+
 int
 main(void)
 {
@@ -255,6 +342,8 @@ main(void)
 	    cmocka_unit_test(test_index_grows),
 	    cmocka_unit_test(test_ops),
 	    cmocka_unit_test(test_log_proofs),
+	    cmocka_unit_test(test_rows_against_the_groups),
+	    cmocka_unit_test(test_scrub_looks_at_the_key),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

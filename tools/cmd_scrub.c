@@ -73,22 +73,88 @@ open_store(struct tool *t, struct store **out, struct err *e)
 	return ERR_OK;
 }
 
+/* A row's key that names a record, as text in it. */
+static void
+record_in(const char *name, json_t *records)
+{
+	char id[UUID_TEXT];
+	size_t n = strlen(name), i;
+
+	for (i = 0; i + UUID_TEXT - 1 <= n; i++) {
+		memcpy(id, name + i, UUID_TEXT - 1);
+		id[UUID_TEXT - 1] = '\0';
+		if (uuid7_is(id))
+			json_array_append_new(records, json_text(id));
+	}
+}
+
+/* "records" of each damage: an object's are those whose manifests name it, a row's the one in its key. */
+static enum err_code
+whose(struct store *s, json_t *damage, json_t *all, struct err *e)
+{
+	static const char object[] = "objects/sha256/";
+	AUTO(json) json_t *found = json_object();
+	json_t *d = NULL, *r = NULL, *records = NULL;
+	size_t i, k;
+
+	json_array_foreach (damage, i, d)
+		if (strncmp(word(d, "member", ""), object, strlen(object)) == 0)
+			json_object_set_new(found, word(d, "member", "") + strlen(object), json_array());
+	if (care_whose(s, found, e) != ERR_OK)
+		return e->code;
+	json_array_foreach (damage, i, d) {
+		const char *member = word(d, "member", "");
+
+		records = strncmp(member, object, strlen(object)) == 0 ? json_incref(json_object_get(found, member + strlen(object))) : json_array();
+		if (strncmp(member, "index/", 6) == 0)
+			record_in(member, records);
+		json_array_foreach (records, k, r)
+			json_object_set_new(all, json_string_value(r), json_true());
+		json_object_set_new(d, "records", records);
+	}
+	return ERR_OK;
+}
+
+static enum err_code
+note_scrub(struct tool *t, bool full, const struct store_report *r, const json_t *concerned, struct err *e)
+{
+	AUTO(json) json_t *line = NULL;
+	int64_t now;
+
+	if (tool_time(t, "now", &now, e) != ERR_OK)
+		return e->code;
+	line = json_pack("{s:i, s:o, s:b, s:I, s:I, s:I, s:I, s:o}", "schema", 1, "time", json_time(now), "full", (int)full, "segments", (json_int_t)r->segments,
+	    "members", (json_int_t)r->members, "bytes", (json_int_t)r->bytes, "damaged", (json_int_t)r->damaged, "records",
+	    json_integer((json_int_t)json_object_size(concerned)));
+	return line != NULL ? care_note(t->cfg->archive.dir, line, e) : err_nomem(e);
+}
+
 static int
 verb_scrub(struct tool *t, int argc, char **argv)
 {
 	bool full = false;
 	const struct option_row rows[] = {{.name = "full", .flag = &full}};
 	AUTO(json) json_t *damage = json_array();
+	AUTO(json) json_t *concerned = json_object();
 	AUTO(store) struct store *s = NULL;
 	struct watching w = {t, damage, isatty(2) != 0 && !t->quiet};
 	struct store_watch watch = {on_damage, on_progress, &w};
 	struct store_report r;
 	struct err e = {0};
+	const char *record = NULL;
+	json_t *yes = NULL;
 
 	if (tool_options(rows, 1, &argc, argv, &e) != ERR_OK || argc != 1)
 		return tool_usage(tool_verb("scrub"), e.code != ERR_OK ? e.text : NULL);
 	if (open_store(t, &s, &e) != ERR_OK || store_scrub(s, full, &watch, &r, &e) != ERR_OK)
 		return tool_fail(t, &e);
+	if (whose(s, damage, concerned, &e) != ERR_OK) /* the damage is told all the same */
+		fprintf(stderr, "everseal: whose records these are could not be found out: %s\n", e.text);
+	if (!t->json)
+		json_object_foreach (concerned, record, yes)
+			printf("CONCERNS record %s\n", record);
+	if (note_scrub(t, full, &r, concerned, &e) != ERR_OK)
+		fprintf(stderr, "everseal: the history of scrubs could not be written: %s\n", e.text);
 	return say_report(t, full ? "scrub --full" : "scrub", &r, damage, NULL);
 }
 
@@ -174,7 +240,7 @@ verb_log(struct tool *t, int argc, char **argv)
 }
 
 const struct verb verbs_scrub[] = {
-    {"scrub", "[--full]", "rehash everything; --full: both digests", verb_scrub},
+    {"scrub", "[--full]", "look at everything that is kept; --full: both digests", verb_scrub},
     {"log", "verify [--since FILE] | checkpoint | proof --from FILE|N [--to FILE]",
 	"the whole log against its groups and checkpoint, and against a checkpoint or receipt that somebody kept", verb_log},
     {NULL, NULL, NULL, NULL},
