@@ -587,6 +587,64 @@ contradictory_answers(void **state)
 	assert_int_equal(wrong, 0);
 }
 
+/* ---- bounds ---- */
+
+/* Lists by one CA's name, and keys of that name that made none of them. */
+static struct report *
+judge_namesakes(struct tree *w, size_t n_lists, size_t n_keys, bool last_revokes)
+{
+	AUTO(buf) struct buf text = {0};
+	AUTO(anchors) struct anchors *anchors = NULL;
+	AUTO(doc) struct doc d = under(&w->leaf, &w->sub);
+	struct vpolicy policy;
+	struct report *report = NULL;
+	struct err e = {0};
+	struct who stranger = CERT(.name = "sub", .ca = true, .serial = 90);
+
+	lists(&d, &w->sub, &w->root, T0 + DAY);
+	for (size_t i = 0; i < n_lists; i++)
+		doc_crl(&d, &stranger, T0 + DAY + (int64_t)i, NULL, 0);
+	if (last_revokes)
+		doc_crl(&d, &w->rekeyed, T0 + DAY, &w->leaf, T0);
+	for (size_t i = 0; i < n_keys; i++) {
+		AUTO(who) struct who namesake = CERT(.name = "sub", .ca = true, .issuer = &w->root, .serial = (long)(100 + i));
+
+		doc_cert(&d, &namesake);
+	}
+	doc_cert(&d, &w->rekeyed);
+	who_free(&stranger);
+	OK(anchors_new(&anchors, &e));
+	trust(anchors, &w->root, ROLE_ALL, TIME_MAX);
+	OK(vpolicy_builtin("default", NULL, &policy, &e));
+	doc_text(&d, &text);
+	struct verify_input in = {.name = "row", .doc = buf_slice(&text), .policy = &policy, .time_utc = T0 + 2 * DAY, .anchors = anchors};
+	OK(verify_document(w->v, &in, &report, &e));
+	return report;
+}
+
+/* Behind the bound nothing is valid, since a list that was not tried might revoke; nor is anything invalid. */
+static void
+public_key_operations(void **state)
+{
+	static const struct {
+		size_t lists, keys;
+		bool revokes, bounded;
+		struct verdict want;
+	} ROWS[] = {
+	    {2, 8, false, false, {IND_PASSED, SUB_NONE}},
+	    {2, 8, true, false, {NO, SUB_REVOKED_NO_POE}},
+	    {PKI_WRONG_MAX / 16 + 2, 16, false, true, {NO, SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE}},
+	    {2, 8, false, false, {IND_PASSED, SUB_NONE}}, /* each document has its own count */
+	};
+
+	for (size_t i = 0; i < sizeof(ROWS) / sizeof(ROWS[0]); i++) {
+		AUTO(report) struct report *r = judge_namesakes(*state, ROWS[i].lists, ROWS[i].keys, ROWS[i].revokes);
+
+		assert_true(verdict_is_so("namesakes", r, ROWS[i].want.ind, ROWS[i].want.sub));
+		assert_int_equal(says(r, "PublicKeyOperations", FIND_NOT_CHECKED), ROWS[i].bounded);
+	}
+}
+
 int
 main(void)
 {
@@ -597,6 +655,7 @@ main(void)
 	    cmocka_unit_test(stamps_of_the_future),
 	    cmocka_unit_test(algorithms_and_keys_of_cas),
 	    cmocka_unit_test(contradictory_answers),
+	    cmocka_unit_test(public_key_operations),
 	};
 
 	return cmocka_run_group_tests_name("relied", tests, tree_up, tree_down);

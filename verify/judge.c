@@ -419,6 +419,42 @@ open_doc(struct judge *j, struct report *r, struct err *e)
 	return ERR_OK;
 }
 
+/* Behind the bound of public-key operations something may have been passed over that revokes: nothing is proven then. */
+static void
+nothing_proven(struct verdict *v, bool stamp)
+{
+	if (v->ind == IND_PASSED || (stamp && v->ind == IND_FAILED && v->sub == SUB_SIG_CRYPTO_FAILURE))
+		*v = open_verdict(SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE);
+}
+
+static void
+bound_reached(struct judge *j)
+{
+	for (size_t i = 0; pki_bounded(j->pki) && i < j->report->n_sigs; i++) {
+		struct report_signature *r = &j->report->sigs[i];
+		struct findings f = {r->findings, r->n_findings, r->cap_findings};
+
+		j->f = &f;
+		find_add(j, 0, FIND_NOT_CHECKED, "PublicKeyOperations", "docs/verify.md", r->id, NULL,
+		    "too many keys that may have signed: %u checks that failed, or %u in all, is the limit", (unsigned)PKI_WRONG_MAX,
+		    (unsigned)PKI_CHECKS_MAX);
+		j->f = NULL;
+		r->findings = f.v;
+		r->n_findings = f.n;
+		r->cap_findings = f.cap;
+		for (size_t k = 0; k < r->n_stamps; k++) {
+			nothing_proven(&r->stamps[k].basic, true);
+			nothing_proven(&r->stamps[k].verdict, true);
+			r->stamps[k].gives_poe = false;
+		}
+		nothing_proven(&r->verdict, false);
+		r->best_signature_time = j->now;
+		r->control_time = TIME_NONE;
+		if (i < j->n_sigs)
+			poe_release(&j->sigs[i].poe);
+	}
+}
+
 static void
 judge_begin(struct judge *j, struct verifier *v, const struct verify_input *in, struct report *r)
 {
@@ -429,6 +465,7 @@ judge_begin(struct judge *j, struct verifier *v, const struct verify_input *in, 
 	j->peer = strncmp(in->policy->name, "dss", 3) == 0;
 	j->now = in->time_utc;
 	j->report = r;
+	pki_begin(v->pki);
 	pool_init(&j->pool, v->pki);
 	j->pool.peer = j->peer;
 }
@@ -446,6 +483,8 @@ verify_document(struct verifier *v, const struct verify_input *in, struct report
 		return err_wrap(e, "verify");
 	if (r->status == DOC_VALIDATED) {
 		judge_all(&j);
+		bound_reached(&j);
+		pki_begin(j.pki); /* the checker has a count of its own */
 		if (j.broke == ERR_OK)
 			judge_prove(&j);
 		report_poes(&j);
@@ -518,6 +557,8 @@ verify_token(struct verifier *v, const struct verify_input *in, struct slice tok
 	r->sigs[0].findings = f.v;
 	r->sigs[0].n_findings = f.n;
 	r->sigs[0].cap_findings = f.cap;
+	bound_reached(&j);
+	pki_begin(j.pki);
 	if (j.broke == ERR_OK)
 		judge_prove_token(&j, &t, token);
 	free(t.sub.own);

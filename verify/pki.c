@@ -156,18 +156,53 @@ pki_remember(struct pki *p, uint32_t object, uint32_t cert, uint8_t value)
 	*m = (struct memo){memo_key(object, cert), value};
 }
 
+void
+pki_begin(struct pki *p)
+{
+	p->n_wrong = p->n_checks = 0;
+	p->bounded = false;
+}
+
+bool
+pki_bounded(const struct pki *p)
+{
+	return p->bounded;
+}
+
+void
+pki_cut(struct pki *p)
+{
+	p->bounded = true;
+}
+
+enum tri
+pki_verify(struct pki *p, const struct sig_scheme *s, const struct cert *c, struct slice tbs, struct slice sig)
+{
+	if (s->key == KEY_UNKNOWN || pki_key(c) == NULL)
+		return TRI_FALSE;
+	if (p->n_wrong >= PKI_WRONG_MAX || p->n_checks >= PKI_CHECKS_MAX) {
+		p->bounded = true;
+		return TRI_UNKNOWN;
+	}
+	p->n_checks++;
+	if (sig_verify(s, pki_key(c), tbs, sig))
+		return TRI_TRUE;
+	p->n_wrong++;
+	return TRI_FALSE;
+}
+
 bool
 pki_object_signed_by(
     struct pki *p, uint32_t object, const struct sig_scheme *s, struct slice tbs, struct slice sig, const struct cert *c)
 {
-	uint8_t known = pki_recall(p, object, cert_priv(c)->id);
-	bool ok;
+	enum tri known = pki_recall(p, object, cert_priv(c)->id);
 
-	if (known != 0)
-		return known == TRI_TRUE;
-	ok = s->key != KEY_UNKNOWN && sig_verify(s, pki_key(c), tbs, sig);
-	pki_remember(p, object, cert_priv(c)->id, ok ? TRI_TRUE : TRI_FALSE);
-	return ok;
+	if (known == TRI_UNKNOWN) {
+		known = pki_verify(p, s, c, tbs, sig);
+		if (known != TRI_UNKNOWN)
+			pki_remember(p, object, cert_priv(c)->id, (uint8_t)known);
+	}
+	return known == TRI_TRUE;
 }
 
 void

@@ -166,6 +166,15 @@ char *pki_name_text(struct slice name);
 /* One PEM block of that label ("CERTIFICATE", "X509 CRL"), or bare base64 of a SEQUENCE, to DER; DER is copied as it is. */
 MUST_USE enum err_code pki_pem_to_der(struct slice in, const char *label, struct buf *out, struct err *e);
 
+/*
+ * Public-key operations are counted from pki_begin on, which whoever judges a document calls first. An honest one needs one for
+ * each object and next to none that fails; a hostile one names a hundred keys that may have signed. Behind
+ * PKI_WRONG_MAX that failed or PKI_CHECKS_MAX in all nothing more is verified, and pki_bounded says so from then on: then
+ * whatever was found is "not checked", since something that was passed over might have revoked. What is remembered costs nothing.
+ */
+enum { PKI_WRONG_MAX = 250, PKI_CHECKS_MAX = 10000 };
+void pki_begin(struct pki *p);
+bool pki_bounded(const struct pki *p);
 /* Does issuer's key verify c's signature (names are compared first)? Remembered. */
 bool pki_signed_by(struct pki *p, const struct cert *c, const struct cert *issuer);
 /* signed_with of c, with the size of the issuer's key filled in. */

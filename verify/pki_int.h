@@ -88,6 +88,8 @@ struct pki {
 	} *owned;
 	size_t n_owned, cap_owned;
 	uint32_t next_id;
+	size_t n_wrong, n_checks; /* public-key operations since pki_begin */
+	bool bounded;
 };
 
 static inline struct cert_priv *
@@ -116,6 +118,11 @@ MUST_USE enum err_code pki_alias(struct pki *p, enum obj_kind kind, const uint8_
 /* 0 = not asked yet, else what was remembered. */
 uint8_t pki_recall(const struct pki *p, uint32_t object, uint32_t cert);
 void pki_remember(struct pki *p, uint32_t object, uint32_t cert, uint8_t value); /* without memory: forgotten */
+
+/* sig_verify within the document's bounds: TRI_UNKNOWN behind them. */
+enum tri pki_verify(struct pki *p, const struct sig_scheme *s, const struct cert *c, struct slice tbs, struct slice sig);
+/* A search was cut: what it did not find is "not checked". */
+void pki_cut(struct pki *p);
 
 void rev_free(void *rev);
 

@@ -23,8 +23,10 @@ enum { TRIES_MAX = 256 };
 static bool
 verifies(struct question *q, const struct rev_priv *r, const struct cert *c)
 {
-	if (pki_recall(q->pool->pki, r->id, cert_priv(c)->id) == 0 && q->tries++ >= TRIES_MAX)
+	if (pki_recall(q->pool->pki, r->id, cert_priv(c)->id) == 0 && q->tries++ >= TRIES_MAX) {
+		pki_cut(q->pool->pki);
 		return false;
+	}
 	return pki_object_signed_by(q->pool->pki, r->id, &r->scheme, r->tbs, r->signature, c);
 }
 

@@ -66,25 +66,26 @@ sorted_attributes(const struct token_priv *t, struct buf *out)
  * RFC 5652 5.4: over the attributes under the tag of a SET OF. DER wants them sorted and most signers do so;
  * what was signed in another order is verified as received first.
  */
-static bool
+static enum tri
 signature_holds(struct pki *p, struct token_priv *t, const struct cert *c)
 {
 	struct sig_scheme s = sig_scheme_read(t->sig_alg.body, ber_digest_alg(t->digest_alg.body));
 	AUTO(buf) struct buf received = {0}, sorted = {0};
-	uint8_t known = pki_recall(p, t->id, cert_priv(c)->id);
-	bool ok;
+	enum tri known = pki_recall(p, t->id, cert_priv(c)->id);
 
-	if (known != 0)
-		return known == TRI_TRUE;
+	if (known != TRI_UNKNOWN)
+		return known;
 	ber_put(&received, BER_SET, t->attributes);
-	ok = buf_ok(&received, NULL) == ERR_OK && s.key != KEY_UNKNOWN &&
-	    sig_verify(&s, pki_key(c), buf_slice(&received), t->signature);
-	if (!ok && s.key != KEY_UNKNOWN && sorted_attributes(t, &sorted)) {
-		ok = sig_verify(&s, pki_key(c), buf_slice(&sorted), t->signature);
-		t->t.signed_attributes_unsorted |= ok;
+	if (buf_ok(&received, NULL) != ERR_OK)
+		return TRI_UNKNOWN;
+	known = pki_verify(p, &s, c, buf_slice(&received), t->signature);
+	if (known == TRI_FALSE && s.key != KEY_UNKNOWN && sorted_attributes(t, &sorted)) {
+		known = pki_verify(p, &s, c, buf_slice(&sorted), t->signature);
+		t->t.signed_attributes_unsorted |= known == TRI_TRUE;
 	}
-	pki_remember(p, t->id, cert_priv(c)->id, ok ? TRI_TRUE : TRI_FALSE);
-	return ok;
+	if (known != TRI_UNKNOWN)
+		pki_remember(p, t->id, cert_priv(c)->id, (uint8_t)known);
+	return known;
 }
 
 static bool
@@ -231,10 +232,11 @@ pool_token_signer(struct pool *pool, const struct token *token, struct token_sig
 
 		if (!sid_matches(t, c))
 			continue;
-		tries++;
+		if (++tries == TRIES_MAX)
+			pki_cut(pool->pki);
 		memset(&one, 0, sizeof(one));
 		describe(t, c, &one);
-		one.problem = signature_holds(pool->pki, t, c) ? TOKEN_OK : TOKEN_SIGNATURE;
+		one.problem = signature_holds(pool->pki, t, c) == TRI_TRUE ? TOKEN_OK : TOKEN_SIGNATURE;
 		/* better: verifies, then named by ESSCertID; the first of equals stays */
 		if (!found || (one.problem == TOKEN_OK && (out->problem != TOKEN_OK || (one.ess_match && !out->ess_match))))
 			*out = one;
