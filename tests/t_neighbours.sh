@@ -90,7 +90,7 @@ threading.Timer(120, s.shutdown).start()
 s.serve_forever()
 END
 slow=$!
-until_there() { for i in $(seq 1 600); do [ -e "$1" ] && return; sleep 0.1; done; return 1; }
+until_there() { for i in $(seq 1 1200); do [ -e "$1" ] && return; sleep 0.1; done; return 1; }
 until_there "$w/slow.port"
 s=http://127.0.0.1:$(cat "$w/slow.port")
 at 2026-01-01T00:00:00Z
@@ -207,4 +207,4 @@ run
 is "for good" "$(due)" "(True, 'found', 'set aside after 2 tries:')"
 "$es" release "$rec" >/dev/null
 run
-is "until it is released" "$(due | cut -c 1-17)" "(False, 'waiting'"
+case $(due) in *found*) bad "until it is released" "$(due)" ;; *) ok "until it is released" ;; esac
