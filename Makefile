@@ -57,6 +57,10 @@ $(BUILD)/tests/t_crash: $(BUILD)/tests/crashwork.o
 $(BUILD)/tests/t_crash_service: $(BUILD)/tests/crashbench.o
 $(filter $(BUILD)/tests/t_store%,$(TESTS)): $(BUILD)/tests/storebox.o
 
+# The program with a checker that accepts nothing, for t_unproven.sh.
+$(BUILD)/tests/unproven: $(BUILD)/tests/unproven.o $(TOOL_OBJS) $(LIBS)
+	$(CC) $(LDFLAGS_ALL) -Wl,--wrap=proof_check -o $@ $(BUILD)/tests/unproven.o $(TOOL_OBJS) $(LIBS) $(PKG_LIBS)
+
 # The outside corpus (EVERSEAL_SHARED, else ../shared); what differs is told in build/corpus/differences.tsv.
 $(BUILD)/corpus/run: $(CORPUS_OBJS) $(LIBS)
 	@mkdir -p $(@D)
@@ -164,7 +168,7 @@ $(BUILD)/tests/recorder.so: tests/recorder.c
 	@mkdir -p $(@D)
 	$(CC) $(filter-out -D_FILE_OFFSET_BITS=%,$(CSTD)) $(WARN) $(if $(WERROR),-Werror) -O2 -g -fPIC -shared -o $@ $< -ldl
 
-tests: all $(TESTS) $(BUILD)/tests/recorder.so $(BUILD)/fuzz/replay $(BUILD)/fuzz/seeds/made
+tests: all $(TESTS) $(BUILD)/tests/recorder.so $(BUILD)/tests/unproven $(BUILD)/fuzz/replay $(BUILD)/fuzz/seeds/made
 
 # After the packages came, since this make looked for them before. With -j of its own if the caller gave none.
 QUIETLY = $(MAKE) -s --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))

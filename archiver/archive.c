@@ -307,13 +307,15 @@ enum err_code
 archive_run_once(struct archive *a, json_t **summary, struct err *e)
 {
 	uint64_t taken = 0, refused = 0;
+	json_t *unproven = NULL;
 
 	json_array_clear(a->alarms);
 	if (archive_spool(a, &taken, &refused, e) != ERR_OK)
 		return err_wrap(e, "run");
-	if (archive_steps(a, 0, summary, e) != ERR_OK || archive_news(a, e) != ERR_OK)
+	if (archive_steps(a, 0, summary, e) != ERR_OK || archive_news(a, e) != ERR_OK || archive_unproven(a, &unproven, e) != ERR_OK)
 		return err_wrap(e, "run");
-	if (json_set(*summary, "taken", json_integer((json_int_t)taken), e) != ERR_OK ||
+	if (json_set(*summary, "unproven", unproven, e) != ERR_OK ||
+	    json_set(*summary, "taken", json_integer((json_int_t)taken), e) != ERR_OK ||
 	    json_set(*summary, "refused", json_integer((json_int_t)refused), e) != ERR_OK ||
 	    json_set(*summary, "intake_waits", json_boolean(a->intake_waits), e) != ERR_OK || lost_alarms(a, *summary, e) != ERR_OK)
 		return err_wrap(e, "run");

@@ -91,7 +91,7 @@ MUST_USE enum err_code archive_deposit(struct archive *a, struct deposit *deposi
 
 /*
  * { "taken": n, "refused": n, "steps": n, "intake_waits": bool  (it is stopped, or the disk has no room for all), "alarms": [text],
- *   "lost_alarms": n, "next": ISO|null }
+ *   "lost_alarms": n, "next": ISO|null, "unproven": [...] }
  */
 MUST_USE enum err_code archive_run_once(struct archive *a, json_t **summary, struct err *e);
 /* As run_once without the spool: steps that are due, at most max_steps (0 = all). */
@@ -135,6 +135,11 @@ MUST_USE enum err_code archive_class_ends(struct archive *a, const json_t *manif
 /* ---- operators ---- */
 
 MUST_USE enum err_code archive_status(struct archive *a, json_t **out, struct err *e);
+/*
+ * Records of which a verdict that passed was refused by the checker of derivations (docs/proof.md), a defect of ours, until
+ * they are judged anew: [ { "record", "why" } ], the first hundred.
+ */
+MUST_USE enum err_code archive_unproven(struct archive *a, json_t **out, struct err *e);
 /* Legal hold on or off; reason goes into the manifest. */
 MUST_USE enum err_code archive_hold(struct archive *a, const char *record, bool on, const char *reason, struct err *e);
 /*

@@ -204,6 +204,30 @@ put_unanchored(struct batch *b, const json_t *m, const json_t *prev, struct err 
 	return waits == before ? ERR_OK : batch_row(b, "unanchored", slice_str(manifest_record(m)), waits ? &none : NULL, e);
 }
 
+static const char *
+unproven(const json_t *m)
+{
+	const char *why = NULL;
+	size_t i;
+
+	for (i = 0; m != NULL && why == NULL && i < manifest_signatures(m); i++)
+		why = json_string_value(json_object_get(manifest_signature(m, i), "unproven"));
+	return why;
+}
+
+/* Row "unproven" RECORD: why, while a verdict of its newest manifest was refused by the checker: status and every run tell it. */
+static enum err_code
+put_unproven(struct archive *a, struct batch *b, const json_t *m, const json_t *prev, struct err *e)
+{
+	const char *why = unproven(m);
+	struct slice value = slice_str(why);
+
+	if (why == NULL)
+		return unproven(prev) == NULL ? ERR_OK : batch_row(b, "unproven", slice_str(manifest_record(m)), NULL, e);
+	archive_alarm(a, "record %s: %s: this is a defect of Everseal; please report it, and release the record once it is mended", manifest_record(m), why);
+	return batch_row(b, "unproven", slice_str(manifest_record(m)), &value, e);
+}
+
 /* { STATE: signatures } of a record; "data": it has none. */
 static enum err_code
 states_of(const json_t *m, json_t *out, struct err *e)
@@ -260,7 +284,7 @@ manifest_put(struct archive *a, struct batch *b, json_t *m, const json_t *prev, 
 	    batch_put_bytes(b, STORE_DATA, manifest_year(m), buf_slice(&text), &put, e) != ERR_OK ||
 	    manifest_event(json_string_value(json_object_get(m, "salt")), put.sha256, digest, e) != ERR_OK ||
 	    batch_leaf(b, (uint16_t)type, record, digest, time_utc, &index, e) != ERR_OK ||
-	    put_due(b, m, prev, due_utc, due_why, e) != ERR_OK || put_unanchored(b, m, prev, e) != ERR_OK || put_record_row(b, m, &put, due_utc, e) != ERR_OK)
+	    put_due(b, m, prev, due_utc, due_why, e) != ERR_OK || put_unanchored(b, m, prev, e) != ERR_OK || put_unproven(a, b, m, prev, e) != ERR_OK || put_record_row(b, m, &put, due_utc, e) != ERR_OK)
 		return err_wrap(e, "record %s", manifest_record(m));
 	if (ref != NULL)
 		*ref = put;

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define UNPROVEN_TOLD 100 /* records */
+
 /* ---- counts ---- */
 
 /* From the rows: a million manifests would take minutes. */
@@ -38,6 +40,25 @@ list_rows(void *ctx, struct slice key, struct slice value, bool *stop, struct er
 	return json_push(ctx, TAKE(row), e);
 }
 
+static enum err_code
+list_unproven(void *ctx, struct slice key, struct slice value, bool *stop, struct err *e)
+{
+	*stop = json_array_size(ctx) + 1 >= UNPROVEN_TOLD;
+	return json_push(ctx, json_pack("{s:o, s:o}", "record", json_text_n(key), "why", json_text_n(value)), e);
+}
+
+enum err_code
+archive_unproven(struct archive *a, json_t **out, struct err *e)
+{
+	AUTO(json) json_t *list = json_array();
+	struct store_each each = {list_unproven, list};
+
+	if (store_rows(a->store, "unproven", (struct slice){0}, (struct slice){0}, &each, e) != ERR_OK)
+		return err_wrap(e, "unproven verdicts");
+	*out = TAKE(list);
+	return ERR_OK;
+}
+
 static json_t *
 anchors_of(const struct archive *a)
 {
@@ -68,6 +89,7 @@ archive_status(struct archive *a, json_t **out, struct err *e)
 	AUTO(json) json_t *jobs = json_array();
 	AUTO(json) json_t *holds = json_array();
 	AUTO(json) json_t *plan = NULL;
+	AUTO(json) json_t *unproven = NULL;
 	AUTO(buf) struct buf sweep = {0};
 	struct store_each each_record = {count_record, states}, each_job = {list_rows, jobs}, each_hold = {list_rows, holds};
 	struct store_status st;
@@ -81,7 +103,7 @@ archive_status(struct archive *a, json_t **out, struct err *e)
 	if (store_status(a->store, &st, e) != ERR_OK ||
 	    store_rows(a->store, "record", (struct slice){0}, (struct slice){0}, &each_record, e) != ERR_OK ||
 	    service_list(a, &services, e) != ERR_OK || archive_sweep_plan(a, &plan, e) != ERR_OK ||
-	    archive_next_due(a, &next, e) != ERR_OK ||
+	    archive_next_due(a, &next, e) != ERR_OK || archive_unproven(a, &unproven, e) != ERR_OK ||
 	    store_rows(a->store, "tsacert", (struct slice){0}, (struct slice){0}, &each_job, e) != ERR_OK ||
 	    store_rows(a->store, "hold", (struct slice){0}, (struct slice){0}, &each_hold, e) != ERR_OK)
 		return err_wrap(e, "status");
@@ -97,7 +119,7 @@ archive_status(struct archive *a, json_t **out, struct err *e)
 	    "recovered", (int)st.recovered, "lost_alarms", (json_int_t)st.lost_alarms, "lost_mended", (json_int_t)st.lost_mended,
 	    "groups_standing_once", (json_int_t)st.no_twin,
 	    "index_made", st.index_made[0] != 0 ? json_text(st.index_made) : json_null(), "ops_lost", (int)st.ops_lost, "format", st.format);
-	return *out != NULL ? ERR_OK : err_nomem(e);
+	return *out != NULL ? json_set(*out, "unproven", TAKE(unproven), e) : err_nomem(e);
 }
 
 /* ---- release ---- */
@@ -134,6 +156,12 @@ archive_release(struct archive *a, const char *what, struct err *e)
 		json_t *s = manifest_signature(m, i);
 		bool quarantined = sig_is(s, "state", "quarantined");
 
+		if (json_is_string(json_object_get(s, "unproven"))) {
+			any = true;
+			if (sig_judge_again(a, b, m, i, e) != ERR_OK)
+				return err_wrap(e, "release");
+			continue;
+		}
 		if (!quarantined && !json_is_integer(json_object_get(s, "tries")))
 			continue;
 		any = true;
@@ -144,7 +172,7 @@ archive_release(struct archive *a, const char *what, struct err *e)
 			return err_wrap(e, "release");
 	}
 	if (!any)
-		return err_set(e, ERR_NOTFOUND, "release: no signature of record %s is in quarantine or waits for another try", manifest_record(m));
+		return err_set(e, ERR_NOTFOUND, "release: no signature of record %s is in quarantine, waits for another try or is unproven", manifest_record(m));
 	if (walk_put(a, b, m, prev, LEAF_STEP, "released", &again, e) != ERR_OK)
 		return err_wrap(e, "release");
 	if (store_commit(&b, NULL, e) != ERR_OK)

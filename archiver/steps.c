@@ -91,6 +91,20 @@ tries_over(json_t *s)
 
 /* ---- what the cage said becomes the manifest's state ---- */
 
+/* "unproven": what the checker of derivations did not accept of it (docs/proof.md); absent while there is no such defect. */
+static enum err_code
+sig_unproven(json_t *s, const json_t *reported, struct err *e)
+{
+	const json_t *f = NULL;
+	size_t i;
+
+	json_object_del(s, "unproven");
+	json_array_foreach (json_object_get(reported, "findings"), i, f)
+		if (strcmp(sig_str(f, "check"), "ProofChecked") == 0 && strcmp(sig_str(f, "status"), "fail") == 0)
+			return json_set(s, "unproven", json_text(sig_str(f, "text")), e);
+	return ERR_OK;
+}
+
 enum err_code
 sig_verdict(json_t *s, const json_t *judge, size_t index, struct err *e)
 {
@@ -101,6 +115,8 @@ sig_verdict(json_t *s, const json_t *judge, size_t index, struct err *e)
 	for (k = 0; k < sizeof(keys) / sizeof(keys[0]); k++)
 		if (json_set(s, keys[k], json_deep_copy(json_object_get(r, keys[k]) != NULL ? json_object_get(r, keys[k]) : json_null()), e) != ERR_OK)
 			return err_wrap(e, "signature %zu", index);
+	if (sig_unproven(s, r, e) != ERR_OK)
+		return err_wrap(e, "signature %zu", index);
 	return json_set(s, "judged", json_incref(json_object_get(json_object_get(judge, "header"), "validation_time") != NULL
 		? json_object_get(json_object_get(judge, "header"), "validation_time") : json_null()), e);
 }
@@ -159,6 +175,7 @@ sig_anew(struct walk *w, const json_t *judge, struct err *e)
 
 	if (signatures_of(w->a, w->profile, w->file, judge, archive_now(w->a), fresh, e) != ERR_OK)
 		return err_wrap(e, "judge again");
+	json_object_del(w->s, "unproven");
 	if (w->index < json_array_size(fresh) && json_object_update(w->s, json_array_get(fresh, w->index)) != 0)
 		return err_nomem(e);
 	return ERR_OK;

@@ -37,6 +37,8 @@ MUST_USE enum err_code sig_go(json_t *s, const char *state, int64_t due, const c
 MUST_USE enum err_code sig_verdict(json_t *s, const json_t *judge, size_t index, struct err *e);
 /* As it would enter the archive now, by this judge: path, target, verdict, state. What was done for it stays. */
 MUST_USE enum err_code sig_anew(struct walk *w, const json_t *judge, struct err *e);
+/* sig_anew by what the archive holds today; trust.c. */
+MUST_USE enum err_code sig_judge_again(struct archive *a, struct batch *b, json_t *m, size_t i, struct err *e);
 MUST_USE enum err_code sig_step(struct walk *w, struct err *e);
 
 /* hold.c */

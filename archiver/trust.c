@@ -32,8 +32,8 @@ trust_may_change(const json_t *m)
 
 /* ---- judging again ---- */
 
-static enum err_code
-judge_signature(struct archive *a, struct batch *b, json_t *m, size_t i, struct err *e)
+enum err_code
+sig_judge_again(struct archive *a, struct batch *b, json_t *m, size_t i, struct err *e)
 {
 	AUTO(walk) struct walk w = {0};
 	AUTO(gathered) struct gathered g = {0};
@@ -41,7 +41,7 @@ judge_signature(struct archive *a, struct batch *b, json_t *m, size_t i, struct 
 
 	if (walk_open(a, b, m, i, &w, e) != ERR_OK || pile_new(&pile, e) != ERR_OK ||
 	    gather(a, &w.doc.doc, pile, 0, false, &g, e) != ERR_OK)
-		return err_wrap(e, "trust");
+		return err_wrap(e, "signature %zu", i);
 	return sig_anew(&w, g.judge, e);
 }
 
@@ -57,7 +57,7 @@ judge_record(struct archive *a, const char *record, struct err *e)
 	if (manifest_load(a, record, &prev, e) != ERR_OK || manifest_next(a, prev, &m, e) != ERR_OK || store_draft_begin(a->store, &b, e) != ERR_OK)
 		return err_wrap(e, "trust");
 	for (i = 0; i < manifest_signatures(m); i++)
-		if (waits_for_anchor(manifest_signature(m, i)) && judge_signature(a, b, m, i, e) != ERR_OK)
+		if (waits_for_anchor(manifest_signature(m, i)) && sig_judge_again(a, b, m, i, e) != ERR_OK)
 			return err_wrap(e, "record %s", record);
 	if (walk_put(a, b, m, prev, LEAF_STEP, "judged again: anchors changed", &again, e) != ERR_OK)
 		return err_wrap(e, "trust");

@@ -95,6 +95,9 @@ in_page "in time: unbroken" "$w/good.html" "proof of existence unbroken"
 in_page "events: why the signature was where it was" "$w/good.html" "<td>waiting<td><div><bdi>the grace period</bdi></div>"
 is "in time: a mark for each time-stamp" "$(grep -c '<circle' "$w/good.html")" "$("$es" --json history "$id" | /usr/bin/python3 -c 'import json,sys; print(len(json.load(sys.stdin)[-1]["evidence"]))')"
 not_in_page "in time: no gap" "$w/good.html" 'fill:url\(#gap\)'
+in_page "in time: says that all is signed" "$w/good.html" "the signature is valid, and nothing of it was altered"
+in_page "in time: and each reference" "$w/good.html" "<br>signs <bdi>its own properties</bdi>: <span class=\"good\">intact</span>"
+in_page "in time: and that it is proved" "$w/good.html" " lines (verify --json shows them)"
 "$es" forecast --html "$w/calendar.html"
 is "forecast --html: exit" $? 0
 whole "calendar" "$w/calendar.html"

@@ -312,7 +312,7 @@ verb_export(struct tool *t, int argc, char **argv)
 struct listing {
 	struct tool *t;
 	json_t *out;
-	bool judge;
+	bool judge, unproven; /* a verdict that passed could not be proved */
 	int64_t now;
 };
 
@@ -364,8 +364,10 @@ signatures_now(struct listing *l, const json_t *m, json_t **out, struct err *e)
 	if (archive_verify(l->t->archive, word(m, "record", ""), l->now, &report, e) != ERR_OK)
 		return e->code;
 	*out = json_array();
-	json_array_foreach (json_object_get(report, "documents"), i, d)
+	json_array_foreach (json_object_get(report, "documents"), i, d) {
 		json_array_extend(*out, json_object_get(d, "signatures"));
+		l->unproven = l->unproven || json_integer_value(json_object_get(d, "unproven")) > 0;
+	}
 	return ERR_OK;
 }
 
@@ -424,7 +426,7 @@ verb_list(struct tool *t, int argc, char **argv)
 	if (tool_open(t, ARCHIVE_READ, &e) != ERR_OK || tool_time(t, "now", &l.now, &e) != ERR_OK || archive_records(t->archive, list_one, &l, &e) != ERR_OK)
 		return tool_fail(t, &e);
 	if (t->json)
-		return tool_print(t, out);
+		return tool_print(t, out) != EXIT_POSITIVE ? EXIT_IO : l.unproven ? EXIT_SOFTWARE : EXIT_POSITIVE;
 	printf("%-36s  %-28s %-14s %6s  %-14s %-34s %s\n", t->cfg->archive.clock_file != NULL ? "RECORD (SIMULATED)" : "RECORD", "NAME", "LEVEL",
 	    "STAMPS", "VERDICT", "", "NEXT DEADLINE");
 	json_array_foreach (out, i, r) {
@@ -437,7 +439,7 @@ verb_list(struct tool *t, int argc, char **argv)
 		    word(r, "indication", "-"), word(r, "subindication", ""),
 		    json_is_string(json_object_get(r, "next_deadline")) ? word(r, "next_deadline", "-") : word(r, "waits_for", "-"));
 	}
-	return EXIT_POSITIVE;
+	return l.unproven ? EXIT_SOFTWARE : EXIT_POSITIVE;
 }
 
 /* ---- hold, release ---- */

@@ -81,7 +81,8 @@ verb_run(struct tool *t, int argc, char **argv)
 		return tool_open(t, ARCHIVE_WRITE, &e) == ERR_OK && archive_service(t->archive, &e) == ERR_OK ? loss_at_end(t) : tool_fail(t, &e);
 	if (run_once(t, &summary, &e) != ERR_OK)
 		return tool_fail(t, &e);
-	code = json_is_true(json_object_get(summary, "intake_waits")) ? EXIT_TRYLATER : EXIT_POSITIVE;
+	code = tool_unproven(json_object_get(summary, "unproven")) ? EXIT_SOFTWARE
+	    : json_is_true(json_object_get(summary, "intake_waits")) ? EXIT_TRYLATER : EXIT_POSITIVE;
 	if (t->json) {
 		(void)tool_print(t, summary);
 		return loss_or(summary, code);
@@ -271,6 +272,8 @@ verb_status(struct tool *t, int argc, char **argv)
 	print_store(json_object_get(out, "store"));
 	print_intake(json_object_get(out, "intake"), t->cfg->archive.clock_file != NULL);
 	print_anchors(json_object_get(out, "anchors"));
+	json_array_foreach (json_object_get(out, "unproven"), i, row)
+		tool_more("DEFECT OF EVERSEAL, please report it: record %s: %s", text_of(row, "record"), text_of(row, "why"));
 	printf("  cage: %s\n  signatures:", text_of(out, "cage"));
 	json_object_foreach (json_object_get(out, "signatures"), key, value)
 		printf(" %s %lld", key, json_integer_value(value));

@@ -275,6 +275,8 @@ code_of(const json_t *document)
 	int code = json_array_size(sigs) != 0 ? EXIT_POSITIVE : EXIT_INDETERMINATE;
 	size_t i;
 
+	if (json_integer_value(json_object_get(document, "unproven")) > 0)
+		return EXIT_SOFTWARE;
 	if (status != NULL && (strcmp(status, "refused") == 0))
 		return EXIT_DATA;
 	json_array_foreach (sigs, i, s) {
@@ -288,11 +290,11 @@ code_of(const json_t *document)
 	return code;
 }
 
-/* Worse of two: damage, not there, refusal, indeterminate, positive. */
+/* Worse of two: our own defect, damage, not there, refusal, indeterminate, positive. */
 static int
 worse(int a, int b)
 {
-	static const int order[] = {EXIT_NEGATIVE, EXIT_NOINPUT, EXIT_DATA, EXIT_INDETERMINATE, EXIT_POSITIVE};
+	static const int order[] = {EXIT_SOFTWARE, EXIT_NEGATIVE, EXIT_NOINPUT, EXIT_DATA, EXIT_INDETERMINATE, EXIT_POSITIVE};
 	size_t i;
 
 	for (i = 0; i < sizeof(order) / sizeof(order[0]); i++)

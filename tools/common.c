@@ -18,6 +18,21 @@
 #define CATALOGUE_BYTES ((size_t)4 << 20)
 #define ANCHOR_BYTES ((size_t)1 << 20)
 
+bool
+tool_unproven(const json_t *list)
+{
+	const json_t *r = NULL;
+	size_t i;
+
+	json_array_foreach (list, i, r) {
+		AUTO(buf) struct buf why = {0};
+
+		buf_addplain(&why, word(r, "why", "-"));
+		fprintf(stderr, "everseal: record %.36s: a defect of Everseal, please report it: %s\n", word(r, "record", "-"), buf_str(&why));
+	}
+	return json_array_size(list) != 0;
+}
+
 int
 tool_fail(struct tool *t, const struct err *e)
 {

@@ -2,6 +2,7 @@
 /* What pages share, the one way for text to get into them, and the calendar of renewals. */
 #include "tools/page.h"
 #include "base/sys.h"
+#include "verify/verify.h"
 
 #include <fcntl.h>
 #include <stdarg.h>
@@ -10,6 +11,7 @@
 #include <string.h>
 
 #define WHY_MAX 4   /* reasons a year shows in full */
+#define REFS_SHOWN 8
 #define EMPTY_MIN 3 /* so many years without work share a row */
 
 static const char css[] =
@@ -111,6 +113,32 @@ int
 page_int(const json_t *j, const char *key)
 {
 	return (int)json_integer_value(json_object_get(j, key));
+}
+
+void
+page_signs(struct buf *out, const json_t *signature, const json_t *document)
+{
+	AUTO(buf) struct buf words = {0};
+	const json_t *r = NULL, *refs = json_object_get(signature, "references");
+	size_t i, lines = json_array_size(json_object_get(document, "derivation"));
+
+	report_signature_words(signature, &words);
+	if (refs != NULL && words.n != 0)
+		page_put(out, "<br><bdi>%s</bdi>\n", buf_str(&words));
+	if (lines != 0 && strcmp(page_str(signature, "indication", ""), "TOTAL-PASSED") == 0)
+		page_put(out, "<br>proved in %d lines (verify --json shows them)\n", (int)lines);
+	json_array_foreach (refs, i, r) {
+		const json_t *intact = json_object_get(r, "intact");
+		AUTO(buf) struct buf what = {0};
+
+		if (i == REFS_SHOWN) {
+			page_put(out, "<br>signs %d more\n", (int)(json_array_size(refs) - i));
+			return;
+		}
+		report_reference_words(signature, r, &what);
+		page_put(out, "<br>signs <bdi>%s</bdi>: <span class=\"%s\">%s</span>\n", buf_str(&what), json_is_true(intact) ? "good" : json_is_false(intact) ? "bad" : "wait",
+		    json_is_true(intact) ? "intact" : json_is_false(intact) ? "ALTERED" : "not checked");
+	}
 }
 
 enum err_code

@@ -43,6 +43,8 @@ MUST_USE enum err_code page_write(const char *path, const struct buf *html, stru
 void page_put(struct buf *out, const char *markup, ...) PRINTF(2, 3);
 void page_head(struct buf *out, const char *title, bool simulated);
 void page_tail(struct buf *out);
+/* What a signature of a report's document signs, each reference with its outcome, in the words of the text report. */
+void page_signs(struct buf *out, const json_t *signature, const json_t *document);
 /* "2031-05-01"; "-" not known, "open" no end. */
 const char *page_day(int64_t utc, char text[24]);
 const char *page_str(const json_t *j, const char *key, const char *otherwise);

@@ -224,21 +224,32 @@ draw_stamp(struct line *l, const struct stamp *s, struct err *e)
 
 /* ---- a signature: its verdict in words, then its lines ---- */
 
+/* The report's document that this signature stands in, and its place there; NULL if none tells of it. */
+static const json_t *
+document_of(const struct page_record *r, size_t signature, size_t *index)
+{
+	const json_t *d = NULL;
+	size_t i, n;
+
+	json_array_foreach (json_object_get(r->report, "documents"), i, d) {
+		n = json_array_size(json_object_get(d, "signatures"));
+		if (signature < n) {
+			*index = signature;
+			return d;
+		}
+		signature -= n;
+	}
+	return NULL;
+}
+
 /* Judged now; what the report does not tell, as the manifest last knew it. */
 static const json_t *
 judged(const struct page_record *r, const json_t *m, size_t signature)
 {
-	const json_t *d = NULL, *sigs = NULL;
-	size_t i, n, before = 0;
+	size_t index = 0;
+	const json_t *d = document_of(r, signature, &index);
 
-	json_array_foreach (json_object_get(r->report, "documents"), i, d) {
-		sigs = json_object_get(d, "signatures");
-		n = json_array_size(sigs);
-		if (signature < before + n)
-			return json_array_get(sigs, signature - before);
-		before += n;
-	}
-	return json_array_get(json_object_get(m, "signatures"), signature);
+	return d != NULL ? json_array_get(json_object_get(d, "signatures"), index) : json_array_get(json_object_get(m, "signatures"), signature);
 }
 
 static const char *
@@ -459,7 +470,7 @@ heading(struct line *l, const char *name)
 	const json_t *m = l->m, *d = l->r->deadline;
 	char now[TIME_TEXT];
 	int64_t next;
-	size_t i;
+	size_t i, index;
 
 	page_put(l->out, "<h1><bdi>%s</bdi></h1>\n<p class=\"mute\">Record <code>%s</code></p>\n<dl class=\"facts\">\n", page_str(m, "title", name), page_str(m, "record", "-"));
 	page_put(l->out, "<dt>Name<dd><bdi>%s</bdi>\n<dt>Own id<dd><bdi>%s</bdi>\n<dt>Deposited<dd>%s by <bdi>%s</bdi>, profile <bdi>%s</bdi>\n", name, page_str(m, "own_id", "-"),
@@ -470,6 +481,7 @@ heading(struct line *l, const char *name)
 
 		page_put(l->out, "<dt>Signature %d<dd><b class=\"%s\">%s</b>%s%s, %s, judged %s\n", (int)i + 1, verdict_class(verdict), verdict, sub[0] != '\0' ? " " : "", sub,
 		    page_str(s, "level", "-"), page_day(l->r->now_utc, now));
+		page_signs(l->out, s, document_of(l->r, i, &index));
 	}
 	if (json_want_time(d, "next_deadline", &next, NULL) != ERR_OK || next == TIME_NONE)
 		page_put(l->out, "<dt>Next deadline<dd>none yet (%s)\n</dl>\n", page_str(d, "waits_for", "-"));
@@ -480,8 +492,13 @@ heading(struct line *l, const char *name)
 static enum err_code
 body(struct line *l, const struct chain *chains, size_t n, struct err *e)
 {
+	const json_t *d = NULL;
 	size_t i;
 
+	json_array_foreach (json_object_get(l->r->report, "documents"), i, d)
+		if (json_integer_value(json_object_get(d, "unproven")) > 0)
+			page_put(l->out, "<p class=\"say bad\">A defect of Everseal: %d verdict(s) that passed could not be proved, and do not count. "
+					 "The document is not to blame; please report it.</p>\n", page_int(d, "unproven"));
 	for (i = 0; i < n; i++)
 		sentence(l->out, i, &chains[i], l->r->now_utc);
 	if (n == 0)

@@ -16,7 +16,7 @@ enum exit_code {
 	EXIT_USAGE = 64,
 	EXIT_DATA = 65,	   /* the input is refused */
 	EXIT_NOINPUT = 66, /* not there */
-	EXIT_SOFTWARE = 70,
+	EXIT_SOFTWARE = 70, /* a defect of ours: a verdict that passed could not be proved (docs/proof.md), ERR_BUG */
 	EXIT_OSERR = 71,
 	EXIT_CANTCREAT = 73,
 	EXIT_IO = 74,
@@ -69,6 +69,8 @@ word(const json_t *j, const char *key, const char *otherwise)
 /* Print the error and give its exit code. */
 int tool_fail(struct tool *t, const struct err *e);
 int tool_usage(const struct verb *v, const char *why);
+/* Records that archive_unproven tells of, as lines on stderr; true if there are any: the verb's exit code is EXIT_SOFTWARE. */
+bool tool_unproven(const json_t *list);
 /* The row of a verb, for its usage line. */
 const struct verb *tool_verb(const char *name);
 

@@ -158,6 +158,24 @@ overall(const json_t *sigs)
 	return indication_name(all ? IND_PASSED : IND_INDETERMINATE);
 }
 
+/* That what passed is proved, or that it is not: then we are to blame, never the document. */
+static void
+add_proof(struct buf *b, const json_t *document)
+{
+	json_int_t unproven = json_integer_value(json_object_get(document, "unproven"));
+	const json_t *s = NULL;
+	bool passed = false;
+	size_t i, n = json_array_size(json_object_get(document, "derivation"));
+
+	json_array_foreach (json_object_get(document, "signatures"), i, s)
+		passed = passed || strcmp(str(s, "indication", ""), indication_name(IND_PASSED)) == 0;
+	if (unproven > 0)
+		buf_addf(b, "  DEFECT OF EVERSEAL: %lld verdict(s) that passed could not be proved, and do not count (ProofChecked below says why). "
+			    "The document is not to blame; please report it\n", (long long)unproven);
+	if (passed && n > 0)
+		buf_addf(b, "  proved in %zu lines (--json shows them)\n", n);
+}
+
 enum err_code
 report_text(const json_t *header, const json_t *document, const char *shown, struct buf *out, struct err *e)
 {
@@ -173,6 +191,7 @@ report_text(const json_t *header, const json_t *document, const char *shown, str
 		buf_adds(out, "no signature\n");
 	else
 		words_add(out, "refused: ", str(document, "error", "-"), "\n");
+	add_proof(out, document);
 	json_array_foreach (sigs, i, s)
 		add_signature(out, now, s);
 	if (records > 0)
