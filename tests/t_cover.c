@@ -366,6 +366,8 @@ too_many_pieces(void **state)
 	assert_int_equal(c.intact, TRI_UNKNOWN);
 	assert_non_null(strstr(c.note, "pieces"));
 	assert_true(cover_is_empty(&c.cover));
+	assert_int_equal(cover_gaps(&c.cover, NULL, NULL, 0, NULL, 0) != 0, true);
+	assert_int_equal(cover_gaps(&(struct cover){0}, xmlDocGetRootElement(d->dom), NULL, 0, NULL, 0), 1);
 	OK(sig_check_references(d, &d->sigs[0], &e));
 	assert_int_equal(d->sigs[0].refs[0].intact, TRI_UNKNOWN);
 	assert_int_equal(d->sigs[0].refs[0].fault, REF_LIMIT);

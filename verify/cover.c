@@ -471,6 +471,10 @@ gap_node(struct gaps *g, const xmlNode *n)
 
 	if (n->type == XML_COMMENT_NODE || cover_holds(g->c, n))
 		return false;
+	if (g->c->doc == NULL) { /* of no file: nothing is in */
+		gap_add(g, n, true, 0);
+		return false;
+	}
 	if (n->type != XML_DOCUMENT_NODE && !cover_touches(g->c, n)) {
 		s = cover_span(g->c->doc, n);
 		gap_add(g, n, true, solid_nodes(numbers_of(g->c), s.first, s.last));

@@ -560,9 +560,9 @@ enum err_code
 cover_imprint(struct sigdoc *d, struct xsig *s, const struct xstamp *t, const struct digest *promised, struct covered *out,
     struct err *e)
 {
-	struct covered other = {.intact = TRI_UNKNOWN};
+	struct covered other = {.intact = TRI_UNKNOWN, .cover = {.doc = d}};
 
-	*out = (struct covered){.intact = TRI_UNKNOWN, .alg = promised->alg};
+	*out = (struct covered){.intact = TRI_UNKNOWN, .cover = {.doc = d}, .alg = promised->alg};
 	if (try_recipe(d, s, t, false, promised, out, e) != ERR_OK)
 		return err_wrap(e, "imprint");
 	if (out->intact != TRI_FALSE || !has_second(d, s, t))

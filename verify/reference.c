@@ -310,7 +310,10 @@ cover_reference(struct sigdoc *d, struct xsig *s, const struct xref *x, struct c
 	*out = (struct covered){.intact = TRI_UNKNOWN};
 	if (proof_of(d, s, x, &p, e) != ERR_OK)
 		return err_wrap(e, "reference");
-	*out = (struct covered){.intact = p->found == TRI_TRUE ? p->intact : TRI_UNKNOWN, .cover = p->cover, .alg = x->digest.alg, .note = p->note};
+	*out = (struct covered){.intact = TRI_UNKNOWN, .cover = {.doc = d}, .alg = x->digest.alg, .note = p->note};
+	if (p->found != TRI_TRUE || p->intact == TRI_UNKNOWN)
+		return ERR_OK;
+	*out = (struct covered){.intact = p->intact, .cover = p->cover, .alg = x->digest.alg, .note = p->note};
 	return ERR_OK;
 }
 
