@@ -64,11 +64,14 @@ format_closes(struct slice text)
 {
 	static const char key[] = "sha256 ";
 	size_t line = strlen(key) + 64 + 1;
-	uint8_t sum[32], said[32];
 	const char *p = (const char *)text.p + text.n - line;
+	uint8_t sum[32];
+	char hex[65];
 
-	return text.n > line && memcmp(p, key, strlen(key)) == 0 && p[line - 1] == '\n' && hex_to(p + strlen(key), 64, said) &&
-	    digest_sha256(slice_of(text.p, text.n - line), sum, NULL) == ERR_OK && memcmp(sum, said, 32) == 0;
+	if (text.n <= line || digest_sha256(slice_of(text.p, text.n - line), sum, NULL) != ERR_OK)
+		return false;
+	hex_of(slice_of(sum, 32), hex); /* lower case: one text for each digest */
+	return memcmp(p, key, strlen(key)) == 0 && p[line - 1] == '\n' && memcmp(p + strlen(key), hex, 64) == 0;
 }
 
 enum err_code

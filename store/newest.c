@@ -14,6 +14,7 @@
 
 #define FILE_NAME "newest"
 #define LINE_MAX_OCTETS 400
+#define SUM_OCTETS 66 /* a blank, the sum, a newline */
 
 void
 newest_write(struct store *s)
@@ -42,15 +43,21 @@ bool
 newest_read(struct store *s, struct newest *out)
 {
 	AUTO(buf) struct buf b = {0};
-	char sha[65] = "", root[65] = "", said[65] = "";
-	uint8_t sum[32], want[32];
+	struct newest n = {.group = 0};
+	char sha[65] = "", root[65] = "", hex[65];
+	uint8_t sum[32];
 
-	if (sys_read_file(s->dir_fd, FILE_NAME, LINE_MAX_OCTETS, &b, NULL) != ERR_OK || b.n < 66)
+	if (sys_read_file(s->dir_fd, FILE_NAME, LINE_MAX_OCTETS, &b, NULL) != ERR_OK || b.n < SUM_OCTETS)
 		return false;
-	if (sscanf(buf_str(&b), "%20" SCNu64 " %64s %20" SCNu64 " %64s %64s", &out->group, sha, &out->log_size, root, said) != 5)
+	if (digest_sha256(slice_of(b.p, b.n - SUM_OCTETS), sum, NULL) != ERR_OK)
 		return false;
-	return hex_to(sha, 64, out->sha256) && hex_to(root, 64, out->root) && hex_to(said, 64, want) &&
-	    digest_sha256(slice_of(b.p, b.n - 66), sum, NULL) == ERR_OK && memcmp(sum, want, 32) == 0;
+	hex_of(slice_of(sum, 32), hex);
+	if (memcmp(b.p + b.n - SUM_OCTETS + 1, hex, 64) != 0 ||
+	    sscanf(buf_str(&b), "%20" SCNu64 " %64s %20" SCNu64 " %64s", &n.group, sha, &n.log_size, root) != 4 ||
+	    !hex_to(sha, 64, n.sha256) || !hex_to(root, 64, n.root))
+		return false;
+	*out = n;
+	return true;
 }
 
 void

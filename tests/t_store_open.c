@@ -35,6 +35,40 @@ test_open_refusals(void **state)
 	FAILS(ERR_FORMAT, store_open(x.path, STORE_READ, &x.seams, &other, &e));
 }
 
+/* The sum of FORMAT has one form, too: any bit of it counts. A memory with a wrong bit in it is none. */
+static void
+test_small_files_bit_by_bit(void **state)
+{
+	AUTO(box) struct box x = {.s = NULL};
+	AUTO(buf) struct buf format = {0};
+	AUTO(buf) struct buf newest = {0};
+	struct err e = {0};
+	char path[120];
+	size_t bit;
+
+	(void)state;
+	box_make(&x, NULL);
+	fill(x.s, 1, 1);
+	fill(x.s, 2, 1);
+	OK(store_close(TAKE(x.s), &e));
+	snprintf(path, sizeof(path), "%s/FORMAT", x.path);
+	OK(sys_read_file(AT_FDCWD, path, 4096, &format, &e));
+	for (bit = 0; bit < format.n * 8; bit++) {
+		flip(path, bit / 8, (uint8_t)(1u << bit % 8));
+		assert_int_not_equal(store_open(x.path, STORE_READ, &x.seams, &x.s, &e), ERR_OK);
+		flip(path, bit / 8, (uint8_t)(1u << bit % 8));
+	}
+	snprintf(path, sizeof(path), "%s/newest", x.path);
+	OK(sys_read_file(AT_FDCWD, path, 4096, &newest, &e));
+	for (bit = 0; bit < newest.n * 8; bit += 5) {
+		flip(path, bit / 8, (uint8_t)(1u << bit % 8));
+		box_again(&x, STORE_WRITE);
+		has_text(x.s, "document 2");
+		OK(store_close(TAKE(x.s), &e));
+		flip(path, bit / 8, (uint8_t)(1u << bit % 8));
+	}
+}
+
 /* The secret half of the log's key with all bits turned, so that it does not stand in memory for being looked for. */
 static uint8_t turned[LOG_SEED];
 
@@ -478,6 +512,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_open_refusals),
+	    cmocka_unit_test(test_small_files_bit_by_bit),
 	    cmocka_unit_test(test_children_have_no_key),
 	    cmocka_unit_test(test_key_pair),
 	    cmocka_unit_test(test_killed_writer),
