@@ -215,7 +215,7 @@ lock_and_load(struct store *s, struct err *e)
 		usleep(LOCK_WAIT_US);
 	if (r != ERR_OK)
 		return err_wrap(e, "another writer holds the store");
-	return log_key_load(s->dir_fd, &s->log_seed, e);
+	return s->mender ? ERR_OK : log_key_load(s->dir_fd, &s->log_seed, e);
 }
 
 static enum err_code
@@ -338,12 +338,17 @@ open_writer(struct store *s, bool anew, uint64_t accept_loss, struct err *e)
 	return r == ERR_OK ? bring_up(s, &how, e) : r;
 }
 
+static enum err_code open_store(const char *dir, unsigned flags, bool anew, uint64_t accept_loss, const struct store_seams *seams,
+    struct store **out, struct err *e);
+/* For a reader: brought up, but no group is written. */
+#define MEND_ONLY 4u
+
 static enum err_code
 recover_first(struct store *s, const char *why, struct err *e)
 {
 	const struct store_seams seams = {.clock = s->clock};
 	struct store *w = NULL;
-	enum err_code r = store_open(s->dir, STORE_WRITE, &seams, &w, e);
+	enum err_code r = open_store(s->dir, STORE_WRITE | MEND_ONLY, false, 0, &seams, &w, e);
 
 	if (r != ERR_OK)
 		return err_wrap(e, "%s; the store must be opened for writing once", why);
@@ -410,7 +415,7 @@ release(struct store *s)
 
 /* anew: whatever the index is like. */
 static enum err_code
-open_store(const char *dir, bool writer, bool anew, uint64_t accept_loss, const struct store_seams *seams, struct store **out,
+open_store(const char *dir, unsigned flags, bool anew, uint64_t accept_loss, const struct store_seams *seams, struct store **out,
     struct err *e)
 {
 	struct store *s = mem_new(1, sizeof(*s));
@@ -419,7 +424,8 @@ open_store(const char *dir, bool writer, bool anew, uint64_t accept_loss, const 
 	if (s == NULL)
 		return err_nomem(e);
 	s->dir_fd = s->seg_fd = s->lock_fd = s->newest_fd = -1;
-	s->writer = writer;
+	s->writer = (flags & STORE_WRITE) != 0;
+	s->mender = (flags & MEND_ONLY) != 0;
 	s->clock = seams->clock;
 	s->dir = realpath(dir, NULL); /* LMDB opens by path, perhaps later */
 	s->last.time_utc = TIME_NONE;
@@ -432,7 +438,7 @@ open_store(const char *dir, bool writer, bool anew, uint64_t accept_loss, const 
 	if (r == ERR_OK)
 		r = sys_open_dir(s->dir_fd, "segments", &s->seg_fd, e);
 	if (r == ERR_OK)
-		r = writer ? open_writer(s, anew, accept_loss, e) : open_reader(s, e);
+		r = s->writer ? open_writer(s, anew, accept_loss, e) : open_reader(s, e);
 	if (r != ERR_OK) {
 		err_wrap(e, "store %s", dir);
 		release(s);
@@ -445,7 +451,7 @@ open_store(const char *dir, bool writer, bool anew, uint64_t accept_loss, const 
 enum err_code
 store_open(const char *dir, enum store_open_flags flags, const struct store_seams *seams, struct store **out, struct err *e)
 {
-	return open_store(dir, (flags & STORE_WRITE) != 0, false, 0, seams, out, e);
+	return open_store(dir, flags & (STORE_READ | STORE_WRITE), false, 0, seams, out, e);
 }
 
 /* --- close --- */
@@ -506,7 +512,7 @@ enum err_code
 store_rebuild_accept(const char *dir, uint64_t group, const struct store_seams *seams, struct err *e)
 {
 	struct store *s = NULL;
-	enum err_code r = open_store(dir, true, true, group, seams, &s, e);
+	enum err_code r = open_store(dir, STORE_WRITE, true, group, seams, &s, e);
 
 	return r == ERR_OK ? store_close(s, e) : err_wrap(e, "rebuild");
 }

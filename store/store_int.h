@@ -245,6 +245,7 @@ struct store {
 	char *dir;
 	int dir_fd, seg_fd, lock_fd;
 	bool writer, bad;
+	bool mender; /* a writer that brings the store up for a reader and writes no group: it needs no key */
 	char why_bad[200];
 	struct store_options o; /* origin: owned */
 	struct clock clock;

@@ -69,6 +69,28 @@ test_small_files_bit_by_bit(void **state)
 	}
 }
 
+/* Who only reads needs no key, after a crash neither. */
+static void
+test_reader_without_the_key(void **state)
+{
+	AUTO(box) struct box x = {.s = NULL};
+	struct store *w = NULL;
+	struct err e = {0};
+	char path[120];
+
+	(void)state;
+	box_make(&x, NULL);
+	fill(x.s, 1, 3);
+	OK(store_close(TAKE(x.s), &e));
+	snprintf(path, sizeof(path), "%s/log.key", x.path);
+	flip(path, 40, 1);
+	write_file(x.path, "dirty", "00000000-0000-4000-8000-000000000000\n");
+	assert_int_not_equal(store_open(x.path, STORE_WRITE, &x.seams, &w, &e), ERR_OK);
+	box_again(&x, STORE_READ);
+	has_text(x.s, "document 3");
+	assert_int_equal(scrubbed(x.s), 1); /* the key */
+}
+
 /* The secret half of the log's key with all bits turned, so that it does not stand in memory for being looked for. */
 static uint8_t turned[LOG_SEED];
 
@@ -513,6 +535,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_open_refusals),
 	    cmocka_unit_test(test_small_files_bit_by_bit),
+	    cmocka_unit_test(test_reader_without_the_key),
 	    cmocka_unit_test(test_children_have_no_key),
 	    cmocka_unit_test(test_key_pair),
 	    cmocka_unit_test(test_killed_writer),
