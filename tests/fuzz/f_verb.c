@@ -114,7 +114,7 @@ one_receipt(struct slice in)
 
 	put_file(path, in);
 	stdout = stderr = nowhere;
-	code = verify_receipt(&t, path, fuzz_path("log.pub"));
+	code = verify_receipt(&t, path, fuzz_path("log.pub"), NULL);
 	stdout = out;
 	stderr = err;
 	if (code != EXIT_POSITIVE)
