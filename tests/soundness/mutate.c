@@ -217,6 +217,8 @@ some_row(struct rng *r, enum tables of)
 	}
 }
 
+static const char *const ENCODINGS[] = {"UTF-8", "UTF-16", "ISO-8859-1", "US-ASCII", "UTF-16LE", "windows-1250"};
+
 /* Tree first, then text; of twenty mutants one has its text changed. */
 static bool
 change(struct making *m)
@@ -234,7 +236,10 @@ change(struct making *m)
 		m->out->kind = m->out->kind == NULL ? row->kind : m->out->kind;
 		done++;
 	}
-	xmlDocDumpMemory(m->doc, &text, &n);
+	if (rng_one_in(m->r, 40))
+		xmlDocDumpMemoryEnc(m->doc, &text, &n, ENCODINGS[rng_below(m->r, sizeof(ENCODINGS) / sizeof(ENCODINGS[0]))]);
+	else
+		xmlDocDumpMemory(m->doc, &text, &n);
 	buf_add(&m->out->doc, text, (size_t)n);
 	xmlFree(text);
 	for (size_t tries = 0; text_too && tries < 8; tries++) {

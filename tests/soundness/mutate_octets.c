@@ -41,6 +41,25 @@ o_range(struct making *m)
 	return true;
 }
 
+/* A document type with an entity, an attribute of type ID, a default value: nothing of it may count. */
+static bool
+o_doctype(struct making *m)
+{
+	static const char *const types[] = {"<!DOCTYPE x [<!ENTITY e \"1\">]>", "<!DOCTYPE x [<!ATTLIST amount currency ID #IMPLIED>]>",
+	    "<!DOCTYPE x [<!ATTLIST amount Id CDATA \"x\">]>", "<!DOCTYPE x SYSTEM \"x\">"};
+	const char *type = types[rng_below(m->r, 4)], *open = (const char *)memmem(m->out->doc.p, m->out->doc.n, "?>", 2);
+	AUTO(buf) struct buf all = {0};
+	size_t at = open != NULL ? (size_t)(open + 2 - (const char *)m->out->doc.p) : 0;
+
+	buf_add(&all, m->out->doc.p, at);
+	buf_adds(&all, type);
+	buf_add(&all, m->out->doc.p + at, m->out->doc.n - at);
+	buf_clear(&m->out->doc);
+	buf_addslice(&m->out->doc, buf_slice(&all));
+	buf_addf(&m->out->changes, "%s;", type);
+	return true;
+}
+
 static bool
 o_beside(struct making *m)
 {
@@ -70,6 +89,7 @@ o_beside(struct making *m)
 const struct change_row CHANGES_OCTETS[] = {
     {"octet", 2, o_octet},
     {"range", 2, o_range},
+    {"doctype", 1, o_doctype},
     {"beside", 3, o_beside},
     {NULL, 0, NULL},
 };

@@ -224,6 +224,95 @@ s_stamp(struct making *m)
 	return true;
 }
 
+static bool
+is_old_stamp(const xmlNode *n)
+{
+	return strcmp((const char *)n->name, "SignatureTimeStamp") == 0 && n->ns != NULL &&
+	    (strcmp((const char *)n->ns->href, NS_X111) == 0 || strcmp((const char *)n->ns->href, NS_X122) == 0);
+}
+
+/* An element of this document that has the Id gets another, in the list of the stamp too: SignatureValue's is not signed. */
+static void
+make_way(struct making *m, xmlNode *stamp, const xmlChar *uri)
+{
+	xmlNode *there = led_to(m->doc, uri);
+	xmlChar *id = there != NULL ? xmlStrcat(xmlStrdup(uri + 1), BAD_CAST "-own") : NULL, *to;
+
+	if (there == NULL)
+		return;
+	to = xmlStrcat(xmlStrdup(BAD_CAST "#"), id);
+	xmlSetProp(there, BAD_CAST "Id", id);
+	for (xmlNode *e = xmlFirstElementChild(stamp); e != NULL; e = xmlNextElementSibling(e))
+		for (xmlAttr *a = e->properties; a != NULL; a = a->next)
+			if (strcasecmp((const char *)a->name, "uri") == 0 && xmlStrEqual(a->children->content, uri))
+				xmlSetProp(e, a->name, to);
+	xmlFree(id);
+	xmlFree(to);
+}
+
+/* What the list of the donor's stamp leads to, under Ids of its own in an Object of this signature, and entries that name it. */
+static void
+bring_listed(struct making *m, const xmlNode *from, xmlNode *stamp, xmlNode *object)
+{
+	const char *ns = (const char *)stamp->ns->href, *entry = strcmp(ns, NS_X111) == 0 ? "HashDataInfo" : "Include";
+	const char *attribute = strcmp(ns, NS_X111) == 0 ? "uri" : "URI";
+	size_t n = 0;
+
+	for (const xmlNode *e = from->children; e != NULL; e = e->next) {
+		const char *uri = e->type == XML_ELEMENT_NODE && strcmp((const char *)e->name, entry) == 0 ? xml_attr(e, attribute) : NULL;
+		xmlNode *target = uri != NULL ? led_to(m->donor->dom, BAD_CAST uri) : NULL, *copy;
+
+		if (target == NULL)
+			continue;
+		make_way(m, stamp, BAD_CAST uri);
+		xmlAddChild(object, copy_of(m, target));
+		copy = copy_of(m, (xmlNode *)(uintptr_t)e);
+		xmlAddChild(stamp, copy);
+		n++;
+	}
+	buf_addf(&m->out->changes, "%zu listed;", n);
+}
+
+/*
+ * A stamp of 1.1.1 or 1.2.2 that the donor got, with the octets that it is over, for this signature: its list keeps the entry
+ * that must be there, through a transform that leaves nothing, and names what was brought along.
+ */
+static bool
+s_transplant(struct making *m)
+{
+	xmlNode *at = pick(m, m->doc, is_old_stamp, false), *from = m->donor != NULL ? pick(m, m->donor->dom, is_old_stamp, false) : NULL;
+	xmlNode *sig, *token, *theirs, *first, *t;
+
+	if (at == NULL || from == NULL || (theirs = xml_first(from, (const char *)from->ns->href, "EncapsulatedTimeStamp")) == NULL)
+		return false;
+	for (sig = at; sig != NULL && !xml_is(sig, NS_DS, "Signature"); sig = sig->parent)
+		;
+	token = xml_first(at, (const char *)at->ns->href, "EncapsulatedTimeStamp");
+	first = xmlFirstElementChild(at);
+	if (sig == NULL || token == NULL || first == token || strcmp((const char *)at->ns->href, (const char *)from->ns->href) != 0)
+		return false;
+	said(m, "transplant", at);
+	xmlUnlinkNode(token);
+	if (rng_one_in(m->r, 4)) {
+		xmlUnlinkNode(first);
+		xmlFreeNode(first);
+	} else if ((t = xml_first(first, (const char *)at->ns->href, "Transforms")) != NULL) {
+		t = element(t, NS_DS, "Transform");
+		xmlSetProp(t, BAD_CAST "Algorithm", BAD_CAST ALGORITHMS[7]);
+		xmlNodeSetContent(element(t, NS_DS, "XPath"), BAD_CAST "false()");
+		xmlUnlinkNode(t);
+		if (first->children->children != NULL)
+			xmlAddPrevSibling(first->children->children, t);
+	}
+	bring_listed(m, from, at, element(sig, NS_DS, "Object"));
+	xmlNodeSetContent(token, NULL);
+	xmlChar *text = xmlNodeGetContent(theirs);
+	xmlNodeAddContent(token, text);
+	xmlFree(text);
+	xmlAddChild(at, token);
+	return true;
+}
+
 /* ---- DER ---- */
 
 static bool
@@ -384,6 +473,7 @@ const struct change_row CHANGES_SIGNATURE[] = {
     {"data", 4, s_data},
     {"list", 7, s_include},
     {"stamp", 7, s_stamp},
+    {"transplant", 16, s_transplant},
     {"der", 26, s_der},
     {"object", 8, s_object},
     {"value", 5, s_value},

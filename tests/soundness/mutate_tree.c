@@ -203,7 +203,7 @@ some_attribute(struct making *m, xmlNode *n)
 static bool
 t_attribute(struct making *m)
 {
-	static const char *const add[] = {"Id", "URI", "Type", "Target", "Encoding", "uri", "referencedData", "ObjectReference", "Algorithm", "ID"};
+	static const char *const add[] = {"Id", "URI", "Type", "Target", "Encoding", "uri", "referencedData", "ObjectReference", "Algorithm", "ID", "id", "xml:id"};
 	xmlNode *n = pick(m, m->doc, has_attribute, true);
 	xmlAttr *a = n != NULL ? some_attribute(m, n) : NULL;
 

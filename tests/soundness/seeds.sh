@@ -69,6 +69,19 @@ for level in lt lta; do # their signers have ended since
 	row "pki ended $level" "$dir/in/ended-$level/signature.xml" - 2030-06-01T00:00:00Z default
 	row "pki ended peer $level" "$dir/in/ended-peer-$level/signature.xml" - 2030-06-01T00:00:00Z dss
 done
+cat >dossier <<END
+<es:Dossier xmlns:es="https://www.microsec.hu/ds/e-szigno30#"><es:DossierProfile Id="P" OBJREF="D"><es:Title>t</es:Title></es:DossierProfile>
+<es:Documents Id="D"><es:Document><ds:Object xmlns:ds="http://www.w3.org/2000/09/xmldsig#" Id="O">a deed</ds:Object><es:DocumentProfile Id="Q" OBJREF="O"/>
+</es:Document></es:Documents></es:Dossier>
+END
+more dossier enveloped ecdsa lta --in dossier
+# The same at a time when all but the newest stamps' TSAs have ended.
+for name in enveloped-ecdsa-lt enveloped-p384-lta counter-p384-lta manifest-pss-lta detached-pss-lt sibling-p384-lt parallel-pss-lta; do
+	[ -d "in/$name" ] || continue
+	for year in 2029 2033 2045; do
+		row "pki $name in $year" "$dir/in/$name/signature.xml" "$(beside "$dir/in/$name")" $year-01-01T00:00:00Z default
+	done
+done
 # What must not pass: altered, revoked before it was stamped, ended before it was stamped, by a CA that nobody trusts but of the same names.
 sign pki tampered enveloped ecdsa lta --tamper
 row "pki tampered" "$dir/in/tampered/signature.xml" - $soon default
