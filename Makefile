@@ -148,17 +148,20 @@ fuzz: $(BUILD)/fuzz/seeds/made
 # Nothing passes that nobody signed (docs/soundness.md): five minutes; by hand SOUNDNESS="--mutants 200000 --seconds 3600", and
 # CAMPAIGN=differential (EU DSS), CAMPAIGN=sabotage (does the campaign find what is broken on purpose?).
 SOUND_MAKERS = $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/soundness/make*.c))
-SOUND_OBJS = $(filter-out $(SOUND_MAKERS),$(call objs,tests/soundness))
+SOUND_MAINS = $(BUILD)/tests/soundness/main.o $(BUILD)/tests/soundness/derivations.o
+SOUND_OBJS = $(filter-out $(SOUND_MAKERS) $(SOUND_MAINS),$(call objs,tests/soundness))
 $(BUILD)/tests/soundness/xmlsec.o: CFLAGS += $(if $(XMLSEC),-DWITH_XMLSEC $(shell pkg-config --cflags $(XMLSEC)))
-$(BUILD)/soundness/run: $(SOUND_OBJS) $(LIBS)
+$(BUILD)/soundness/run: $(BUILD)/tests/soundness/main.o
+$(BUILD)/soundness/derivations: $(BUILD)/tests/soundness/derivations.o
+$(BUILD)/soundness/run $(BUILD)/soundness/derivations: $(SOUND_OBJS) $(LIBS)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -o $@ $(SOUND_OBJS) $(LIBS) $(PKG_LIBS) $(if $(XMLSEC),$(shell pkg-config --libs $(XMLSEC)))
+	$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(LIBS) $(PKG_LIBS) $(if $(XMLSEC),$(shell pkg-config --libs $(XMLSEC)))
 
 $(BUILD)/soundness/make: $(SOUND_MAKERS) $(KIT_OBJS) $(LIBS)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS_ALL) -o $@ $(SOUND_MAKERS) $(KIT_OBJS) $(LIBS) $(PKG_LIBS) $(TEST_LIBS)
 
-soundness: all $(BUILD)/soundness/run $(BUILD)/soundness/make
+soundness: all $(BUILD)/soundness/run $(BUILD)/soundness/derivations $(BUILD)/soundness/make
 	@sh tests/soundness/campaign.sh $(BUILD) $(or $(CAMPAIGN),mutation) $(SOUNDNESS)
 
 bench: all $(BENCH)
