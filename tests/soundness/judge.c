@@ -190,13 +190,14 @@ claims_whole(const struct report *r)
 	return strstr(buf_str(&text), "nothing of it was altered") != NULL;
 }
 
-static bool
-refused_by_checker(const struct report_signature *g)
+static void
+refused_by_checker(const struct report_signature *g, struct fact *f)
 {
 	for (size_t i = 0; i < g->n_findings; i++)
-		if (g->findings[i].status == FIND_FAIL && strcmp(g->findings[i].check, "ProofChecked") == 0)
-			return true;
-	return false;
+		if (g->findings[i].status == FIND_FAIL && strcmp(g->findings[i].check, "ProofChecked") == 0) {
+			f->unproven = true;
+			snprintf(f->gap, sizeof(f->gap), "%s", g->findings[i].text);
+		}
 }
 
 static void
@@ -233,7 +234,7 @@ fact_of(struct sigdoc *d, const struct xsig *s, const struct report_signature *g
 	f->best = g->best_signature_time;
 	f->n_refs = g->n_refs;
 	f->passed = g->verdict.ind == IND_PASSED;
-	f->unproven = refused_by_checker(g);
+	refused_by_checker(g, f);
 	f->level = g->level;
 }
 

@@ -110,21 +110,22 @@ judge_mutant(struct verifier *v, const struct seed *of, const struct mutant *m, 
 {
 	struct second_opinion o = {0};
 	struct truth got;
-	bool passed = false, unproven = false;
+	bool passed = false;
+	const char *unproven = NULL;
 
 	judge(v, of, buf_slice(&m->doc), &m->sides, m->beside ? of->own : NULL, &got, &o);
 	for (size_t i = 0; i < got.n_facts; i++) {
 		passed |= got.facts[i].passed;
-		unproven |= got.facts[i].unproven;
+		unproven = got.facts[i].unproven ? got.facts[i].gap : unproven;
 	}
 	truth_broken(v, of, m, &got, why, n);
-	if (why[0] == '\0' && unproven)
-		snprintf(why, n, "the checker refuses what the judge passed");
+	if (why[0] == '\0' && unproven != NULL)
+		snprintf(why, n, "%s", unproven);
 	else if (why[0] == '\0' && o.disagreed[0] != '\0')
 		snprintf(why, n, "xmlsec: %.200s", o.disagreed);
 	k->refused += !got.validated;
 	k->passed += passed;
-	k->unproven += unproven;
+	k->unproven += unproven != NULL;
 	k->broken += why[0] != '\0';
 	to->asked += o.asked;
 	to->agreed += o.agreed;

@@ -51,6 +51,7 @@ struct fact {
 	bool passed; /* TOTAL-PASSED */
 	bool whole;  /* the report in words says that nothing was altered */
 	bool unproven; /* the checker refused what the judge passed */
+	char gap[120]; /* its words */
 	const char *level;
 };
 /* A stamp that passed: who stamped, when, over what. */
