@@ -6,6 +6,7 @@
 #include "tests/soundness/soundness.h"
 
 #include "base/xml.h"
+#include "verify/cover.h"
 #include "verify/pki.h"
 
 #include <libxml/c14n.h>
@@ -85,65 +86,6 @@ signed_octets(struct sigdoc *d, const struct xsig *s, uint8_t out[32])
 	return false;
 }
 
-/* ---- the document without what may change about its signatures ---- */
-
-static bool
-holds_properties(const xmlNode *object)
-{
-	for (const xmlNode *n = object->children; n != NULL; n = n->next)
-		if (n->type == XML_ELEMENT_NODE && strcmp((const char *)n->name, "QualifyingProperties") == 0)
-			return true;
-	return false;
-}
-
-static void
-strip(xmlNode *n)
-{
-	while (n != NULL) {
-		xmlNode *next = n->next, *in, *after;
-
-		if (xml_is(n, NS_DS, "Signature")) {
-			for (in = n->children; in != NULL; in = after) {
-				after = in->next;
-				if (!xml_is(in, NS_DS, "Object") || holds_properties(in)) {
-					xmlUnlinkNode(in);
-					xmlFreeNode(in);
-				}
-			}
-			xmlNodeSetName(n, BAD_CAST "was-signature");
-			while (n->properties != NULL)
-				xmlRemoveProp(n->properties);
-			if (n->children == NULL && n->parent->type == XML_ELEMENT_NODE) {
-				xmlUnlinkNode(n);
-				xmlFreeNode(n);
-			}
-		} else if (n->type == XML_ELEMENT_NODE) {
-			strip(n->children);
-		}
-		n = next;
-	}
-}
-
-static void
-data_digest(struct slice doc, const struct sides *sides, uint8_t out[32])
-{
-	AUTO(xml_doc) xmlDocPtr dom = NULL;
-	AUTO(buf) struct buf all = {0};
-	struct err e = {0};
-
-	memset(out, 0, 32);
-	if (xml_load(doc, NULL, &dom, &e) != ERR_OK)
-		return;
-	strip(xmlDocGetRootElement(dom));
-	if (!canonical(dom, xmlDocGetRootElement(dom), XML_C14N_EXCLUSIVE_1_0, 0, NULL, out))
-		memset(out, 0, 32);
-	buf_add(&all, out, 32);
-	for (size_t i = 0; i < sides->n; i++)
-		buf_addslice(&all, buf_slice(&sides->octets[i]));
-	if (digest_sha256(buf_slice(&all), out, &e) != ERR_OK)
-		die("data", e.text);
-}
-
 /* ---- facts ---- */
 
 static const struct cert *
@@ -175,19 +117,6 @@ ordinal(const struct sigdoc *d, const xmlNode *node)
 	for (const xmlNode *at = root; at != NULL && at != node; at = xml_walk(root, at))
 		n += xml_is(at, NS_DS, "Signature");
 	return n;
-}
-
-static bool
-claims_whole(const struct report *r)
-{
-	AUTO(json) json_t *header = NULL, *document = NULL;
-	AUTO(buf) struct buf text = {0};
-	struct err e = {0};
-
-	if (report_header_json(r, &header, &e) != ERR_OK || report_json(r, &document, &e) != ERR_OK ||
-	    report_text(header, document, NULL, &text, &e) != ERR_OK)
-		die("report", e.text);
-	return strstr(buf_str(&text), "nothing of it was altered") != NULL;
 }
 
 static void
@@ -224,7 +153,36 @@ second(struct verifier *v, const struct sigdoc *d, const struct xsig *s, const s
 }
 
 static void
-fact_of(struct sigdoc *d, const struct xsig *s, const struct report_signature *g, struct fact *f)
+add_covered(struct sigdoc *d, struct xsig *s, const struct xref *x, struct buf *all)
+{
+	AUTO(buf) struct buf octets = {0};
+	struct sink to = sink_buf(&octets);
+	uint8_t sha256[32];
+	struct err e = {0};
+
+	buf_add8(all, cover_octets(d, s, x, &to, &e) == ERR_OK);
+	if (digest_sha256(buf_slice(&octets), sha256, &e) != ERR_OK)
+		die("covered", e.text);
+	buf_add(all, sha256, sizeof(sha256));
+	for (size_t i = 0; i < x->n_entries; i++)
+		add_covered(d, s, &x->entries[i], all);
+}
+
+/* The octets of each reference and each entry of a Manifest, in order. */
+static void
+covered_octets(struct sigdoc *d, struct xsig *s, uint8_t out[32])
+{
+	AUTO(buf) struct buf all = {0};
+	struct err e = {0};
+
+	for (size_t i = 0; i < s->n_refs; i++)
+		add_covered(d, s, &s->refs[i], &all);
+	if (digest_sha256(buf_slice(&all), out, &e) != ERR_OK)
+		die("covered", e.text);
+}
+
+static void
+fact_of(struct sigdoc *d, struct xsig *s, const struct report_signature *g, struct fact *f)
 {
 	struct err e = {0};
 
@@ -236,6 +194,11 @@ fact_of(struct sigdoc *d, const struct xsig *s, const struct report_signature *g
 	f->passed = g->verdict.ind == IND_PASSED;
 	refused_by_checker(g, f);
 	f->level = g->level;
+	if (!f->passed)
+		return;
+	pieces_claimed(d, s, g->scope, &f->claimed_whole);
+	pieces_signed(d, s, &f->made_over);
+	covered_octets(d, s, f->covered);
 }
 
 static void
@@ -290,29 +253,25 @@ judge(struct verifier *v, const struct seed *frame, struct slice doc, const stru
 	out->validated = r->status == DOC_VALIDATED;
 	if (!out->validated || d == NULL)
 		return;
-	bool whole = false, any = false;
 	out->facts = must(calloc(r->n_sigs + 1, sizeof(*out->facts)));
 	out->n_facts = r->n_sigs;
 	for (size_t i = 0; i < r->n_sigs; i++) {
-		fact_of(d, &d->sigs[r->sigs[i].index], &r->sigs[i], &out->facts[i]);
-		stamps_of(v, &d->sigs[r->sigs[i].index], &r->sigs[i], out);
-		any |= out->facts[i].passed;
-	}
-	whole = any && claims_whole(r);
-	for (size_t i = 0; i < r->n_sigs && any; i++) {
-		out->facts[i].whole = whole;
-		if (i == 0)
-			data_digest(doc, sides, out->facts[i].data);
-		else
-			memcpy(out->facts[i].data, out->facts[0].data, 32);
+		struct xsig *s = &d->sigs[r->sigs[i].index];
+
+		fact_of(d, s, &r->sigs[i], &out->facts[i]);
+		stamps_of(v, s, &r->sigs[i], out);
 		if (xmlsec != NULL && out->facts[i].passed)
-			second(v, d, &d->sigs[r->sigs[i].index], &r->sigs[i], beside, sides, xmlsec);
+			second(v, d, s, &r->sigs[i], beside, sides, xmlsec);
 	}
 }
 
 void
 truth_release(struct truth *t)
 {
+	for (size_t i = 0; i < t->n_facts; i++) {
+		free(t->facts[i].claimed_whole.v);
+		free(t->facts[i].made_over.v);
+	}
 	free(t->facts);
 	free(t->stamps);
 	memset(t, 0, sizeof(*t));

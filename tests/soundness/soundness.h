@@ -39,17 +39,26 @@ void sides_release(struct sides *s);
 
 /* ---- what was really signed and stamped ---- */
 
+/* SHA-256 of canonical pieces of a document. */
+struct pieces {
+	uint8_t (*v)[32];
+	size_t n;
+};
+void pieces_claimed(struct sigdoc *d, const struct xsig *s, enum scope scope, struct pieces *out);
+void pieces_signed(struct sigdoc *d, const struct xsig *s, struct pieces *out);
+bool pieces_within(const struct pieces *some, const struct pieces *all);
+
 /* One signature as its makers left it; two are the same one when octets, value and signer are. */
 struct fact {
 	uint8_t octets[32];    /* SHA-256 of what the value is over, by libxml2's own canonical form */
 	uint8_t value[32];     /* of SignatureValue's octets */
 	uint8_t signer[32];    /* certificate */
-	uint8_t data[32];      /* of the document without its signatures; of the side files where the first reference leads there */
+	uint8_t covered[32];   /* of the octets that its references and Manifests cover; of one that passed */
 	int64_t claimed, best; /* signing time as signed; best signature time */
 	size_t n_refs;
 	bool known;  /* octets and value could be read */
 	bool passed; /* TOTAL-PASSED */
-	bool whole;  /* the report in words says that nothing was altered */
+	struct pieces claimed_whole, made_over; /* of one that passed: what the report calls signed whole; what it was made over */
 	bool unproven; /* the checker refused what the judge passed */
 	char gap[120]; /* its words */
 	const char *level;

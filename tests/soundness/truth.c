@@ -121,7 +121,7 @@ known_release(struct known *k)
 
 /* ---- signatures ---- */
 
-enum same { SAME_NOTHING = 0, SAME_OCTETS, SAME_SIGNER, SAME_VALUE, SAME_TIME, SAME_PASSED, SAME_BEST, SAME_DATA };
+enum same { SAME_NOTHING = 0, SAME_OCTETS, SAME_SIGNER, SAME_VALUE, SAME_TIME, SAME_PASSED, SAME_COVERED, SAME_BEST, SAME_DATA };
 
 static enum same
 same_as(const struct fact *f, const struct fact *was)
@@ -136,9 +136,11 @@ same_as(const struct fact *f, const struct fact *was)
 		return SAME_VALUE;
 	if (!was->passed)
 		return SAME_TIME;
-	if (f->best < was->best)
+	if (memcmp(f->covered, was->covered, 32) != 0)
 		return SAME_PASSED;
-	if (f->whole && memcmp(f->data, was->data, 32) != 0)
+	if (f->best < was->best)
+		return SAME_COVERED;
+	if (!pieces_within(&f->claimed_whole, &was->made_over))
 		return SAME_BEST;
 	return SAME_DATA;
 }
@@ -163,8 +165,9 @@ static const char *const BROKEN[] = {
     [SAME_SIGNER] = "passes with another value",
     [SAME_VALUE] = "passes with another claimed time",
     [SAME_TIME] = "passes, and no original does",
-    [SAME_PASSED] = "passes with an earlier best signature time than any original",
-    [SAME_BEST] = "is said to be unaltered, and is not",
+    [SAME_PASSED] = "covers other octets",
+    [SAME_COVERED] = "passes with an earlier best signature time than any original",
+    [SAME_BEST] = "is said to sign whole what it was not made over",
 };
 
 /* ---- stamps ---- */
