@@ -118,15 +118,22 @@ world_down(void **state)
 	return 0;
 }
 
-/* True if the first signature's verdict is that one; else the report is shown. */
+/*
+ * True if the first signature's verdict is that one; else the report is shown. The document was judged with prove_all: what
+ * does not pass has no derivation either, but where the judge alone refuses (docs/proof.md 11, or a habit of the peer).
+ */
 static inline bool
-verdict_is_so(const char *name, const struct report *r, enum indication ind, enum subindication sub)
+verdict_is_so(const char *name, const struct report *r, enum indication ind, enum subindication sub, bool alone)
 {
 	AUTO(json) json_t *header = NULL, *document = NULL;
 	AUTO(buf) struct buf text = {0};
 	struct verdict v = r->sigs[0].verdict;
 	struct err e = {0};
 
+	if (v.ind != IND_PASSED && (r->sigs[0].proof_gap == NULL) != alone) {
+		print_error("%s: a derivation %s\n", name, alone ? "is refused too" : "of what does not pass holds");
+		return false;
+	}
 	if (v.ind == ind && v.sub == sub)
 		return true;
 	OK(report_header_json(r, &header, &e));

@@ -38,7 +38,7 @@ judge(struct tree *w, const struct row *row)
 	trust(anchors, &w->troot, ROLE_TSA, TIME_MAX);
 	OK(vpolicy_builtin(row->how == DSS ? "dss" : "default", NULL, &policy, &e));
 	doc_text(&d, &text);
-	struct verify_input in = {.name = "row", .doc = buf_slice(&text), .policy = &policy, .time_utc = row->at, .anchors = anchors};
+	struct verify_input in = {.name = "row", .doc = buf_slice(&text), .policy = &policy, .time_utc = row->at, .anchors = anchors, .prove_all = true};
 	OK(verify_document(w->v, &in, &report, &e));
 	assert_int_equal(report->status, DOC_VALIDATED);
 	return report;
@@ -52,7 +52,7 @@ rows_hold(struct tree *w, const struct row *rows, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		AUTO(report) struct report *r = judge(w, &rows[i]);
 
-		wrong += !verdict_is_so(rows[i].name, r, rows[i].ind, rows[i].sub);
+		wrong += !verdict_is_so(rows[i].name, r, rows[i].ind, rows[i].sub, false);
 	}
 	assert_int_equal(wrong, 0);
 }
@@ -540,7 +540,7 @@ judge_said(struct tree *w, const enum said order[SAID_MAX])
 	trust(anchors, &w->root, ROLE_ALL, TIME_MAX);
 	OK(vpolicy_builtin("default", NULL, &policy, &e));
 	doc_text(&d, &text);
-	struct verify_input in = {.name = "row", .doc = buf_slice(&text), .policy = &policy, .time_utc = T0 + 10 * DAY, .anchors = anchors};
+	struct verify_input in = {.name = "row", .doc = buf_slice(&text), .policy = &policy, .time_utc = T0 + 10 * DAY, .anchors = anchors, .prove_all = true};
 	OK(verify_document(w->v, &in, &report, &e));
 	return report;
 }
@@ -554,7 +554,7 @@ wrong_orders(struct tree *w, size_t row, enum said said[SAID_MAX], size_t from)
 	if (from == SAID_MAX) {
 		AUTO(report) struct report *r = judge_said(w, said);
 
-		return !verdict_is_so(SAID_ROWS[row].name, r, SAID_ROWS[row].want.ind, SAID_ROWS[row].want.sub);
+		return !verdict_is_so(SAID_ROWS[row].name, r, SAID_ROWS[row].want.ind, SAID_ROWS[row].want.sub, false);
 	}
 	for (size_t i = from; i < SAID_MAX; i++) {
 		enum said first = said[from];

@@ -101,9 +101,9 @@ rule_answers(struct proof_checker *k, const struct proof_line *l, struct fact *f
 		return false;
 	f->cert = of->cert;
 	issuer = k->facts[of->above].cert;
-	for (size_t i = 0; i < k->n_revs && f->rev == NULL; i++)
-		if (memcmp(k->revs[i]->sha256, l->object, 32) == 0)
-			f->rev = k->revs[i];
+	for (size_t i = 0; i < k->all.n_revs && f->rev == NULL; i++)
+		if (memcmp(k->all.revs[i]->sha256, l->object, 32) == 0)
+			f->rev = k->all.revs[i];
 	if (f->rev == NULL || memcmp(f->cert->sha256, l->by, 32) != 0)
 		return refuse(k, "revocation data that is not of the case, or of another certificate");
 	if (premise_is(k, PROOF_GOOD) && (by = premise(k, PROOF_GOOD, &gl)) == NULL)
@@ -122,7 +122,7 @@ rule_answers(struct proof_checker *k, const struct proof_line *l, struct fact *f
 		return false;
 	f->this_update = s.this_update;
 	f->next_update = s.next_update;
-	f->hold = s.status == REV_HOLD;
+	f->own = by == NULL || (f->rev->kind == REV_OCSP && is_delegate(k, f->signer, issuer));
 	struct alg_use use = sig_use(&rev_priv(f->rev)->scheme, USE_OCSP);
 	use.key_bits = f->signer->own_key.key_bits;
 	use.q_bits = f->signer->own_key.q_bits;
@@ -143,8 +143,8 @@ may_revoke(struct proof_checker *k, const struct revocation *r, const struct cer
 
 	if (is_responder(r, issuer) && verified(k, r, issuer))
 		return true;
-	for (size_t m = 0; m < r->n_certs + k->n_certs; m++) {
-		const struct cert *d = m < r->n_certs ? r->certs[m] : k->certs[m - r->n_certs];
+	for (size_t m = 0; m < r->n_certs + k->all.n_certs; m++) {
+		const struct cert *d = m < r->n_certs ? r->certs[m] : k->all.certs[m - r->n_certs];
 		bool own = false;
 
 		if (d == issuer || !is_responder(r, d))
@@ -163,10 +163,10 @@ void
 gravest_of(struct proof_checker *k, const struct cert *const *chain, size_t n, size_t i, int64_t knows, struct gravest *out)
 {
 	*out = (struct gravest){.revoked_at = TIME_MAX, .stolen_at = TIME_MAX};
-	for (size_t m = 0; m < k->n_revs; m++) {
+	for (size_t m = 0; m < k->all.n_revs; m++) {
 		struct rev_said s;
 
-		rev_read(k->revs[m], chain[i], chain[i + 1], &s);
+		rev_read(k->all.revs[m], chain[i], chain[i + 1], &s);
 		out->about += s.about;
 		if (!s.about || (s.status != REV_REVOKED && s.status != REV_HOLD) || (!k->peer && s.this_update > k->c->now_utc))
 			continue;
@@ -174,7 +174,7 @@ gravest_of(struct proof_checker *k, const struct cert *const *chain, size_t n, s
 			continue; /* released since */
 		int64_t at = s.revoked_at == TIME_NONE ? INT64_MIN : s.revoked_at;
 		bool benign = s.reason == 3 || s.reason == 4 || s.reason == 5; /* affiliation, superseded, cessation (RFC 5280 5.3.1) */
-		if (at > k->c->now_utc || (at >= out->revoked_at && (benign || at >= out->stolen_at)) || !may_revoke(k, k->revs[m], chain, n, i))
+		if (at > k->c->now_utc || (at >= out->revoked_at && (benign || at >= out->stolen_at)) || !may_revoke(k, k->all.revs[m], chain, n, i))
 			continue;
 		out->revoked_at = at < out->revoked_at ? at : out->revoked_at;
 		if (!benign && at < out->stolen_at)

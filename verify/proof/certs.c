@@ -135,7 +135,7 @@ take_data(struct proof_checker *k, const struct walk *w, size_t i, int64_t *know
 	if (i == 0 && al->time > a->signer->not_after && anchors_find(k->c->anchors, a->signer->sha256) == NULL &&
 	    level_at(k, CHECK_REVOCATION_ISSUER_NOT_EXPIRED, w->l->ctx, POS_SIGNING) == LEVEL_FAIL)
 		return refuse(k, "%s: no proof of its revocation data while their signer's certificate lasted", w->v[i]->subject_text);
-	*knows = a->this_update;
+	*knows = a->own ? a->this_update : TIME_NONE;
 	return fresh_enough(k, w, i, a);
 }
 
@@ -221,6 +221,8 @@ rule_good(struct proof_checker *k, const struct proof_line *l, struct fact *f)
 		return false;
 	if (of->anchor->sunset_utc <= w.control)
 		w.control = of->anchor->sunset_utc;
+	if (w.n == 1 && l->time < of->cert->not_before)
+		return refuse(k, "%s had not begun at that time", of->cert->subject_text);
 	for (size_t i = w.n - 1; i-- > 0;)
 		if (!step(k, &w, i))
 			return false;

@@ -206,6 +206,7 @@ proof_input(const struct proof_case *c, struct proof_line *out)
 	return digest_sha256(c->octets, out->object, &e) == ERR_OK && digest_sha256(slice_of(all, n), out->by, &e) == ERR_OK;
 }
 
+/* Octets that can't be read say nothing; no memory is told. */
 static bool
 has(struct proof_checker *k, enum material_kind kind, struct slice der)
 {
@@ -215,14 +216,7 @@ has(struct proof_checker *k, enum material_kind kind, struct slice der)
 	enum err_code rc = kind == MAT_CERT ? pki_cert(k->c->pki, der, &c, &e) : kind == MAT_CRL ? pki_crl(k->c->pki, der, &r, &e) :
 	    kind == MAT_OCSP ? pki_ocsp(k->c->pki, der, &r, &e) : ERR_OK;
 
-	if (rc == ERR_NOMEM || (c != NULL && !mem_grow(&k->certs, &k->cap_certs, k->n_certs, sizeof(*k->certs))) ||
-	    (r != NULL && !mem_grow(&k->revs, &k->cap_revs, k->n_revs, sizeof(*k->revs))))
-		return false;
-	if (c != NULL)
-		k->certs[k->n_certs++] = c;
-	if (r != NULL)
-		k->revs[k->n_revs++] = r;
-	return true;
+	return rc != ERR_NOMEM && (c == NULL || pool_add_cert(&k->all, c, &e) == ERR_OK) && (r == NULL || pool_add_rev(&k->all, r, &e) == ERR_OK);
 }
 
 static bool
@@ -230,15 +224,10 @@ has_token(struct proof_checker *k, struct slice der)
 {
 	const struct token *t = NULL;
 	struct err e = {0};
-	bool ok = true;
 
 	if (der.n == 0 || pki_token(k->c->pki, der, &t, &e) != ERR_OK)
 		return e.code != ERR_NOMEM;
-	for (size_t i = 0; i < t->n_certs; i++)
-		ok = ok && has(k, MAT_CERT, t->certs[i]->der);
-	for (size_t i = 0; i < t->n_revs; i++)
-		ok = ok && has(k, t->revs[i]->kind == REV_CRL ? MAT_CRL : MAT_OCSP, t->revs[i]->der);
-	return ok;
+	return pool_add_token(&k->all, t, &e) == ERR_OK;
 }
 
 /* All certificates and revocation data of the case: the document's, its tokens', the material's. */
@@ -248,8 +237,10 @@ gather(struct proof_checker *k)
 	static const enum material_kind KIND[] = {[EMB_CERT] = MAT_CERT, [EMB_CRL] = MAT_CRL, [EMB_OCSP] = MAT_OCSP};
 	enum material_kind kind;
 	struct slice der;
-	bool ok = k->c->doc != NULL || has_token(k, k->c->octets);
+	bool ok;
 
+	pool_init(&k->all, k->c->pki);
+	ok = k->c->doc != NULL || has_token(k, k->c->octets);
 	for (size_t i = 0; k->c->doc != NULL && i < k->c->doc->n_sigs; i++) {
 		const struct xsig *s = &k->c->doc->sigs[i];
 
@@ -285,8 +276,7 @@ proof_checker_free(struct proof_checker *k)
 {
 	if (k == NULL)
 		return;
-	free(k->revs);
-	free(k->certs);
+	pool_release(&k->all);
 	free(k->facts);
 	free(k);
 }

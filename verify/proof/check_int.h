@@ -15,7 +15,7 @@ struct fact {
 	const struct token *token;    /* imprint, stamp */
 	size_t above;		      /* issued: the line of its issuer */
 	int64_t this_update, next_update; /* answers */
-	bool hold;		      /* answers: it says on hold */
+	bool own;		      /* answers: by the issuer itself or its delegate, who may release from a hold */
 	struct cover cover;	      /* reference, imprint, stamp */
 	enum digest_alg digest;	      /* reference, imprint, holds, signer */
 	enum digest_alg held;	      /* signer: of the reference that holds the SignedProperties */
@@ -24,9 +24,7 @@ struct fact {
 struct proof_checker {
 	const struct proof_case *c;
 	bool peer; /* a policy that mirrors EU DSS (docs/proof.md 10) */
-	const struct revocation **revs; /* all of the case */
-	const struct cert **certs;
-	size_t n_revs, cap_revs, n_certs, cap_certs;
+	struct pool all; /* certificates and revocation data of the case */
 	struct fact *facts;
 	size_t n, cap;
 	const struct proof *p; /* the line at hand is p->v[n] */

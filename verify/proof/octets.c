@@ -231,9 +231,9 @@ octets_of(const struct proof_checker *k, const uint8_t sha256[32])
 	const struct cert *c = pki_find(k->c->pki, OBJ_CERT, sha256);
 	struct slice none = {0};
 
-	for (size_t i = 0; c == NULL && i < k->n_revs; i++)
-		if (memcmp(k->revs[i]->sha256, sha256, 32) == 0)
-			return k->revs[i]->der;
+	for (size_t i = 0; c == NULL && i < k->all.n_revs; i++)
+		if (memcmp(k->all.revs[i]->sha256, sha256, 32) == 0)
+			return k->all.revs[i]->der;
 	return c != NULL ? c->der : none;
 }
 
