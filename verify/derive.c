@@ -362,6 +362,7 @@ prove_good(struct prover *w, const struct chain *ch, int64_t t, enum check_conte
 		struct gravest g;
 
 		if (needs_revocation(ch->v[i], i == 0 && ctx == CTX_REVOCATION)) {
+			w->why[0] = '\0';
 			long answer = choose_answer(w, ch, i, lines[i], t, control, side);
 
 			if (answer == NO_LINE)
@@ -386,8 +387,12 @@ prove_good(struct prover *w, const struct chain *ch, int64_t t, enum check_conte
 static long
 prove_cert(struct prover *w, const struct xcv *x, int64_t t)
 {
-	long at = x->chain != NULL ? prove_good(w, x->chain, t, x->ctx, x->line) : NO_LINE;
+	long at = NO_LINE;
 
+	if (x->n_chains == 0)
+		snprintf(w->why, sizeof(w->why), "%s: no chain to an anchor", x->cert->subject_text);
+	if (x->chain != NULL)
+		at = prove_good(w, x->chain, t, x->ctx, x->line);
 	for (size_t i = 0; i < x->n_chains && at == NO_LINE; i++)
 		if (&x->chains[i] != x->chain)
 			at = prove_good(w, &x->chains[i], t, x->ctx, x->line);
@@ -464,14 +469,54 @@ prove_signer(struct prover *w, const struct jsig *g, const struct cert *c)
 	return propose(w, &l, &r);
 }
 
+/* A premise that must be there; without it why says what is missing. */
+static bool
+need(struct rests *r, long line)
+{
+	rest(r, line);
+	return line != NO_LINE;
+}
+
+/* All references, and of each Manifest the entries whose data is at hand; the checker knows which may be missing. */
+static bool
+prove_references(struct prover *w, const struct jsig *g, struct rests *r)
+{
+	for (size_t i = 0; i < g->s->n_refs; i++) {
+		if (!need(r, prove_reference(w, g, i, PROOF_NO_ENTRY)))
+			return false;
+		for (size_t e = 0; e < g->s->refs[i].n_entries; e++)
+			if (!need(r, prove_reference(w, g, i, e)) && g->s->refs[i].entries[e].found == TRI_TRUE)
+				return false;
+	}
+	return true;
+}
+
+static bool
+prove_premises(struct prover *w, const struct jsig *g, const struct proof_line *signed_line, int64_t t, struct rests *r)
+{
+	struct rests none = {0};
+	int64_t existed;
+
+	if (!need(r, propose(w, signed_line, &none)) || !prove_references(w, g, r))
+		return false;
+	long signer = prove_signer(w, g, g->cert);
+	if (signer == NO_LINE)
+		return false;
+	if (w->p->v[signer].n > 0)
+		rest(r, (long)w->p->rests[w->p->v[signer].first]);
+	rest(r, signer);
+	rest(r, exists_value_line(w, g->s->index, &existed));
+	return need(r, prove_cert(w, g->sub.x, t));
+}
+
 static bool
 prove_signature(struct prover *w, const struct jsig *g)
 {
 	struct proof_line l = line_new(PROOF_PASSED), sl = line_new(PROOF_SIGNED);
-	struct rests r = {0}, none = {0};
+	struct rests r = {0};
 	size_t mark = w->p->n;
-	int64_t existed;
 
+	snprintf(w->why, sizeof(w->why), "%s", "no signing certificate");
 	if (g->cert == NULL || g->sub.x == NULL)
 		return false;
 	l.sig = sl.sig = g->s->index;
@@ -482,20 +527,7 @@ prove_signature(struct prover *w, const struct jsig *g)
 		sl.alg.key_bits = g->cert->own_key.key_bits;
 		sl.alg.q_bits = g->cert->own_key.q_bits;
 	}
-	rest(&r, propose(w, &sl, &none));
-	for (size_t i = 0; i < g->s->n_refs; i++) {
-		rest(&r, prove_reference(w, g, i, PROOF_NO_ENTRY));
-		for (size_t e = 0; e < g->s->refs[i].n_entries; e++)
-			rest(&r, prove_reference(w, g, i, e));
-	}
-	long signer = prove_signer(w, g, g->cert);
-	if (signer != NO_LINE && w->p->v[signer].n > 0)
-		rest(&r, (long)w->p->rests[w->p->v[signer].first]);
-	rest(&r, signer);
-	rest(&r, exists_value_line(w, l.sig, &existed));
-	long good = prove_cert(w, g->sub.x, l.time);
-	rest(&r, good);
-	bool ok = good != NO_LINE && propose(w, &l, &r) != NO_LINE;
+	bool ok = prove_premises(w, g, &sl, l.time, &r) && propose(w, &l, &r) != NO_LINE;
 	if (!ok)
 		cut(w, mark);
 	free(r.more);
@@ -633,6 +665,7 @@ prove_stamp(struct prover *w, const struct jsig *g, const struct jstamp *t)
 	int64_t existed;
 	long at;
 
+	snprintf(w->why, sizeof(w->why), "%s", "no certificate of the TSA");
 	if (t->tok == NULL || t->sub.x == NULL)
 		return false;
 	memcpy(l.object, t->tok->sha256, 32);
@@ -640,7 +673,8 @@ prove_stamp(struct prover *w, const struct jsig *g, const struct jstamp *t)
 		l.sig = g->s->index;
 		l.at = t->r->index;
 		l.alg = (struct alg_use){.digest = t->tok->imprint.alg, .usage = USE_TIMESTAMPS};
-		rest(&r, propose(w, &l, &none));
+		if (!need(&r, propose(w, &l, &none)))
+			return false;
 	}
 	l.kind = PROOF_STAMP;
 	l.alg = t->r->signed_with;
