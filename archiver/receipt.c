@@ -69,7 +69,7 @@ to_come(const json_t *m, json_t *out, struct err *e)
 static enum err_code
 verdicts(const json_t *m, json_t *out, struct err *e)
 {
-	static const char *const keys[] = {"file", "index", "level", "form", "state", "reason", "indication", "subindication"};
+	static const char *const keys[] = {"file", "index", "level", "form", "state", "reason", "indication", "subindication", "signs"};
 	size_t i, k;
 
 	for (i = 0; i < manifest_signatures(m); i++) {

@@ -108,7 +108,7 @@ sig_unproven(json_t *s, const json_t *reported, struct err *e)
 enum err_code
 sig_verdict(json_t *s, const json_t *judge, size_t index, struct err *e)
 {
-	static const char *const keys[] = {"id", "format", "level", "indication", "subindication", "best_signature_time", "signed_by"};
+	static const char *const keys[] = {"id", "format", "level", "indication", "subindication", "signs", "best_signature_time", "signed_by"};
 	const json_t *r = json_array_get(json_object_get(json_object_get(judge, "report"), "signatures"), index);
 	size_t k;
 

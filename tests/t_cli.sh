@@ -158,6 +158,7 @@ is "deposit" $? 0
 is "deposit: one receipt a line" "$(wc -l <"$w/receipts")" 2
 head -n 1 "$w/receipts" >"$w/good.receipt.json"
 rec=$(json 'd["record"]' <"$w/good.receipt.json")
+is "receipt: how much is signed" "$(json 'd["signatures"][0]["signs"]' <"$w/good.receipt.json")" document
 "$es" verify "$w/good.receipt.json" --log-key "$w/a/archive/log.pub" >/dev/null
 is "receipt proves" $? 0
 "$es" verify "$w/good.receipt.json" >/dev/null
