@@ -14,9 +14,8 @@ general_names_meet(struct slice a, struct slice b)
 	return false;
 }
 
-/* RFC 5280 6.3.3 (b)(2)(i): the CRL's distribution point must be one of the certificate's. */
-static bool
-point_matches(const struct cert *c, struct slice idp_point)
+bool
+crl_point_named(const struct cert *c, struct slice idp_point)
 {
 	struct cur top = cur_from(cert_priv(c)->crl_dp), points, point, in;
 	struct cur mine = cur_from(idp_point);
@@ -76,7 +75,7 @@ crl_scope_problem(const struct rev_priv *r, const struct cert *c, bool peer)
 		return r->r.idp_critical && !r->r.idp_uri ? "issuingDistributionPoint without a URI" : NULL;
 	if (r->idp_point.n > 0 && cert_priv(c)->crl_dp.n == 0)
 		return "CRL of one distribution point, and the certificate names none (RFC 5280 6.3.3 (b)(2)(i))";
-	if (r->idp_point.n > 0 && !point_matches(c, r->idp_point))
+	if (r->idp_point.n > 0 && !crl_point_named(c, r->idp_point))
 		return "CRL of another distribution point (RFC 5280 6.3.3 (b)(2)(i))";
 	return NULL;
 }

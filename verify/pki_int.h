@@ -148,6 +148,23 @@ bool read_aki(struct slice value, struct slice *out);
 /* Does a GeneralName stand in a list (body of GeneralNames)? directoryName by RFC 5280 7.1, others octet by octet. */
 bool general_name_in(const struct ber *name, struct slice list);
 
+/* The parts of a SingleResponse, as they stand. */
+struct single {
+	enum digest_alg alg;
+	struct slice name_hash, key_hash, serial;
+	struct ber status;
+	int64_t this_update, next_update;
+	struct slice extensions;
+};
+/* False: it can't be read, or has no thisUpdate. */
+bool single_read(struct slice body, struct single *s);
+/* status, revoked_at, reason, never_issued of a; a problem where it can't be read. r: the response around it. */
+void single_status(const struct rev_priv *r, const struct single *s, struct rev_answer *a);
+/* archive_cutoff and CertHash of a, about c. False: an extension that is critical and not known, or can't be read. */
+bool single_extensions(const struct single *s, const struct cert *c, struct rev_answer *a);
+/* RFC 5280 6.3.3 (b)(2)(i): is that distribution point of a CRL one of c's? */
+bool crl_point_named(const struct cert *c, struct slice idp_point);
+
 /* What one object says of one certificate, whoever signed it and whether or not it may speak. */
 struct rev_said {
 	bool about;	  /* it speaks of that certificate: CertID with the issuer's key, or the issuer's name */

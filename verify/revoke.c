@@ -136,49 +136,6 @@ ask_crl(struct question *q, const struct rev_priv *r, struct rev_answer *a)
 
 /* ---- OCSP ---- */
 
-/* The parts of a SingleResponse. */
-struct single {
-	enum digest_alg alg;
-	struct slice name_hash, key_hash, serial;
-	struct ber status;
-	int64_t this_update, next_update;
-	struct slice extensions;
-};
-
-static bool
-read_single(struct slice body, struct single *s)
-{
-	struct cur c = cur_from(body), id, in;
-	struct ber alg, name, key, serial, when, next, ext;
-
-	memset(s, 0, sizeof(*s));
-	ber_enter(&c, BER_SEQUENCE, &id);
-	ber_take(&id, BER_SEQUENCE, &alg);
-	ber_take(&id, BER_OCTET_STRING, &name);
-	ber_take(&id, BER_OCTET_STRING, &key);
-	if (!ber_take(&id, BER_INTEGER, &serial) || !ber_next(&c, &s->status) || !ber_take(&c, BER_GENERALIZED_TIME, &when))
-		return false;
-	s->alg = ber_digest_alg(alg.body);
-	s->name_hash = name.body;
-	s->key_hash = key.body;
-	s->serial = ber_int_canonical(serial.body);
-	s->this_update = ber_time(when.tag, when.body, NULL, NULL);
-	s->next_update = TIME_NONE;
-	if (ber_opt(&c, BER_CTXC(0), &next)) {
-		in = cur_from(next.body);
-		if (!ber_take(&in, BER_GENERALIZED_TIME, &when))
-			return false;
-		s->next_update = ber_time(when.tag, when.body, NULL, NULL);
-	}
-	if (ber_opt(&c, BER_CTXC(1), &ext)) {
-		in = cur_from(ext.body);
-		if (!ber_take(&in, BER_SEQUENCE, &ext))
-			return false;
-		s->extensions = ext.body;
-	}
-	return cur_at_end(&c) && s->this_update != TIME_NONE;
-}
-
 static const struct digest *
 issuer_digest(struct digest *cache, enum digest_alg alg, struct slice of)
 {
@@ -202,109 +159,6 @@ certid_matches(struct question *q, const struct single *s)
 		return 2;
 	key = issuer_digest(q->key, s->alg, cert_priv(q->issuer)->key_octets);
 	return key != NULL && slice_eq(digest_slice(key), s->key_hash) ? 2 : 1;
-}
-
-struct single_facts {
-	struct rev_answer *a;
-	const struct cert *c;
-	bool unknown_critical, hash_differs;
-};
-
-/* CertHash ::= SEQUENCE { hashAlgorithm, certificateHash } (1.3.36.8.3.13, Common PKI). */
-static void
-read_cert_hash(struct single_facts *f, struct slice value)
-{
-	struct cur top = cur_from(value), seq;
-	struct ber alg, hash;
-	struct digest d;
-
-	f->a->cert_hash_present = true;
-	ber_enter(&top, BER_SEQUENCE, &seq);
-	ber_take(&seq, BER_SEQUENCE, &alg);
-	ber_take(&seq, BER_OCTET_STRING, &hash);
-	f->a->cert_hash_match = cur_at_end(&seq) && digest_once(ber_digest_alg(alg.body), f->c->der, &d, NULL) == ERR_OK &&
-	    slice_eq(digest_slice(&d), hash.body);
-}
-
-static bool
-single_extension(void *ctx, const struct extension *x)
-{
-	struct single_facts *f = ctx;
-	struct cur c = cur_from(x->value);
-	struct ber v;
-
-	if (strcmp(x->oid, "1.3.6.1.5.5.7.48.1.6") == 0) {
-		if (ber_take(&c, BER_GENERALIZED_TIME, &v))
-			f->a->archive_cutoff = ber_time(v.tag, v.body, NULL, NULL);
-	} else if (strcmp(x->oid, "1.3.36.8.3.13") == 0) {
-		read_cert_hash(f, x->value);
-	} else if (x->critical && strcmp(x->oid, "1.3.6.1.5.5.7.48.1.3") != 0 && strcmp(x->oid, "1.3.6.1.5.5.7.48.1.2") != 0) {
-		/* crlRef changes nothing; a nonce is met here, critical too, instead of in the response's extensions */
-		f->unknown_critical = true;
-	}
-	return true;
-}
-
-static bool
-extended_revoke(void *ctx, const struct extension *x)
-{
-	if (strcmp(x->oid, "1.3.6.1.5.5.7.48.1.9") == 0)
-		*(bool *)ctx = true;
-	return true;
-}
-
-/* Is the response extension "extended revoke" (RFC 6960 4.4.8) there? */
-static bool
-has_extended_revoke(const struct rev_priv *r)
-{
-	struct cur c = cur_from(r->tbs), seq, ext;
-	struct ber b;
-	bool found = false;
-
-	ber_enter(&c, BER_SEQUENCE, &seq);
-	while (!cur_at_end(&seq) && ber_next(&seq, &b)) {
-		if (b.tag != BER_CTXC(1))
-			continue;
-		/* ResponderID byName bears the same tag; its content is a Name, in which no extension can be read */
-		ext = cur_from(b.body);
-		if (ber_take(&ext, BER_SEQUENCE, &b))
-			extensions_walk(b.body, extended_revoke, &found);
-	}
-	return found;
-}
-
-static void
-read_status(const struct rev_priv *r, const struct ber *status, struct rev_answer *a)
-{
-	struct cur c = cur_from(status->body), in;
-	struct ber when, reason;
-	int64_t n;
-
-	if (status->tag == BER_CTX(0)) {
-		a->status = REV_GOOD;
-		return;
-	}
-	if (status->tag == BER_CTX(2) || status->tag == BER_CTXC(2)) {
-		a->status = REV_UNKNOWN;
-		return;
-	}
-	if (status->tag != BER_CTXC(1) || !ber_take(&c, BER_GENERALIZED_TIME, &when)) {
-		a->problem = "certStatus can't be read (RFC 6960 4.2.1)";
-		return;
-	}
-	a->revoked_at = ber_time(when.tag, when.body, NULL, NULL);
-	if (ber_opt(&c, BER_CTXC(0), &reason)) {
-		in = cur_from(reason.body);
-		if (ber_take(&in, BER_ENUMERATED, &reason) && ber_int64(reason.body, &n) && n >= 0 && n <= 10)
-			a->reason = (int)n;
-	}
-	if (a->revoked_at == TIME_NONE || !cur_at_end(&c)) {
-		a->problem = "revocation time can't be read (RFC 6960 4.2.1)";
-		return;
-	}
-	/* RFC 6960 2.2: 1970-01-01 and certificateHold, under the extension, mean that it was never issued. */
-	a->never_issued = a->revoked_at == 0 && a->reason == 6 && has_extended_revoke(r);
-	a->status = a->reason == 6 && !a->never_issued ? REV_HOLD : REV_REVOKED;
 }
 
 static bool
@@ -398,19 +252,18 @@ find_responder(struct question *q, const struct rev_priv *r, struct rev_answer *
 static void
 read_answer(struct question *q, const struct rev_priv *r, const struct single *s, struct rev_answer *a)
 {
-	struct single_facts f = {.a = a, .c = q->c};
+	bool known;
 
 	a->this_update = s->this_update;
 	a->next_update = s->next_update;
 	a->produced_at = r->r.produced_at;
-	if (!extensions_walk(s->extensions, single_extension, &f))
-		f.unknown_critical = true;
+	known = single_extensions(s, q->c, a);
 	find_responder(q, r, a);
 	if (a->problem != NULL)
 		return;
-	read_status(r, &s->status, a);
+	single_status(r, s, a);
 	/* what nobody here understands may take back a good word, not a bad one */
-	if ((f.unknown_critical || r->critical_unknown) && a->status != REV_REVOKED && a->status != REV_HOLD)
+	if ((!known || r->critical_unknown) && a->status != REV_REVOKED && a->status != REV_HOLD)
 		a->problem = "OCSP response with an unknown critical extension (RFC 6960 4.4)";
 	else if (a->cert_hash_present && !a->cert_hash_match)
 		a->problem = "CertHash names another certificate (Common PKI part 4, 3.1.2)";
@@ -424,8 +277,8 @@ outweighs(const struct rev_priv *r, const struct single *x, const struct single 
 {
 	struct rev_answer a = {.reason = -1}, b = {.reason = -1};
 
-	read_status(r, &x->status, &a);
-	read_status(r, &y->status, &b);
+	single_status(r, x, &a);
+	single_status(r, y, &b);
 	if ((a.status == REV_REVOKED) != (b.status == REV_REVOKED))
 		return a.status == REV_REVOKED;
 	if (a.status == REV_REVOKED && a.revoked_at != b.revoked_at)
@@ -444,7 +297,7 @@ ask_ocsp(struct question *q, const struct rev_priv *r, struct rev_answer *a)
 	int match, best_match = 0;
 
 	while (!cur_at_end(&c) && ber_take(&c, BER_SEQUENCE, &b)) {
-		if (!read_single(b.body, &s))
+		if (!single_read(b.body, &s))
 			continue;
 		match = certid_matches(q, &s);
 		if (match > best_match || (match > 0 && match == best_match && outweighs(r, &s, &best))) {
