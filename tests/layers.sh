@@ -23,7 +23,7 @@ out=$(
 	rule policy 'base/*.h'
 	rule verify 'base/*.h policy/policy.h'
 	# the checker shares primitives with the judge and nothing that decides (docs/proof.md)
-	rule verify/proof 'base/*.h policy/policy.h verify/verify.h verify/derivation.h verify/cover.h verify/pki_int.h'
+	rule verify/proof 'base/*.h policy/policy.h verify/verify.h verify/case.h verify/cover.h verify/pki_int.h'
 	rule archiver 'base/*.h store/store.h policy/policy.h verify/verify.h'
 	rule tools 'base/*.h store/store.h policy/policy.h verify/verify.h archiver/archiver.h'
 	rule tests/pki 'base/*.h'

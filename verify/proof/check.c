@@ -186,74 +186,6 @@ proof_why(const struct proof_checker *k)
 	return k->why;
 }
 
-/* ---- the case ---- */
-
-bool
-proof_input(const struct proof_case *c, struct proof_line *out)
-{
-	struct digest parts[4];
-	uint8_t all[4 * 64];
-	struct err e = {0};
-	size_t n = 0;
-
-	*out = (struct proof_line){.kind = PROOF_INPUT, .entry = PROOF_NO_ENTRY, .time = c->now_utc};
-	parts[0] = c->policy->digest;
-	parts[1] = *catalogue_digest(c->policy->catalogue);
-	if (anchors_digest(c->anchors, &parts[2], &e) != ERR_OK || material_digest(c->material, &parts[3], &e) != ERR_OK)
-		return false;
-	for (size_t i = 0; i < 4; n += parts[i++].n)
-		memcpy(all + n, parts[i].octets, parts[i].n);
-	return digest_sha256(c->octets, out->object, &e) == ERR_OK && digest_sha256(slice_of(all, n), out->by, &e) == ERR_OK;
-}
-
-/* Octets that can't be read say nothing; no memory is told. */
-static bool
-has(struct proof_checker *k, enum material_kind kind, struct slice der)
-{
-	const struct cert *c = NULL;
-	const struct revocation *r = NULL;
-	struct err e = {0};
-	enum err_code rc = kind == MAT_CERT ? pki_cert(k->c->pki, der, &c, &e) : kind == MAT_CRL ? pki_crl(k->c->pki, der, &r, &e) :
-	    kind == MAT_OCSP ? pki_ocsp(k->c->pki, der, &r, &e) : ERR_OK;
-
-	return rc != ERR_NOMEM && (c == NULL || pool_add_cert(&k->all, c, &e) == ERR_OK) && (r == NULL || pool_add_rev(&k->all, r, &e) == ERR_OK);
-}
-
-static bool
-has_token(struct proof_checker *k, struct slice der)
-{
-	const struct token *t = NULL;
-	struct err e = {0};
-
-	if (der.n == 0 || pki_token(k->c->pki, der, &t, &e) != ERR_OK)
-		return e.code != ERR_NOMEM;
-	return pool_add_token(&k->all, t, &e) == ERR_OK;
-}
-
-/* All certificates and revocation data of the case: the document's, its tokens', the material's. */
-static bool
-gather(struct proof_checker *k)
-{
-	static const enum material_kind KIND[] = {[EMB_CERT] = MAT_CERT, [EMB_CRL] = MAT_CRL, [EMB_OCSP] = MAT_OCSP};
-	enum material_kind kind;
-	struct slice der;
-	bool ok;
-
-	pool_init(&k->all, k->c->pki);
-	ok = k->c->doc != NULL || has_token(k, k->c->octets);
-	for (size_t i = 0; k->c->doc != NULL && i < k->c->doc->n_sigs; i++) {
-		const struct xsig *s = &k->c->doc->sigs[i];
-
-		for (size_t m = 0; m < s->n_embedded; m++)
-			ok = ok && has(k, KIND[s->embedded[m].kind], s->embedded[m].der);
-		for (size_t m = 0; m < s->n_stamps; m++)
-			ok = ok && has_token(k, s->stamps[m].token);
-	}
-	for (size_t i = 0; ok && material_get(k->c->material, i, &kind, &der); i++)
-		ok = has(k, kind, der);
-	return ok;
-}
-
 enum err_code
 proof_checker_new(const struct proof_case *c, struct proof_checker **out, struct err *e)
 {
@@ -263,7 +195,7 @@ proof_checker_new(const struct proof_case *c, struct proof_checker **out, struct
 		return err_nomem(e);
 	k->c = c;
 	k->peer = strncmp(c->policy->name, "dss", 3) == 0;
-	if (!gather(k)) {
+	if (!case_objects(c, &k->all)) {
 		proof_checker_free(k);
 		return err_nomem(e);
 	}

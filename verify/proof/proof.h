@@ -8,23 +8,7 @@
 #ifndef EVERSEAL_VERIFY_PROOF_H
 #define EVERSEAL_VERIFY_PROOF_H
 
-#include "verify/derivation.h"
-#include "verify/verify.h"
-
-/* What is judged. Everything is borrowed. */
-struct proof_case {
-	struct sigdoc *doc; /* NULL: a token by itself */
-	struct slice octets; /* of the document, or of the token */
-	struct pki *pki;
-	const struct material *material;
-	const struct anchors *anchors;
-	const struct vpolicy *policy;
-	int64_t now_utc;
-	const struct known_poe *poes;
-	size_t n_poes;
-};
-/* The fields of line 0 for a case. False: something could not be digested. */
-bool proof_input(const struct proof_case *c, struct proof_line *out);
+#include "verify/case.h"
 
 /*
  * A checker takes lines one by one; what it took may be cut again. For whoever makes a derivation, and for proof_check.
