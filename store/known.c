@@ -6,18 +6,34 @@
 #include "store/recover_int.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define OLD "index/data.mdb.old"
 #define LEAVES_MAX 1000000
+#define READ_S 20
 #define LINE_OCTETS (8 + TLOG_LEAF_OCTETS)
 
 static bool
 put(int fd, const void *p, size_t n)
 {
 	return sys_append(fd, slice_of(p, n), NULL) == ERR_OK;
+}
+
+/* The last group, if there is a row of it; of an older program its value has no check behind it. */
+static bool
+tell_last(MDB_txn *t, int fd)
+{
+	MDB_dbi meta, groups;
+	MDB_val k = {4, (void *)(uintptr_t)"last"}, v, row;
+
+	if (mdb_dbi_open(t, "meta", 0, &meta) != 0 || mdb_dbi_open(t, "groups", 0, &groups) != 0 || mdb_get(t, meta, &k, &v) != 0 ||
+	    (v.mv_size != 8 && v.mv_size != 8 + KV_CHECK))
+		return false;
+	k = (MDB_val){8, v.mv_data};
+	return mdb_get(t, groups, &k, &row) == 0 && put(fd, v.mv_data, 8);
 }
 
 /* The leaves from `from` on, each with its index. */
@@ -34,7 +50,11 @@ tell(MDB_env *env, const char *path, uint64_t from, int fd)
 	MDB_val k = {8, first}, v;
 
 	if (mdb_env_set_maxdbs(env, INDEX_DBS) != 0 || mdb_env_open(env, path, MDB_NOSUBDIR | MDB_RDONLY | MDB_NOLOCK, 0) != 0 ||
-	    mdb_txn_begin(env, NULL, MDB_RDONLY, &t) != 0 || mdb_dbi_open(t, "leaves", 0, &leaves) != 0)
+	    mdb_txn_begin(env, NULL, MDB_RDONLY, &t) != 0)
+		return false;
+	if (from == UINT64_MAX)
+		return tell_last(t, fd);
+	if (mdb_dbi_open(t, "leaves", 0, &leaves) != 0)
 		return false;
 	for (i = 0; i < 8; i++)
 		first[i] = (uint8_t)(from >> (56 - 8 * i));
@@ -52,8 +72,13 @@ tell(MDB_env *env, const char *path, uint64_t from, int fd)
 static void
 in_child(const char *path, uint64_t from, int fd)
 {
+	static const int ends[] = {SIGBUS, SIGSEGV, SIGABRT, SIGFPE, SIGALRM};
 	MDB_env *env = NULL;
+	size_t i;
 
+	for (i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+		signal(ends[i], SIG_DFL); /* whatever the parent does about them */
+	alarm(READ_S); /* pages that lead in a circle */
 	_exit(mdb_env_create(&env) == 0 && tell(env, path, from, fd) ? 0 : 1);
 }
 
@@ -92,6 +117,17 @@ ask(struct store *s, uint64_t from, struct buf *out, struct err *e)
 		return ERR_OK;
 	buf_addslice(out, buf_slice(&got));
 	return buf_ok(out, e);
+}
+
+enum err_code
+old_last(struct store *s, uint64_t *group, struct err *e)
+{
+	AUTO(buf) struct buf got = {0};
+	enum err_code r = ask(s, UINT64_MAX, &got, e);
+	struct cur c = cur_from(buf_slice(&got));
+
+	*group = r == ERR_OK && got.n == 8 ? cur_be64(&c) : 0;
+	return r;
 }
 
 enum err_code

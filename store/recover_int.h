@@ -79,6 +79,8 @@ bool group_heal(struct buf *text);
 
 /* --- known.c: the old index, aside while another one is made --- */
 
+/* The last group that it knows and has a row of; 0 when there is none, or it can't be read. */
+MUST_USE enum err_code old_last(struct store *s, uint64_t *group, struct err *e);
 /* Its leaves from `from` on; none when it can't be read. */
 MUST_USE enum err_code old_leaves(struct store *s, uint64_t from,
     enum err_code (*leaf)(void *ctx, uint64_t index, struct slice leaf, struct err *e), void *ctx, struct err *e);

@@ -258,15 +258,17 @@ bring_back_index(struct store *s, const struct marks *m)
 
 /* The index from the segments alone. */
 static enum err_code
-make_index(struct store *s, const struct marks *m, uint64_t known, uint64_t accept_loss, struct err *e)
+make_index(struct store *s, const struct marks *m, uint64_t accept_loss, struct err *e)
 {
-	struct recover_how how = {.clean = !m->dirty || m->making, .anew = true, .known = known, .accept_loss = accept_loss};
+	struct recover_how how = {.clean = !m->dirty || m->making, .anew = true, .accept_loss = accept_loss};
 	enum err_code r = m->other_boot || m->making ? ERR_OK : set_mark(s, MAKING, e);
 
 	if (r != ERR_OK)
 		return r;
 	clear_index(s, m);
-	r = open_index(s, e);
+	r = m->other_boot ? ERR_OK : old_last(s, &how.known, e);
+	if (r == ERR_OK)
+		r = open_index(s, e);
 	if (r == ERR_OK)
 		r = bring_up(s, &how, e);
 	if (r != ERR_OK) {
@@ -282,21 +284,6 @@ make_index(struct store *s, const struct marks *m, uint64_t known, uint64_t acce
 	return set_mark(s, m->boot, e);
 }
 
-/* What an index that is about to be made anew knows; 0 when it is not sound. */
-static uint64_t
-last_of_sound_index(struct store *s, bool clean)
-{
-	struct index_last last = {.group = 0};
-
-	if (open_sound_index(s, clean, NULL) != ERR_OK)
-		return 0;
-	if (index_last(&s->index, &last, NULL) != ERR_OK)
-		last.group = 0;
-	index_close(&s->index);
-	s->index_open = false;
-	return last.group;
-}
-
 static void
 say_made(struct store *s, const char *why)
 {
@@ -309,7 +296,6 @@ open_writer(struct store *s, bool anew, uint64_t accept_loss, struct err *e)
 	struct marks m = {.dirty = false};
 	struct err why = {0};
 	struct recover_how how = {.clean = false};
-	uint64_t known = 0;
 	enum err_code r = lock_and_load(s, e);
 
 	if (r != ERR_OK)
@@ -320,14 +306,12 @@ open_writer(struct store *s, bool anew, uint64_t accept_loss, struct err *e)
 		say_made(s, "it was found damaged");
 	else if (!has_index(s))
 		say_made(s, "there was none");
-	if (anew && !m.other_boot && !m.making && s->found.index_made[0] == 0)
-		known = last_of_sound_index(s, !m.dirty);
 	if (anew || m.other_boot || m.making || s->found.index_made[0] != 0)
-		return make_index(s, &m, known, accept_loss, e);
+		return make_index(s, &m, accept_loss, e);
 	r = open_sound_index(s, !m.dirty, &why);
 	if (r != ERR_OK && r != ERR_NOMEM) { /* not a good one */
 		say_made(s, why.text);
-		return make_index(s, &m, 0, accept_loss, e);
+		return make_index(s, &m, accept_loss, e);
 	}
 	if (r != ERR_OK)
 		return err_set(e, r, "%s", why.text);
