@@ -19,11 +19,10 @@ struct scrub {
 };
 
 static void
-tell(struct scrub *k, uint64_t off, const char *name, const char *what)
+say(const struct scrub *k, uint64_t off, const char *name, const char *what)
 {
 	struct store_damage d = {.offset_bytes = off};
 
-	k->report->damaged++;
 	if (k->w == NULL || k->w->damage == NULL)
 		return;
 	if (k->seg != NULL)
@@ -31,6 +30,13 @@ tell(struct scrub *k, uint64_t off, const char *name, const char *what)
 	snprintf(d.name, sizeof(d.name), "%s", name);
 	snprintf(d.what, sizeof(d.what), "%s", what);
 	k->w->damage(k->w->ctx, &d);
+}
+
+static void
+tell(struct scrub *k, uint64_t off, const char *name, const char *what)
+{
+	k->report->damaged++;
+	say(k, off, name, what);
 }
 
 static void
@@ -147,6 +153,7 @@ nothing(void *ctx, struct slice key, struct slice value, bool *stop, struct err 
 static enum err_code
 tell_lost(void *ctx, const struct store_lost *l, struct err *e)
 {
+	struct scrub *k = ctx;
 	char name[MEMBER_NAME], what[200];
 
 	(void)e;
@@ -154,7 +161,8 @@ tell_lost(void *ctx, const struct store_lost *l, struct err *e)
 		return ERR_OK;
 	snprintf(name, sizeof(name), "lost/%s", l->id);
 	snprintf(what, sizeof(what), "%s: %.150s", store_lost_word(l->kind), l->why);
-	tell(ctx, 0, name, what);
+	k->report->alarms++; /* what it is about may be among the damage already */
+	say(k, 0, name, what);
 	return ERR_OK;
 }
 

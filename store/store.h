@@ -261,6 +261,7 @@ struct store_watch {
 struct store_report {
 	uint64_t groups, leaves, segments, members, bytes; /* looked at */
 	uint64_t damaged;
+	uint64_t alarms; /* finds in DIR/lost that nobody has acknowledged; told to the watch as well; scrub only */
 };
 /*
  * Recompute the whole tree from the groups in the segments and hold it against every group's root and signed checkpoint,

@@ -39,9 +39,9 @@ on_progress(void *ctx, uint64_t done, uint64_t total)
 static int
 say_report(struct tool *t, const char *verb, const struct store_report *r, json_t *damage, json_t *since)
 {
-	AUTO(json) json_t *out = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:O, s:O*}", "verb", verb, "groups", (json_int_t)r->groups, "leaves", (json_int_t)r->leaves,
+	AUTO(json) json_t *out = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:O, s:I, s:O*}", "verb", verb, "groups", (json_int_t)r->groups, "leaves", (json_int_t)r->leaves,
 	    "segments", (json_int_t)r->segments, "members", (json_int_t)r->members, "bytes", (json_int_t)r->bytes, "damaged", (json_int_t)r->damaged, "damage", damage,
-	    "since", since);
+	    "alarms", (json_int_t)r->alarms, "since", since);
 
 	if (t->json)
 		(void)tool_print(t, out);
@@ -51,7 +51,7 @@ say_report(struct tool *t, const char *verb, const struct store_report *r, json_
 	else
 		tool_line(t, "%s: %llu members of %llu segments, %llu octets; %llu damaged", verb, (unsigned long long)r->members,
 		    (unsigned long long)r->segments, (unsigned long long)r->bytes, (unsigned long long)r->damaged);
-	return r->damaged != 0 ? EXIT_NEGATIVE : EXIT_POSITIVE;
+	return r->damaged + r->alarms != 0 ? EXIT_NEGATIVE : EXIT_POSITIVE;
 }
 
 /* These need the store alone: no trust, no cage. */
@@ -123,8 +123,8 @@ note_scrub(struct tool *t, bool full, const struct store_report *r, const json_t
 
 	if (tool_time(t, "now", &now, e) != ERR_OK)
 		return e->code;
-	line = json_pack("{s:i, s:o, s:b, s:I, s:I, s:I, s:I, s:o}", "schema", 1, "time", json_time(now), "full", (int)full, "segments", (json_int_t)r->segments,
-	    "members", (json_int_t)r->members, "bytes", (json_int_t)r->bytes, "damaged", (json_int_t)r->damaged, "records",
+	line = json_pack("{s:i, s:o, s:b, s:I, s:I, s:I, s:I, s:I, s:o}", "schema", 1, "time", json_time(now), "full", (int)full, "segments", (json_int_t)r->segments,
+	    "members", (json_int_t)r->members, "bytes", (json_int_t)r->bytes, "damaged", (json_int_t)r->damaged, "alarms", (json_int_t)r->alarms, "records",
 	    json_integer((json_int_t)json_object_size(concerned)));
 	return line != NULL ? care_note(t->cfg->archive.dir, line, e) : err_nomem(e);
 }
