@@ -329,16 +329,11 @@ rule_exists(struct proof_checker *k, const struct proof_line *l, struct fact *f)
 
 /* ---- passed ---- */
 
-/* What the references of a signature cover, taken together. */
-struct gathered {
-	bool data, master;
-};
-
+/* One reference of l's signature; *master: one covers the SignatureValue that it countersigns. */
 static bool
-take_reference(struct proof_checker *k, const struct proof_line *l, size_t i, size_t entry, struct gathered *g)
+take_reference(struct proof_checker *k, const struct proof_line *l, size_t i, size_t entry, bool *master)
 {
 	const struct xsig *s = sig_of(k, l);
-	const xmlNode *own[] = {s->signed_props, s->key_info, s->signature_value};
 	const xmlNode *value = s->parent >= 0 ? k->c->doc->sigs[s->parent].signature_value : NULL;
 	const struct proof_line *rl;
 	struct fact *r = premise(k, PROOF_REFERENCE, &rl);
@@ -347,8 +342,7 @@ take_reference(struct proof_checker *k, const struct proof_line *l, size_t i, si
 		return false;
 	if (rl->sig != l->sig || rl->at != i || rl->entry != entry)
 		return refuse(k, "the references are not taken one by one");
-	g->data = g->data || cover_beyond(&r->cover, own, sizeof(own) / sizeof(own[0]));
-	g->master = g->master || (value != NULL && cover_holds(&r->cover, value));
+	*master = *master || (value != NULL && cover_holds(&r->cover, value));
 	return digest_at(k, r->digest, USE_DATA, l->time, "reference");
 }
 
@@ -358,7 +352,7 @@ may_miss(const struct proof_checker *k, const struct xsig *s, size_t i, size_t e
 {
 	const struct proof_line *next = next_premise(k);
 
-	return s->refs[i].entries[entry].found == TRI_FALSE && level_at(k, CHECK_MANIFEST_ENTRY_FOUND, ctx_of(s), POS_SIGNING) != LEVEL_FAIL &&
+	return k->peer && s->refs[i].entries[entry].found == TRI_FALSE && level_at(k, CHECK_MANIFEST_ENTRY_FOUND, ctx_of(s), POS_SIGNING) != LEVEL_FAIL &&
 	    (next == NULL || next->kind != PROOF_REFERENCE || next->at != i || next->entry != entry);
 }
 
@@ -366,19 +360,21 @@ may_miss(const struct proof_checker *k, const struct xsig *s, size_t i, size_t e
 static bool
 take_references(struct proof_checker *k, const struct proof_line *l)
 {
-	const struct xsig *s = sig_of(k, l);
-	struct gathered g = {0};
+	struct xsig *s = sig_of(k, l);
+	enum tri data = TRI_UNKNOWN;
+	struct err e = {0};
+	bool master = false;
 
 	for (size_t i = 0; i < s->n_refs; i++) {
-		if (!take_reference(k, l, i, PROOF_NO_ENTRY, &g))
+		if (!take_reference(k, l, i, PROOF_NO_ENTRY, &master))
 			return false;
-		for (size_t e = 0; e < s->refs[i].n_entries; e++)
-			if (!may_miss(k, s, i, e) && !take_reference(k, l, i, e, &g))
+		for (size_t m = 0; m < s->refs[i].n_entries; m++)
+			if (!may_miss(k, s, i, m) && !take_reference(k, l, i, m, &master))
 				return false;
 	}
-	if (!g.data)
+	if (sig_signs_data(k->c->doc, s, &data, &e) != ERR_OK || data != TRI_TRUE)
 		return refuse(k, "no reference covers anything but the signature's own properties");
-	return s->parent < 0 || g.master || refuse(k, "no reference covers the SignatureValue that it countersigns");
+	return s->parent < 0 || master || refuse(k, "no reference covers the SignatureValue that it countersigns");
 }
 
 bool
