@@ -3,7 +3,7 @@
 # elsewhere prints the list and stops. Quiet when all is there.
 set -eu
 packages='gcc make pkg-config libssl-dev libxml2-dev libcurl4-openssl-dev liblmdb-dev libarchive-dev libjansson-dev
-zlib1g-dev libseccomp-dev libmicrohttpd-dev libcmocka-dev openssl curl xmlsec1 libxml2-utils python3 python3-lxml'
+zlib1g-dev libseccomp-dev libmicrohttpd-dev libcmocka-dev openssl curl xmlsec1 libxmlsec1-dev libxml2-utils python3 python3-lxml'
 missing=
 if command -v dpkg-query >/dev/null 2>&1; then
 	for p in $packages; do

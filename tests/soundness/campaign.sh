@@ -21,7 +21,7 @@ mkdir -p "$keep"
 case $what in
 mutation)
 	"$build/soundness/derivations" --seeds "$seeds/seeds.tsv" --rounds "${DERIVATIONS:-100}"
-	exec "$build/soundness/run" --seeds "$tables" --keep "$keep" --jobs "$(nproc)" --mutants 1000000 --seconds 240 "$@"
+	exec "$build/soundness/run" --seeds "$tables" --keep "$keep" --jobs "$(nproc)" --mutants 1000000 --seconds 180 "$@"
 	;;
 differential)
 	sample=$(cd "$build" && pwd)/soundness/sample

@@ -192,6 +192,7 @@ fact_of(struct sigdoc *d, struct xsig *s, const struct report_signature *g, stru
 	f->best = g->best_signature_time;
 	f->n_refs = g->n_refs;
 	f->passed = g->verdict.ind == IND_PASSED;
+	f->altered = g->verdict.sub == SUB_HASH_FAILURE;
 	refused_by_checker(g, f);
 	f->level = g->level;
 	if (!f->passed)

@@ -45,8 +45,8 @@ sign(struct form *f)
 	add_old_properties(f, &sp);
 	buf_adds(&si, "<ds:SignedInfo " DS "><ds:CanonicalizationMethod Algorithm=\"" EXC "\"></ds:CanonicalizationMethod>"
 		      "<ds:SignatureMethod Algorithm=\"http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256\"></ds:SignatureMethod>");
-	add_reference(&si, "URI=\"#o\"", DIGEST_SHA256, slice_str(DOC_OBJECT));
-	add_reference(&si, props, DIGEST_SHA256, buf_slice(&sp));
+	add_reference(&si, "URI=\"#o\"", NULL, DIGEST_SHA256, slice_str(DOC_OBJECT));
+	add_reference(&si, props, NULL, DIGEST_SHA256, buf_slice(&sp));
 	buf_adds(&si, "</ds:SignedInfo>");
 	sign_octets(f->signer, "SHA256", buf_slice(&si), &sig);
 	ecdsa_plain(&sig);

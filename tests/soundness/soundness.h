@@ -58,6 +58,7 @@ struct fact {
 	size_t n_refs;
 	bool known;  /* octets and value could be read */
 	bool passed; /* TOTAL-PASSED */
+	bool altered; /* fails because a reference has another digest */
 	struct pieces claimed_whole, made_over; /* of one that passed: what the report calls signed whole; what it was made over */
 	bool unproven; /* the checker refused what the judge passed */
 	char gap[120]; /* its words */

@@ -132,10 +132,10 @@ same_as(const struct fact *f, const struct fact *was)
 		return SAME_OCTETS;
 	if (memcmp(f->value, was->value, 32) != 0)
 		return SAME_SIGNER;
-	if (f->claimed != was->claimed || f->n_refs != was->n_refs)
+	if ((f->claimed != was->claimed && !was->altered) || f->n_refs != was->n_refs)
 		return SAME_VALUE;
 	if (!was->passed)
-		return SAME_TIME;
+		return was->altered ? SAME_DATA : SAME_TIME; /* what was altered may be put back: the octets are those that were signed */
 	if (memcmp(f->covered, was->covered, 32) != 0)
 		return SAME_PASSED;
 	if (f->best < was->best)
