@@ -2,7 +2,7 @@
 /*
  * The mutation campaign (docs/soundness.md).
  *
- *	run --seeds TABLE[,TABLE] --keep DIR [--mutants N] [--seconds S] [--seed X] [--jobs J] [--row PREFIX] [--batch N] [--sample K]
+ *	run --seeds TABLE[,TABLE] --keep DIR [--mutants N] [--seconds S] [--seed X] [--jobs J] [--row PREFIX] [--batch N] [--sample K] [--first N]
  *	run --seeds TABLE[,TABLE] --keep DIR --seed X --number N	one mutant again, told and kept
  *	run --seeds TABLE[,TABLE] --keep DIR --again			what was kept, judged again
  *	run --seeds TABLE[,TABLE] --keep DIR --opinions			what libxmlsec says of each original that passes
@@ -45,6 +45,7 @@ struct campaign {
 	uint64_t seed, mutants, seconds, batch, number;
 	size_t jobs;
 	bool one, again, opinions;
+	uint64_t first; /* of the mutants that are made */
 	uint64_t sample; /* one in so many of those that pass is kept with a row for another judge; 0 none */
 	struct slot *slots;
 	uint64_t crashed;
@@ -254,7 +255,7 @@ run(struct campaign *c)
 {
 	int64_t until = sys_monotonic_ms() + (int64_t)c->seconds * 1000;
 	struct job jobs[JOBS_MAX] = {{0}};
-	uint64_t next = c->one ? c->number : 0, end = c->one ? c->number + 1 : c->mutants;
+	uint64_t next = c->one ? c->number : c->first, end = c->one ? c->number + 1 : c->first + c->mutants;
 	size_t running = 0;
 
 	for (;;) {
@@ -463,7 +464,7 @@ arguments(struct campaign *c, int argc, char **argv)
 		const struct {
 			const char *word;
 			uint64_t *to;
-		} numbers[] = {{"--mutants", &c->mutants}, {"--seconds", &c->seconds}, {"--seed", &c->seed}, {"--batch", &c->batch}, {"--number", &c->number}, {"--sample", &c->sample}};
+		} numbers[] = {{"--mutants", &c->mutants}, {"--seconds", &c->seconds}, {"--seed", &c->seed}, {"--batch", &c->batch}, {"--number", &c->number}, {"--sample", &c->sample}, {"--first", &c->first}};
 		bool known = false;
 
 		for (size_t k = 0; k < sizeof(numbers) / sizeof(numbers[0]); k++)
