@@ -21,7 +21,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* Sanitizers are slow. */
+#if defined(__SANITIZE_ADDRESS__)
+#define STATES 100
+#else
 #define STATES 500
+#endif
 #define TRY_SECONDS 30
 #define LINES 400
 #define JOBS_MAX 8

@@ -18,7 +18,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#if defined(__SANITIZE_ADDRESS__)
+#define STATES 12
+#else
 #define STATES 60
+#endif
 #define CONTROL 8
 #define BOOT "00000000-0000-4000-8000-000000000000\n"
 #define NOT_THERE 66
