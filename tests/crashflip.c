@@ -229,7 +229,7 @@ do_verb(enum verb v, int turn, const char *dir, struct answer *a)
 		a->code = store_log_verify(s, &w, &rep, &e);
 	if (s != NULL && store_close(s, a->code == ERR_OK ? &e : NULL) != ERR_OK && a->code == ERR_OK)
 		a->code = e.code;
-	a->told += rep.damaged;
+	a->told += rep.damaged + rep.alarms;
 	if (a->code != ERR_OK)
 		end_of(&e, a->text);
 }
