@@ -62,6 +62,7 @@ long derive_cert(struct prover *w, const struct xcv *x, int64_t t); /* good at t
 /* ---- derive_sig.c, derive_stamp.c ---- */
 long derive_reference(struct prover *w, const struct jsig *g, size_t ref, size_t entry);
 long derive_signer(struct prover *w, const struct jsig *g, const struct cert *c);
+long derive_signed(struct prover *w, const struct jsig *g);
 bool derive_signature(struct prover *w, const struct jsig *g);
 /* g NULL: a token by itself. What the stamp proves is learned. */
 bool derive_stamp(struct prover *w, const struct jsig *g, const struct jstamp *t);

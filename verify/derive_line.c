@@ -161,10 +161,14 @@ prove_exists(struct prover *w, const struct proof_line *about, int64_t *t)
 	if (q == NULL || q->line.time >= w->j->now)
 		return NO_LINE;
 	derive_rest(&r, q->stamp);
-	if (q->line.place == PLACE_SIGNER)
-		derive_rest(&r, derive_signer(w, &w->j->sigs[q->line.sig], w->j->sigs[q->line.sig].cert));
-	else if (q->via != NO_LINE)
-		derive_rest(&r, derive_reference(w, &w->j->sigs[q->line.sig], (size_t)q->via, PROOF_NO_ENTRY));
+	if (q->line.place == PLACE_SIGNER || q->via != NO_LINE) {
+		const struct jsig *g = &w->j->sigs[q->line.sig];
+
+		derive_rest(&r, derive_signed(w, g));
+		derive_rest(&r, derive_signer(w, g, g->cert));
+		if (q->via != NO_LINE)
+			derive_rest(&r, derive_reference(w, g, (size_t)q->via, PROOF_NO_ENTRY));
+	}
 	at = derive_line(w, &q->line, &r);
 	if (at != NO_LINE)
 		*t = q->line.time;

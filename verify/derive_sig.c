@@ -84,13 +84,30 @@ prove_references(struct prover *w, const struct jsig *g, struct rests *r)
 	return true;
 }
 
-static bool
-prove_premises(struct prover *w, const struct jsig *g, const struct proof_line *signed_line, int64_t t, struct rests *r)
+long
+derive_signed(struct prover *w, const struct jsig *g)
 {
+	struct proof_line l = line_new(PROOF_SIGNED);
 	struct rests none = {0};
+
+	if (g->cert == NULL)
+		return NO_LINE;
+	l.sig = g->s->index;
+	memcpy(l.object, g->cert->sha256, 32);
+	l.alg = g->s->method;
+	if (l.alg.key_bits == 0) {
+		l.alg.key_bits = g->cert->own_key.key_bits;
+		l.alg.q_bits = g->cert->own_key.q_bits;
+	}
+	return derive_line(w, &l, &none);
+}
+
+static bool
+prove_premises(struct prover *w, const struct jsig *g, int64_t t, struct rests *r)
+{
 	int64_t existed;
 
-	if (!derive_need(r, derive_line(w, signed_line, &none)) || !prove_references(w, g, r))
+	if (!derive_need(r, derive_signed(w, g)) || !prove_references(w, g, r))
 		return false;
 	long signer = derive_signer(w, g, g->cert);
 	if (signer == NO_LINE)
@@ -105,22 +122,16 @@ prove_premises(struct prover *w, const struct jsig *g, const struct proof_line *
 bool
 derive_signature(struct prover *w, const struct jsig *g)
 {
-	struct proof_line l = line_new(PROOF_PASSED), sl = line_new(PROOF_SIGNED);
+	struct proof_line l = line_new(PROOF_PASSED);
 	struct rests r = {0};
 	size_t mark = w->p->n;
 
 	snprintf(w->why, sizeof(w->why), "%s", "no signing certificate");
 	if (g->cert == NULL || g->sub.x == NULL)
 		return false;
-	l.sig = sl.sig = g->s->index;
+	l.sig = g->s->index;
 	l.time = g->r->best_signature_time;
-	memcpy(sl.object, g->cert->sha256, 32);
-	sl.alg = g->s->method;
-	if (sl.alg.key_bits == 0) {
-		sl.alg.key_bits = g->cert->own_key.key_bits;
-		sl.alg.q_bits = g->cert->own_key.q_bits;
-	}
-	bool ok = prove_premises(w, g, &sl, l.time, &r) && derive_line(w, &l, &r) != NO_LINE;
+	bool ok = prove_premises(w, g, l.time, &r) && derive_line(w, &l, &r) != NO_LINE;
 	if (!ok)
 		derive_cut(w, mark);
 	free(r.more);

@@ -299,7 +299,8 @@ digests_good(const struct judge *j, const struct xref *v, size_t n, int64_t time
 
 /*
  * A signature value that is right over digests that were good commits to what they are digests of: its signed properties with
- * the certificate that they name, and all that its references cover.
+ * the certificate that they name, and all that its references cover. Without that name it commits to nothing: for another text
+ * a key can be made under which an old value is right, but not one whose certificate the text itself names.
  */
 static void
 add_signed(struct judge *j, struct jsig *g, int64_t time)
@@ -308,7 +309,8 @@ add_signed(struct judge *j, struct jsig *g, int64_t time)
 	struct err e = {0};
 	enum err_code rc;
 
-	if (g->r->value_intact != TRI_TRUE || !digests_good(j, g->s->refs, g->s->n_refs, time))
+	if (g->r->value_intact != TRI_TRUE || subject_weak(j, &g->sub, time) != NULL || !names_signer(j, g, time) ||
+	    !digests_good(j, g->s->refs, g->s->n_refs, time))
 		return;
 	rc = cover_signature(j->doc, g->s, &all, &e);
 	if (rc == ERR_LIMIT)
@@ -317,8 +319,9 @@ add_signed(struct judge *j, struct jsig *g, int64_t time)
 		judge_broke(j, &e);
 		return;
 	}
-	if (g->s->props_ref != NULL && cover_holds(&all, g->s->signed_props) && names_signer(j, g, time))
-		poe_add(j, &g->poe, g->cert->sha256, time);
+	if (g->s->props_ref == NULL || !cover_holds(&all, g->s->signed_props))
+		return;
+	poe_add(j, &g->poe, g->cert->sha256, time);
 	add_held(j, &g->poe, &all, time);
 }
 

@@ -289,24 +289,32 @@ from_outside(struct proof_checker *k, const struct proof_line *l)
 	return refuse(k, "nothing proves that it existed");
 }
 
-/* Through a signature: its value stands in the stamp's cover, the thing under the signature. *cover becomes the reference's. */
+/*
+ * Through a signature: its value stands in the stamp's cover, is verified with the key of a certificate that its own properties
+ * name (else a key could be made that fits an old value to a new text), by algorithms good at t. *cover becomes the reference's.
+ */
 static bool
 through_signature(struct proof_checker *k, const struct proof_line *l, const struct cover **cover)
 {
-	const struct proof_line *vl;
-	struct fact *via = premise(k, l->place == PLACE_SIGNER ? PROOF_SIGNER : PROOF_REFERENCE, &vl);
-	bool relied = l->place != PLACE_SIGNER || level_at(k, CHECK_CERT_DIGEST_ALGORITHM, CTX_SIGNATURE, POS_SIGNING) == LEVEL_FAIL;
+	const struct proof_line *sl, *nl, *rl;
+	struct fact *sg = premise(k, PROOF_SIGNED, &sl), *name, *via;
+	bool relied = level_at(k, CHECK_CERT_DIGEST_ALGORITHM, CTX_SIGNATURE, POS_SIGNING) == LEVEL_FAIL;
 
-	if (via == NULL)
+	if (sg == NULL || (name = premise(k, PROOF_SIGNER, &nl)) == NULL)
 		return false;
-	if (vl->sig != l->sig || !cover_holds(*cover, sig_of(k, l)->signature_value))
+	if (sl->sig != l->sig || nl->sig != l->sig || !cover_holds(*cover, sig_of(k, l)->signature_value))
 		return refuse(k, "the stamp does not cover the signature");
-	if (l->place == PLACE_SIGNER && (vl->n == 0 || memcmp(vl->object, l->object, 32) != 0))
-		return refuse(k, "the signature names another certificate");
-	*cover = &via->cover;
-	if (l->place == PLACE_SIGNER && !digest_at(k, via->held, USE_DATA, l->time, "reference"))
+	if (nl->n == 0 || name->cert != sg->cert)
+		return refuse(k, "the signature does not name the certificate whose key verifies it");
+	if (!alg_at(k, &sl->alg, l->time, "SignatureValue") || !digest_at(k, name->held, USE_DATA, l->time, "reference") ||
+	    (relied && !digest_at(k, name->digest, USE_DATA, l->time, "CertDigest")))
 		return false;
-	return !relied || digest_at(k, via->digest, USE_DATA, l->time, "reference");
+	if (l->place == PLACE_SIGNER)
+		return name->cert == pki_find(k->c->pki, OBJ_CERT, l->object) || refuse(k, "the signature names another certificate");
+	if ((via = premise(k, PROOF_REFERENCE, &rl)) == NULL || rl->sig != l->sig)
+		return refuse(k, "a reference of another signature");
+	*cover = &via->cover;
+	return digest_at(k, via->digest, USE_DATA, l->time, "reference");
 }
 
 bool
@@ -321,10 +329,10 @@ rule_exists(struct proof_checker *k, const struct proof_line *l, struct fact *f)
 	if (stamp == NULL)
 		return from_outside(k, l);
 	const struct cover *cover = &stamp->cover;
-	if (!same_time(k, tl->time) || ((l->place == PLACE_SIGNER || premise_is(k, PROOF_REFERENCE)) && !through_signature(k, l, &cover)))
+	if (!same_time(k, tl->time) || (premise_is(k, PROOF_SIGNED) && !through_signature(k, l, &cover)))
 		return false;
 	const xmlNode *node = l->place == PLACE_SIGNER ? NULL : place_node(k, l);
-	return l->place == PLACE_SIGNER || (node != NULL && cover_holds(cover, node)) || refuse(k, "the stamp does not cover it");
+	return (l->place == PLACE_SIGNER && l->n > 1) || (node != NULL && cover_holds(cover, node)) || refuse(k, "the stamp does not cover it");
 }
 
 /* ---- passed ---- */
