@@ -33,7 +33,7 @@ static const struct check_row {
     [CHECK_KEY_USAGE] = {"key-usage", "WFWFWFWF", "WFWFWFFF"},
     [CHECK_SIGNING_TIME_IN_CERT_RANGE] = {"signing-time-in-cert-range", "FFFFFFFF", "FFFFFFFF"},
     [CHECK_SIGNING_TIME_PRESENT] = {"signing-time-present", "FFFFFFFF", "FFFFFFFF"},
-    [CHECK_SIGNING_CERTIFICATE_PRESENT] = {"signing-certificate-present", "WWWWWWWW", "WWWWWWWW"},
+    [CHECK_SIGNING_CERTIFICATE_PRESENT] = {"signing-certificate-present", "WWWWWWWW", "FFFFWWWW"},
     [CHECK_CERT_DIGEST_MATCH] = {"cert-digest-match", "FFFFNNNN", "FFFFFFFF"},
     [CHECK_CERT_DIGEST_ALGORITHM] = {"cert-digest-algorithm", "WWWWNNNN", "FFFFFFFF"},
     [CHECK_ISSUER_SERIAL_MATCH] = {"issuer-serial-match", "WWWWWWWW", "WWWWWWWW"},

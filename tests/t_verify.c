@@ -72,7 +72,7 @@ static const struct row ROWS[] = {
     {"the same as the peer sees it: the first decides", data_changed_properties_gone, T0 + 2 * DAY, IND_FAILED, SUB_HASH_FAILURE, PEER},
     {"SignatureValue changed", value_changed, T0 + 2 * DAY, IND_FAILED, SUB_SIG_CRYPTO_FAILURE, PLAIN},
     {"SignedProperties changed", properties_changed, T0 + 2 * DAY, IND_FAILED, SUB_HASH_FAILURE, PLAIN},
-    {"no certificate property, changed", property_renamed, T0 + 2 * DAY, IND_FAILED, SUB_HASH_FAILURE, PLAIN},
+    {"no certificate property, changed", property_renamed, T0 + 2 * DAY, IND_INDETERMINATE, SUB_NO_SIGNING_CERTIFICATE_FOUND, PLAIN},
     {"the same as the peer sees it", property_renamed, T0 + 2 * DAY, IND_INDETERMINATE, SUB_NO_SIGNING_CERTIFICATE_FOUND, PEER},
     {"wrong value, unknown chain: still failed", value_changed_unknown_chain, T0 + 2 * DAY, IND_FAILED, SUB_SIG_CRYPTO_FAILURE, PLAIN},
     {"no revocation data", bare, T0 + 2 * DAY, IND_INDETERMINATE, SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE, PLAIN},

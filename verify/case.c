@@ -64,6 +64,8 @@ case_objects(const struct proof_case *c, struct pool *all)
 		for (size_t m = 0; m < s->n_stamps; m++)
 			ok = ok && has_token(all, s->stamps[m].token);
 	}
+	for (size_t i = 0; ok && i < anchors_count(c->anchors); i++)
+		ok = has(all, MAT_CERT, anchors_at(c->anchors, i)->der);
 	for (size_t i = 0; ok && material_get(c->material, i, &kind, &der); i++)
 		ok = has(all, kind, der);
 	return ok;

@@ -154,6 +154,7 @@ static long
 prove_exists(struct prover *w, const struct proof_line *about, int64_t *t)
 {
 	struct proven *q = find_proven(w, about);
+	size_t mark = w->p->n;
 	struct rests r = {0};
 	long at;
 
@@ -172,6 +173,8 @@ prove_exists(struct prover *w, const struct proof_line *about, int64_t *t)
 	at = derive_line(w, &q->line, &r);
 	if (at != NO_LINE)
 		*t = q->line.time;
+	else
+		derive_cut(w, mark); /* what it would have rested on serves nothing */
 	return at;
 }
 

@@ -88,11 +88,13 @@ authorised(const struct judge *j, const struct rev_answer *a)
 
 	if (a->object->kind != REV_OCSP || a->signer_is_issuer || a->delegate_ok)
 		return true;
-	/* a CA that is trusted for all there is has not been made a responder for other CAs by that */
+	/* who is trusted for all there is has not been made a responder for other CAs by that */
 	anchor = anchors_find(j->in->anchors, a->signer->sha256);
-	if (anchor != NULL && (anchor->roles & ROLE_OCSP) != 0 && (!a->signer->is_ca || anchor->roles == ROLE_OCSP) && !j->peer)
+	if (anchor != NULL && !j->peer &&
+	    (anchor->roles == ROLE_OCSP || ((anchor->roles & ROLE_OCSP) != 0 && !a->signer->is_ca && (a->signer->eku & EKU_OCSP_SIGNING) != 0)))
 		return true;
-	return level_of(j, CHECK_OCSP_DELEGATE_EKU, CTX_REVOCATION, POS_SIGNING) != LEVEL_FAIL;
+	/* a policy may waive that the issuer made the responder, or that it is called one; not both */
+	return (a->delegate_by_ca || (a->signer->eku & EKU_OCSP_SIGNING) != 0) && level_of(j, CHECK_OCSP_DELEGATE_EKU, CTX_REVOCATION, POS_SIGNING) != LEVEL_FAIL;
 }
 
 /* Does each certificate above the end issue what stands below it? Asked under every policy. */

@@ -30,7 +30,7 @@ list_says(const struct rev_priv *r, const struct cert *c, struct rev_said *s)
 	s->next_update = r->r.next_update;
 	s->expired_from = r->r.expired_certs_on_crl == TIME_NONE ? TIME_MAX : r->r.expired_certs_on_crl;
 	s->status = REV_GOOD;
-	if (crl_lists(r, c, &a))
+	if (crl_lists(r, c, &a) && !(r->r.delta && a.reason == 8)) /* removeFromCRL belongs into delta lists (RFC 5280 5.3.1) */
 		take_status(&a, s);
 }
 
@@ -42,6 +42,13 @@ hashes_to(enum digest_alg alg, struct slice of, struct slice want)
 	struct digest d;
 
 	return alg != DIGEST_NONE && digest_once(alg, of, &d, NULL) == ERR_OK && slice_eq(digest_slice(&d), want);
+}
+
+/* Revoked, then what can't be read, then held; all else is no bad word. */
+static unsigned
+weight(const struct rev_said *s)
+{
+	return s->status == REV_REVOKED ? 3 : s->status == REV_NONE && s->about ? 2 : s->status == REV_HOLD ? 1 : 0;
 }
 
 /* One SingleResponse about c (RFC 6960 4.1.1: serial number, the issuer's name and its key); of several the gravest. */
@@ -64,8 +71,8 @@ single_says(const struct rev_priv *r, const struct single *i, const struct cert 
 	one.expired_from = a.cert_hash_match ? TIME_NONE : a.archive_cutoff == TIME_NONE ? TIME_MAX : a.archive_cutoff;
 	single_status(r, i, &a);
 	take_status(&a, &one);
-	bool grave = one.status >= REV_REVOKED, before = s->about && s->status >= REV_REVOKED;
-	if (!s->about || (grave && (!before || one.revoked_at < s->revoked_at)) || (!grave && !before && one.this_update > s->this_update))
+	int worse = (int)weight(&one) - (int)weight(s);
+	if (!s->about || worse > 0 || (worse == 0 && (one.status >= REV_REVOKED ? one.revoked_at < s->revoked_at : one.this_update > s->this_update)))
 		*s = one;
 }
 

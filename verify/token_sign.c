@@ -194,7 +194,7 @@ token_signed_by(struct pki *p, const struct token *token, const struct cert *c, 
 	struct token_priv *t = token_priv(token);
 
 	memset(out, 0, sizeof(*out));
-	if (token->signer_infos != 1 || t->malformed || !sid_matches(t, c) || !message_digest_holds(t) || !signature_holds(p, t, c))
+	if (token->signer_infos != 1 || t->malformed || !sid_matches(t, c) || !message_digest_holds(t) || signature_holds(p, t, c) != TRI_TRUE)
 		return false;
 	describe(t, c, out);
 	out->problem = TOKEN_OK;

@@ -50,21 +50,30 @@ is_delegate(struct proof_checker *k, const struct cert *d, const struct cert *is
 	return (d->eku & EKU_OCSP_SIGNING) != 0 && pki_signed_by(k->c->pki, d, issuer);
 }
 
+/* An anchor answers for other CAs only where somebody said so: that role and no other, or id-kp-OCSPSigning beside it. */
+static bool
+is_anchored_responder(const struct proof_checker *k, const struct cert *d)
+{
+	const struct anchor *own = anchors_find(k->c->anchors, d->sha256);
+
+	return own != NULL && (own->roles == ROLE_OCSP || ((own->roles & ROLE_OCSP) != 0 && !d->is_ca && (d->eku & EKU_OCSP_SIGNING) != 0));
+}
+
 /* May signer, who is not the issuer itself, speak of c? by: the good line's chain; ca_anchor: where c's own chain ends. */
 static bool
 entitled(struct proof_checker *k, const struct revocation *r, const struct cert *signer, const struct cert *issuer,
     const struct anchor *of_signer, const struct anchor *of_cert)
 {
-	const struct anchor *own = anchors_find(k->c->anchors, signer->sha256);
-
 	if (r->kind == REV_CRL) {
 		if (signer->has_key_usage && (signer->key_usage & KU_CRL_SIGN) == 0)
 			return refuse(k, "%s may not sign lists (RFC 5280 6.3.3 (f))", signer->subject_text);
 		return of_signer == of_cert || refuse(k, "a list by another CA of that name (RFC 5280 6.3.3 (f))");
 	}
-	if (is_delegate(k, signer, issuer) || (own != NULL && (own->roles & ROLE_OCSP) != 0 && (!signer->is_ca || own->roles == ROLE_OCSP)))
+	if (is_delegate(k, signer, issuer) || is_anchored_responder(k, signer))
 		return true;
-	return level_at(k, CHECK_OCSP_DELEGATE_EKU, CTX_REVOCATION, POS_SIGNING) != LEVEL_FAIL ||
+	/* a policy may waive that the issuer made the responder, or that it is called one; not both */
+	return (level_at(k, CHECK_OCSP_DELEGATE_EKU, CTX_REVOCATION, POS_SIGNING) != LEVEL_FAIL &&
+		   ((signer->eku & EKU_OCSP_SIGNING) != 0 || pki_signed_by(k->c->pki, signer, issuer))) ||
 	    refuse(k, "%s was not made a responder by the issuer (RFC 6960 4.2.2.2)", signer->subject_text);
 }
 
@@ -122,6 +131,7 @@ rule_answers(struct proof_checker *k, const struct proof_line *l, struct fact *f
 		return false;
 	f->this_update = s.this_update;
 	f->next_update = s.next_update;
+	f->revoked_at = s.status == REV_GOOD ? TIME_MAX : s.revoked_at;
 	f->own = by == NULL || (f->rev->kind == REV_OCSP && is_delegate(k, f->signer, issuer));
 	struct alg_use use = sig_use(&rev_priv(f->rev)->scheme, USE_OCSP);
 	use.key_bits = f->signer->own_key.key_bits;
@@ -135,49 +145,90 @@ rule_answers(struct proof_checker *k, const struct proof_line *l, struct fact *f
 
 /* ---- nothing graver ---- */
 
-/* Somebody may revoke who may not clear: the issuer's key, its delegates, the same name under the chain itself. */
+/* May d, whose key made r, say that what issuer issued is revoked? Nobody may clear who may not revoke. */
 static bool
-may_revoke(struct proof_checker *k, const struct revocation *r, const struct cert *const *chain, size_t n, size_t i)
+may_revoke(struct proof_checker *k, const struct revocation *r, const struct cert *d, const struct cert *const *chain, size_t n, size_t i)
 {
 	const struct cert *issuer = chain[i + 1];
+	bool may = d == issuer;
 
-	if (is_responder(r, issuer) && verified(k, r, issuer))
+	if (!is_responder(r, d) || r->produced_at < d->not_before || r->produced_at > d->not_after)
+		return false;
+	if (r->kind == REV_OCSP)
+		return may || is_delegate(k, d, issuer) || is_anchored_responder(k, d);
+	for (size_t j = i + 1; !may && !k->peer && j < n; j++) /* the peer hears of namesakes nothing */
+		may = d == chain[j] || pki_signed_by(k->c->pki, d, chain[j]);
+	return may && (!d->has_key_usage || (d->key_usage & KU_CRL_SIGN) != 0);
+}
+
+/* Did anybody sign r who may revoke? Keys are tried last: they are dear, and counted. */
+static bool
+is_heard(struct proof_checker *k, const struct revocation *r, const struct cert *const *chain, size_t n, size_t i)
+{
+	if (may_revoke(k, r, chain[i + 1], chain, n, i) && verified(k, r, chain[i + 1]))
 		return true;
 	for (size_t m = 0; m < r->n_certs + k->all.n_certs; m++) {
 		const struct cert *d = m < r->n_certs ? r->certs[m] : k->all.certs[m - r->n_certs];
-		bool own = false;
 
-		if (d == issuer || !is_responder(r, d))
-			continue;
-		if (r->kind == REV_OCSP)
-			own = is_delegate(k, d, issuer);
-		for (size_t j = i + 1; r->kind == REV_CRL && !own && j < n; j++)
-			own = d == chain[j] || pki_signed_by(k->c->pki, d, chain[j]);
-		if (own && verified(k, r, d))
+		if (d != chain[i + 1] && may_revoke(k, r, d, chain, n, i) && verified(k, r, d))
 			return true;
 	}
 	return false;
+}
+
+/* One object's word about chain[i] into out, if it is a bad one, heard, and of now or before. */
+static void
+weigh(struct proof_checker *k, const struct revocation *r, const struct cert *const *chain, size_t n, size_t i, int64_t knows, struct gravest *out)
+{
+	struct rev_said s;
+
+	rev_read(r, chain[i], chain[i + 1], &s);
+	out->about += s.about;
+	if (!s.about || s.status == REV_GOOD || s.status == REV_UNKNOWN || (!k->peer && s.this_update > k->c->now_utc))
+		return;
+	if (s.status == REV_HOLD && knows != TIME_NONE && s.this_update < knows)
+		return; /* released since */
+	/* what can't be read may say anything */
+	int64_t at = s.status == REV_NONE || s.revoked_at == TIME_NONE ? INT64_MIN : s.revoked_at;
+	bool benign = s.reason == 3 || s.reason == 4 || s.reason == 5; /* affiliation, superseded, cessation (RFC 5280 5.3.1) */
+	if (at > k->c->now_utc || (at >= out->revoked_at && (benign || at >= out->stolen_at)) || !is_heard(k, r, chain, n, i))
+		return;
+	out->revoked_at = at < out->revoked_at ? at : out->revoked_at;
+	if (!benign && at < out->stolen_at)
+		out->stolen_at = at;
+}
+
+/* A key that was stolen under one certificate is stolen under all: those of chain[i]'s name and key that its chain issued, too. */
+static void
+weigh_twins(struct proof_checker *k, const struct cert *const *chain, size_t n, size_t i, struct gravest *out)
+{
+	for (size_t m = 0; m < k->all.n_certs; m++) {
+		const struct cert *twin = k->all.certs[m];
+		struct gravest g = {.revoked_at = TIME_MAX, .stolen_at = TIME_MAX};
+
+		if (twin == chain[i] || !cert_same_authority(twin, chain[i]))
+			continue;
+		for (size_t j = i + 1; j < n; j++) {
+			const struct cert *own[] = {twin, chain[j]};
+
+			if (!pki_signed_by(k->c->pki, twin, chain[j]))
+				continue;
+			for (size_t r = 0; r < k->all.n_revs; r++)
+				weigh(k, k->all.revs[r], own, 2, 0, TIME_NONE, &g);
+		}
+		if (g.stolen_at < out->stolen_at)
+			out->stolen_at = g.stolen_at;
+	}
+	if (out->stolen_at < out->revoked_at)
+		out->revoked_at = out->stolen_at;
 }
 
 void
 gravest_of(struct proof_checker *k, const struct cert *const *chain, size_t n, size_t i, int64_t knows, struct gravest *out)
 {
 	*out = (struct gravest){.revoked_at = TIME_MAX, .stolen_at = TIME_MAX};
-	for (size_t m = 0; m < k->all.n_revs; m++) {
-		struct rev_said s;
-
-		rev_read(k->all.revs[m], chain[i], chain[i + 1], &s);
-		out->about += s.about;
-		if (!s.about || (s.status != REV_REVOKED && s.status != REV_HOLD) || (!k->peer && s.this_update > k->c->now_utc))
-			continue;
-		if (s.status == REV_HOLD && knows != TIME_NONE && s.this_update < knows)
-			continue; /* released since */
-		int64_t at = s.revoked_at == TIME_NONE ? INT64_MIN : s.revoked_at;
-		bool benign = s.reason == 3 || s.reason == 4 || s.reason == 5; /* affiliation, superseded, cessation (RFC 5280 5.3.1) */
-		if (at > k->c->now_utc || (at >= out->revoked_at && (benign || at >= out->stolen_at)) || !may_revoke(k, k->all.revs[m], chain, n, i))
-			continue;
-		out->revoked_at = at < out->revoked_at ? at : out->revoked_at;
-		if (!benign && at < out->stolen_at)
-			out->stolen_at = at;
-	}
+	for (size_t m = 0; m < k->all.n_revs; m++)
+		weigh(k, k->all.revs[m], chain, n, i, knows, out);
+	if (!k->peer)
+		weigh_twins(k, chain, n, i, out);
 }

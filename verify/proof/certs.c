@@ -135,6 +135,8 @@ take_data(struct proof_checker *k, const struct walk *w, size_t i, int64_t *know
 	if (i == 0 && al->time > a->signer->not_after && anchors_find(k->c->anchors, a->signer->sha256) == NULL &&
 	    level_at(k, CHECK_REVOCATION_ISSUER_NOT_EXPIRED, w->l->ctx, POS_SIGNING) == LEVEL_FAIL)
 		return refuse(k, "%s: no proof of its revocation data while their signer's certificate lasted", w->v[i]->subject_text);
+	if (a->revoked_at <= w->l->time)
+		return refuse(k, "%s was revoked or on hold by that time", w->v[i]->subject_text);
 	*knows = a->own ? a->this_update : TIME_NONE;
 	return fresh_enough(k, w, i, a);
 }

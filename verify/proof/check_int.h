@@ -15,6 +15,7 @@ struct fact {
 	const struct token *token;    /* imprint, stamp */
 	size_t above;		      /* issued: the line of its issuer */
 	int64_t this_update, next_update; /* answers */
+	int64_t revoked_at;	      /* answers: TIME_MAX: it says good */
 	bool own;		      /* answers: by the issuer itself or its delegate, who may release from a hold */
 	struct cover cover;	      /* reference, imprint, stamp */
 	enum digest_alg digest;	      /* reference, imprint, holds, signer */

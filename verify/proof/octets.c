@@ -311,7 +311,7 @@ through_signature(struct proof_checker *k, const struct proof_line *l, const str
 		return false;
 	if (l->place == PLACE_SIGNER)
 		return name->cert == pki_find(k->c->pki, OBJ_CERT, l->object) || refuse(k, "the signature names another certificate");
-	if ((via = premise(k, PROOF_REFERENCE, &rl)) == NULL || rl->sig != l->sig)
+	if ((via = premise(k, PROOF_REFERENCE, &rl)) == NULL || rl->sig != l->sig || rl->entry != PROOF_NO_ENTRY)
 		return refuse(k, "a reference of another signature");
 	*cover = &via->cover;
 	return digest_at(k, via->digest, USE_DATA, l->time, "reference");
@@ -380,7 +380,8 @@ take_references(struct proof_checker *k, const struct proof_line *l)
 			if (!may_miss(k, s, i, m) && !take_reference(k, l, i, m, &master))
 				return false;
 	}
-	if (sig_signs_data(k->c->doc, s, &data, &e) != ERR_OK || data != TRI_TRUE)
+	/* under dss the data of all entries may be missing: nothing is known of them then */
+	if (sig_signs_data(k->c->doc, s, &data, &e) != ERR_OK || (data != TRI_TRUE && !(k->peer && data == TRI_UNKNOWN)))
 		return refuse(k, "no reference covers anything but the signature's own properties");
 	return s->parent < 0 || master || refuse(k, "no reference covers the SignatureValue that it countersigns");
 }
@@ -404,6 +405,8 @@ rule_passed(struct proof_checker *k, const struct proof_line *l, struct fact *f)
 	if (ess && !digest_at(k, signer->digest, USE_DATA, l->time, "CertDigest"))
 		return false;
 	int64_t existed = exists_value(k, l->sig);
+	if (!k->peer && nl->n == 0 && l->time < k->c->now_utc)
+		return refuse(k, "a value whose key is not bound to what it signs is dated by no stamp");
 	if ((good = premise(k, PROOF_GOOD, &gl)) == NULL)
 		return false;
 	if (sl->sig != l->sig || nl->sig != l->sig || (hl != NULL && hl->sig != l->sig))
