@@ -59,7 +59,7 @@ ending(const json_t *r, char out[ENDING_MAX + 1])
 	const char *dot = strrchr(word(r, "covers", ""), '.');
 	size_t n = 0;
 
-	snprintf(out, ENDING_MAX + 1, "%s", is(r, "extent", "document") || is(r, "extent", "element") || is(r, "extent", "part") ? "xml" : "octets");
+	snprintf(out, ENDING_MAX + 1, "%s", is(r, "extent", "document") || is(r, "extent", "element") || is(r, "extent", "part") || is(r, "extent", "file_xml") ? "xml" : "octets");
 	if (!is(r, "extent", "file") || dot == NULL)
 		return;
 	while (n <= ENDING_MAX && isalnum((unsigned char)dot[1 + n]) && (unsigned char)dot[1 + n] < 0x80)

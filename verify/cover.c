@@ -95,7 +95,7 @@ gather_seal(struct sigdoc *d, struct gather *g, uint64_t octets, struct cover *o
 		return err_nomem(e);
 	st->ranges_left -= g->nodes.n;
 	*out = (struct cover){.doc = d, .v = (const void *)v.p, .n = g->nodes.n, .files = (const void *)files.p, .n_files = g->n_files,
-	    .octets = octets, .outside = g->outside, .rest = g->rest};
+	    .octets = octets, .outside = g->outside, .rest = g->rest, .read = g->read, .content = g->content};
 	gather_release(g);
 	return ERR_OK;
 }
@@ -109,6 +109,8 @@ gather_cover(struct gather *g, const struct cover *c)
 		trace_put(&g->nodes, c->v[i].first, c->v[i].last);
 	g->rest = g->rest || c->rest;
 	g->outside = g->outside || c->outside;
+	g->content = g->content || c->content;
+	g->read = c->read > g->read ? c->read : g->read;
 }
 
 enum err_code

@@ -28,16 +28,25 @@
 #include "verify/c14n.h"
 #include "verify/xades.h"
 
+/*
+ * How octets that are not the signature file's own (of a data file, or those that base64 in a text stands for) came into a
+ * digest. Whoever reads them leaves something out: white space in base64; comments, the XML declaration, the encoding, quotes
+ * and white space in tags.
+ */
+enum reading { READ_NOT = 0 /* they went in as they are */, READ_BASE64, READ_XML };
+
 /* All-zero covers nothing. */
 struct cover {
 	const struct sigdoc *doc;
 	const struct cover_range *v; /* ascending, neither overlapping nor touching; an element's attributes are numbered right behind it */
 	size_t n;
-	const struct side_file *const *files; /* hashed whole: their octets, or all that their XML says */
+	const struct side_file *const *files; /* hashed whole: their octets as they are */
 	size_t n_files;
 	uint64_t octets; /* that were hashed */
 	bool outside;	 /* something of the data files was hashed, be it a part of one */
-	bool rest;	 /* octets were hashed for which no node and no whole file stands */
+	bool rest;	 /* octets were hashed for which no node and no file stands */
+	enum reading read; /* the most of all that was hashed; of nodes: of what their text encodes */
+	bool content;	 /* all that a data file says was hashed, not its octets: it was read first */
 };
 
 /* Does node (element, attribute, text, PI of doc->dom) lie whole inside: itself, its attributes, all below, comments apart? A comment: false. */

@@ -256,7 +256,7 @@ static enum extent
 extent_at(struct describing *w, const struct cover *c, const xmlNode *at, struct report_ref *r)
 {
 	if (!cover_holds(c, at) && is_all_text(c, at))
-		return EXTENT_TEXT;
+		return c->read == READ_NOT ? EXTENT_TEXT : EXTENT_TEXT_READ;
 	if (!cover_holds(c, at) && !list_gaps(w, c, at, r))
 		return EXTENT_PART;
 	return at == w->root ? EXTENT_DOCUMENT : EXTENT_ELEMENT;
@@ -297,6 +297,18 @@ local_extent(struct describing *w, const struct xref *x, const struct cover *c, 
 	return extent_at(w, c, at, r);
 }
 
+static enum extent
+file_extent(const struct xref *x, const struct cover *c)
+{
+	if (c->octets == 0)
+		return EXTENT_NOTHING;
+	if (x->file != NULL && cover_holds_file(c, x->file))
+		return EXTENT_FILE;
+	if (!c->content)
+		return EXTENT_FILE_PART;
+	return c->read == READ_XML ? EXTENT_FILE_XML : EXTENT_FILE_DECODED;
+}
+
 static void
 describe_cover(struct describing *w, struct xref *x, struct report_ref *r)
 {
@@ -312,7 +324,7 @@ describe_cover(struct describing *w, struct xref *x, struct report_ref *r)
 	r->octets = c.cover.octets;
 	if (!uri_is_local(x->uri)) {
 		r->stands = STANDS_BESIDE;
-		r->extent = c.cover.octets == 0 ? EXTENT_NOTHING : x->file != NULL && cover_holds_file(&c.cover, x->file) ? EXTENT_FILE : EXTENT_FILE_PART;
+		r->extent = file_extent(x, &c.cover);
 		return;
 	}
 	r->extent = local_extent(w, x, &c.cover, r);
@@ -395,15 +407,15 @@ all_are(const struct report_ref *v, size_t n, enum tri intact)
 	return true;
 }
 
-/* Are all files that it leads to whole? */
+/* Are the files that it leads to whole, and the data behind base64? */
 static bool
-whole_files(const struct report_ref *v, size_t n)
+octets_are_in(const struct report_ref *v, size_t n)
 {
 	size_t i;
 
 	for (i = 0; i < n; i++)
-		if (v[i].extent == EXTENT_FILE_PART || (v[i].stands == STANDS_BESIDE && v[i].extent == EXTENT_NOTHING) ||
-		    !whole_files(v[i].entries, v[i].n_entries))
+		if (v[i].extent == EXTENT_TEXT_READ || (v[i].stands == STANDS_BESIDE && v[i].extent != EXTENT_FILE) ||
+		    !octets_are_in(v[i].entries, v[i].n_entries))
 			return false;
 	return true;
 }
@@ -417,13 +429,13 @@ holds_document(struct describing *w, const struct cover *c)
 static enum scope
 scope_of(struct describing *w, const struct cover *c, const struct report_signature *r)
 {
-	bool own = holds_own_data(c, w->s->node), files = whole_files(r->refs, r->n_refs);
+	bool own = holds_own_data(c, w->s->node), octets = octets_are_in(r->refs, r->n_refs);
 
 	if (w->s->parent >= 0)
 		return w->s->master_ref != NULL ? SCOPE_SIGNATURE : SCOPE_PART;
-	if (w->root != w->s->node && own && files && holds_document(w, c))
+	if (w->root != w->s->node && own && octets && holds_document(w, c))
 		return SCOPE_DOCUMENT;
-	if (own && files && only_signatures(w))
+	if (own && octets && only_signatures(w))
 		return touches_own_data(c, w->s->node) ? SCOPE_OBJECTS : c->n_files != 0 ? SCOPE_FILES : SCOPE_NOTHING;
 	return c->n_files != 0 || touches_own_data(c, w->s->node) || cover_beyond(c, w->but, 1) ? SCOPE_PART : SCOPE_NOTHING;
 }

@@ -300,6 +300,23 @@ as_limit(struct run *r, enum err_code rc, struct err *e)
 	return rc == ERR_LIMIT ? run_fault(r, REF_LIMIT, "%.200s", e->text) : rc;
 }
 
+/* A file whose data are all in: whole only if nobody read it on the way. */
+static enum err_code
+all_of_file(struct gather *g, const struct data *io, struct err *e)
+{
+	if (io->read == READ_NOT)
+		return gather_file(g, io->file, e);
+	g->content = true;
+	return ERR_OK;
+}
+
+static void
+came_from(struct gather *g, const struct data *io)
+{
+	g->outside = g->outside || io->outside;
+	g->read = io->read > g->read ? io->read : g->read;
+}
+
 enum err_code
 origin_nodes(struct run *r, struct data *io, const struct trace *seen, struct err *e)
 {
@@ -307,9 +324,9 @@ origin_nodes(struct run *r, struct data *io, const struct trace *seen, struct er
 	bool known, whole;
 	enum err_code rc = back(r, io, seen, &r->gather->nodes, &known, &whole, &own);
 
-	r->gather->outside = r->gather->outside || io->outside;
+	came_from(r->gather, io);
 	if (rc == ERR_OK && whole && io->file != NULL)
-		return gather_file(r->gather, io->file, e);
+		return all_of_file(r->gather, io, e);
 	if (rc == ERR_OK && !known)
 		r->gather->rest = true;
 	if (rc != ERR_OK && e != NULL)
@@ -320,9 +337,9 @@ origin_nodes(struct run *r, struct data *io, const struct trace *seen, struct er
 enum err_code
 origin_octets(struct run *r, const struct data *io, struct err *e)
 {
-	r->gather->outside = r->gather->outside || io->outside;
+	came_from(r->gather, io);
 	if (io->file != NULL)
-		return gather_file(r->gather, io->file, e);
+		return all_of_file(r->gather, io, e);
 	if (io->origin.made == OF_UNKNOWN)
 		r->gather->rest = true;
 	trace_add(&r->gather->nodes, &io->origin.from);

@@ -92,7 +92,8 @@ static const char *const KINDS[] = {[REF_DATA] = "data", [REF_SIGNED_PROPERTIES]
     [REF_SIGNATURE_PROPERTIES] = "signature_properties", [REF_MANIFEST] = "manifest", [REF_OBJECT] = "object",
     [REF_COUNTERSIGNED] = "countersigned"};
 static const char *const EXTENTS[] = {[EXTENT_UNKNOWN] = NULL, [EXTENT_NOTHING] = "nothing", [EXTENT_PART] = "part", [EXTENT_TEXT] = "text",
-    [EXTENT_FILE_PART] = "file_part", [EXTENT_FILE] = "file", [EXTENT_ELEMENT] = "element", [EXTENT_DOCUMENT] = "document"};
+    [EXTENT_FILE_PART] = "file_part", [EXTENT_TEXT_READ] = "text_read", [EXTENT_FILE_DECODED] = "file_decoded", [EXTENT_FILE_XML] = "file_xml",
+    [EXTENT_FILE] = "file", [EXTENT_ELEMENT] = "element", [EXTENT_DOCUMENT] = "document"};
 static const char *const STANDS[] = {[STANDS_NOWHERE] = NULL, [STANDS_ROOT] = "root", [STANDS_OBJECT] = "object", [STANDS_INSIDE] = "inside",
     [STANDS_BESIDE] = "beside"};
 static const char *const SCOPES[] = {[SCOPE_UNKNOWN] = NULL, [SCOPE_NOTHING] = "nothing", [SCOPE_PART] = "part", [SCOPE_SIGNATURE] = "signature",

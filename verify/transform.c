@@ -87,6 +87,8 @@ need_nodes(struct run *r, struct data *io, struct err *e)
 	if (rc != ERR_OK)
 		return as_fault(r, rc, &why, "data that a transform needs as XML", e);
 	buf_release(&io->octets);
+	if (io->outside || io->origin.made != OF_NODES)
+		io->read = READ_XML;
 	io->kind = DATA_NODES;
 	io->enveloped = false;
 	io->own_doc = doc;
@@ -125,7 +127,7 @@ static enum err_code
 nodes_to_octets(struct run *r, const struct c14n *how, struct data *io, struct err *e)
 {
 	struct trace seen = {.max = state_of(r->d)->ranges_left};
-	struct data next = {.outside = io->outside};
+	struct data next = {.outside = io->outside, .read = io->read};
 	struct sink to = sink_buf(&next.octets);
 	struct err why = {0};
 	enum err_code rc = canonical(r, how, io, &seen, &to, e);
@@ -203,7 +205,7 @@ from_base64(struct run *r, struct data *io, struct err *e)
 {
 	struct trace seen = {.max = state_of(r->d)->ranges_left};
 	AUTO(buf) struct buf text = {0};
-	struct data next = {.outside = io->outside};
+	struct data next = {.outside = io->outside, .read = io->read};
 	struct err why = {0};
 	enum err_code rc = load_file(r, io, parse_cap(r), &why);
 
@@ -222,7 +224,8 @@ from_base64(struct run *r, struct data *io, struct err *e)
 	if (rc == ERR_OK)
 		rc = base64_to(io->kind == DATA_NODES ? buf_slice(&text) : buf_slice(&io->octets), &next.octets, &why);
 	if (io->kind != DATA_NODES) {
-		next.file = io->file; /* all of it went in */
+		next.file = io->file; /* all that it says went in */
+		next.read = io->read == READ_NOT ? READ_BASE64 : io->read;
 		if (io->origin.made == OF_TEXT)
 			origin_move(&io->origin, &next.origin);
 	}

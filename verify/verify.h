@@ -177,7 +177,10 @@ enum extent {
 	EXTENT_PART,	    /* of the element that it leads to: gaps */
 	EXTENT_TEXT,	    /* the element's text, or the data encoded in it; not its tags */
 	EXTENT_FILE_PART,
-	EXTENT_FILE,	/* whole, as all below */
+	EXTENT_TEXT_READ,    /* all that the data encoded in an element's text say as XML (or as base64 again), not their octets */
+	EXTENT_FILE_DECODED, /* what the file encodes in base64, not its octets */
+	EXTENT_FILE_XML,     /* all that the file says as XML, not its octets: no comments, declaration, encoding */
+	EXTENT_FILE,	     /* whole, as all below */
 	EXTENT_ELEMENT, /* signatures in it apart, as below */
 	EXTENT_DOCUMENT
 };

@@ -149,6 +149,38 @@ add_lead(struct buf *b, const json_t *r)
 		words_quoted(b, "what is called ", uri, "");
 }
 
+/* A file, or an element's text, and how much of it; false: extent is none of these. */
+static bool
+add_octets(struct buf *b, const json_t *r, const char *extent)
+{
+	static const struct {
+		const char *extent, *before, *after;
+	} WORDS[] = {
+	    {"file", "the file ", ""},
+	    {"file_part", "a part of the file ", ""},
+	    {"file_xml", "the XML content of the file ", ", not its octets, comments and encoding"},
+	    {"file_decoded", "what the file ", " encodes, not its octets"},
+	    {"text", "the text of ", ""},
+	    {"text_read", "the content of what is encoded in ", ", not its octets and comments"},
+	    {"nothing", "nothing of ", ""},
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(WORDS) / sizeof(WORDS[0]) && strcmp(WORDS[i].extent, extent) != 0; i++)
+		;
+	if (i == sizeof(WORDS) / sizeof(WORDS[0]))
+		return false;
+	buf_adds(b, WORDS[i].before);
+	if (strncmp(extent, "file", 4) == 0)
+		words_quoted(b, "", words_of(r, "covers", ""), "");
+	else if (is(r, "stands", "beside"))
+		words_quoted(b, "the file ", words_of(r, "covers", ""), "");
+	else
+		add_place(b, r);
+	buf_adds(b, WORDS[i].after);
+	return true;
+}
+
 void
 report_reference_words(const json_t *signature, const json_t *r, struct buf *b)
 {
@@ -167,14 +199,9 @@ report_reference_words(const json_t *signature, const json_t *r, struct buf *b)
 		add_place(b, r);
 	} else if (strcmp(extent, "part") == 0) {
 		add_gaps(b, r);
-	} else if (strcmp(extent, "file") == 0 || strcmp(extent, "file_part") == 0) {
-		words_quoted(b, extent[4] == '\0' ? "the file " : "a part of the file ", words_of(r, "covers", ""), "");
-	} else {
-		buf_adds(b, strcmp(extent, "text") == 0 ? "the text of " : "nothing of ");
-		if (is(r, "stands", "beside"))
-			words_quoted(b, "the file ", words_of(r, "covers", ""), "");
-		else
-			add_place(b, r);
+	} else if (!add_octets(b, r, extent)) {
+		buf_adds(b, "something of ");
+		add_place(b, r);
 	}
 }
 

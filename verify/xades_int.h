@@ -123,7 +123,8 @@ enum data_kind { DATA_OCTETS = 0, DATA_FILE, DATA_NODES };
 struct data {
 	enum data_kind kind;
 	struct buf octets;
-	const struct side_file *file; /* the data are all of it */
+	const struct side_file *file; /* the data are all of it, or all that it says: read */
+	enum reading read;	      /* of what is not the signature file's own */
 	bool outside;		      /* they come from a file, be they a part of it */
 	struct nodes nodes;
 	bool enveloped; /* enveloped-signature was applied: once is allowed */
@@ -142,7 +143,8 @@ struct gather {
 	struct trace nodes;
 	const struct side_file **files;
 	size_t n_files, cap_files;
-	bool outside, rest;
+	bool outside, rest, content;
+	enum reading read;
 };
 /* What the intact references in SignedInfo of s cover, entries of manifests apart. */
 MUST_USE enum err_code refs_cover(struct sigdoc *d, struct xsig *s, struct cover *out, struct err *e);
