@@ -13,6 +13,7 @@
 #define CANON "<ds:Transform Algorithm=\"" EXC "\"/>"
 #define BASE64 "<ds:Transform Algorithm=\"" NS_DS "base64\"/>"
 #define OBJECT(id, content) "<ds:Object xmlns:ds=\"" NS_DS "\" Id=\"" id "\">" content "</ds:Object>" /* is its own canonical form */
+#define STYLE "<?xml-stylesheet href=\"e\"?>"
 #define OTHER(objects) \
 	"<ds:Signature xmlns:ds=\"" NS_DS "\"><ds:SignedInfo/><ds:SignatureValue>AA==</ds:SignatureValue>" objects "</ds:Signature>"
 
@@ -24,6 +25,23 @@ static const struct row {
 } rows[] = {
     {"all of it", "<d><a>1</a>@</d>", "", "", ENVELOPED CANON, "<d><a>1</a></d>", "document", "document", "this document", NULL},
     {"all, and comments", "<d><!--x--><a>1</a>@</d>", "", "", ENVELOPED CANON, "<d><a>1</a></d>", "document", "document", "this document", NULL},
+    {"a stylesheet before the root", STYLE "<d Id=\"d\"><a>1</a>@</d>", "", "#d", ENVELOPED CANON, "<d Id=\"d\"><a>1</a></d>", "part", "part",
+	"all of this document but /processing-instruction(xml-stylesheet)", NULL},
+    {"a stylesheet behind the root", "<d Id=\"d\"><a>1</a>@</d>" STYLE, "", "#d", ENVELOPED CANON, "<d Id=\"d\"><a>1</a></d>", "part", "part",
+	"all of this document but /processing-instruction(xml-stylesheet)", NULL},
+    {"a stylesheet that is signed", STYLE "<d><a>1</a>@</d>", "", "", ENVELOPED CANON, STYLE "\n<d><a>1</a></d>", "document", "document",
+	"this document", NULL},
+    {"a comment before the root", "<!--x--><d Id=\"d\"><a>1</a>@</d>", "", "#d", ENVELOPED CANON, "<d Id=\"d\"><a>1</a></d>", "document", "document",
+	"this document", NULL},
+    {"an Object, and a stylesheet before the root", STYLE "@", OBJECT("o", "a deed"), "#o", CANON, OBJECT("o", "a deed"), "part", "element",
+	"/Signature/Object", NULL},
+    {"an Object, and an instruction beside the signature", "<d>@" STYLE "</d>", OBJECT("o", "a deed"), "#o", CANON, OBJECT("o", "a deed"), "part",
+	"element", "/d/Signature/Object", NULL},
+    {"an instruction in the signature", "@", OBJECT("o", "a deed") STYLE, "#o", CANON, OBJECT("o", "a deed"), "part", "element", "/Signature/Object",
+	NULL},
+    {"what an Object encodes, and an instruction in it", "@", OBJECT("o", "YSBkZWVk" STYLE), "#o", BASE64, "a deed", "part", "text",
+	"the text of /Signature/Object", NULL},
+    {"a file, and a stylesheet", STYLE "@", "", "f", "", "a deed", "part", "file", "the file \"f\"", "a deed"},
     {"one of two elements", "<d><a Id=\"a\">1</a><b/>@</d>", "", "#a", CANON, "<a Id=\"a\">1</a>", "part", "element", "/d/a", NULL},
     {"the only element, not the root", "<d><a Id=\"a\">1</a>@</d>", "", "#a", CANON, "<a Id=\"a\">1</a>", "part", "element", "/d/a", NULL},
     {"wrapped", "<d><a Id=\"b\">9</a>@</d>", "<ds:Object><a Id=\"a\">1</a></ds:Object>", "#a", CANON, "<a Id=\"a\">1</a>", "part", "element",

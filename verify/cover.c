@@ -505,11 +505,22 @@ cover_gaps(const struct cover *c, const xmlNode *within, const xmlNode *const *b
 }
 
 bool
+cover_holds_beside(const struct cover *c)
+{
+	const xmlNode *n;
+
+	for (n = c->doc != NULL && c->doc->dom != NULL ? c->doc->dom->children : NULL; n != NULL; n = n->next)
+		if (n->type == XML_PI_NODE && !cover_holds(c, n))
+			return false;
+	return true;
+}
+
+bool
 cover_holds_document(const struct cover *c, const xmlNode *const *but, size_t n_but)
 {
 	const xmlNode *root = c->doc != NULL && c->doc->dom != NULL ? xmlDocGetRootElement(c->doc->dom) : NULL;
 
-	return root != NULL && c->n != 0 && cover_gaps(c, root, but, n_but, NULL, 0) == 0;
+	return root != NULL && c->n != 0 && cover_holds_beside(c) && cover_gaps(c, root, but, n_but, NULL, 0) == 0;
 }
 
 /* ---- words ---- */

@@ -62,9 +62,11 @@ struct cover_range cover_span(const struct sigdoc *d, const xmlNode *node);
 bool cover_is_empty(const struct cover *c);
 /* Is anything in that lies outside of every node of but[]? What is in a data file does. */
 bool cover_beyond(const struct cover *c, const xmlNode *const *but, size_t n_but);
+/* All processing instructions beside the document element? A stylesheet there changes what a reader sees. True without any. */
+bool cover_holds_beside(const struct cover *c);
 /*
- * The whole document element, but for the subtrees but[] (a signature that is enveloped leaves itself out, and others may stand
- * beside it). n_but 0: all of it.
+ * The whole document, what stands beside its element too, but for the subtrees but[] (a signature that is enveloped leaves
+ * itself out, and others may stand beside it). n_but 0: all of it.
  */
 bool cover_holds_document(const struct cover *c, const xmlNode *const *but, size_t n_but);
 

@@ -40,6 +40,13 @@ is_text(const xmlNode *n)
 	return n->type == XML_TEXT_NODE || n->type == XML_CDATA_SECTION_NODE;
 }
 
+/* What says something to a reader, or to the program that shows it. */
+static bool
+is_content(const xmlNode *n)
+{
+	return n->type == XML_ELEMENT_NODE || n->type == XML_PI_NODE || (is_text(n) && !is_blank(n));
+}
+
 /* An Object that holds qualifying properties, or nothing at all: no data in it. */
 static bool
 holds_no_data(const xmlNode *object)
@@ -47,7 +54,7 @@ holds_no_data(const xmlNode *object)
 	const xmlNode *n;
 
 	for (n = object->children; n != NULL; n = n->next)
-		if (n->type == XML_ELEMENT_NODE ? !is_xades(n, "QualifyingProperties") : is_text(n) && !is_blank(n))
+		if (is_content(n) && !is_xades(n, "QualifyingProperties"))
 			return false;
 	return true;
 }
@@ -63,7 +70,7 @@ is_machinery(const xmlNode *n)
 static const xmlNode *
 next_data(const xmlNode *n)
 {
-	while (n != NULL && (n->type == XML_ELEMENT_NODE ? is_machinery(n) : !is_text(n) || is_blank(n)))
+	while (n != NULL && (!is_content(n) || is_machinery(n)))
 		n = n->next;
 	return n;
 }
@@ -81,7 +88,7 @@ holds_content(const struct cover *c, const xmlNode *object)
 		return false;
 	for (n = object->children; n != NULL; n = n->next) {
 		elements = elements || n->type == XML_ELEMENT_NODE;
-		if (n->type == XML_ELEMENT_NODE ? !cover_holds(c, n) : is_text(n) && !is_blank(n) && !cover_holds(c, n))
+		if (is_content(n) && !cover_holds(c, n))
 			return false;
 	}
 	return elements || cover_holds_text(c, object);
@@ -154,6 +161,13 @@ text_of(struct judge *j, char *made)
 	return made;
 }
 
+/* An element whole; of the document's also what stands beside it. */
+static bool
+holds_all(const struct describing *w, const struct cover *c, const xmlNode *at)
+{
+	return cover_holds(c, at) && (at != w->root || cover_holds_beside(c));
+}
+
 /* The gaps below within; true when there are none. */
 static bool
 list_gaps(struct describing *w, const struct cover *c, const xmlNode *within, struct report_ref *r)
@@ -163,7 +177,7 @@ list_gaps(struct describing *w, const struct cover *c, const xmlNode *within, st
 
 	if (!may_walk(w, within))
 		return false;
-	r->n_gaps = cover_gaps(c, within, w->but, w->n_but, gaps, GAPS_LISTED);
+	r->n_gaps = cover_gaps(c, within != w->root ? within : NULL, w->but, w->n_but, gaps, GAPS_LISTED);
 	r->gaps = r->n_gaps != 0 ? mem_new(GAPS_LISTED, sizeof(*r->gaps)) : NULL;
 	if (r->n_gaps != 0 && r->gaps == NULL)
 		judge_nomem(w->j);
@@ -257,7 +271,7 @@ extent_at(struct describing *w, const struct cover *c, const xmlNode *at, struct
 {
 	if (!cover_holds(c, at) && is_all_text(c, at))
 		return c->read == READ_NOT ? EXTENT_TEXT : EXTENT_TEXT_READ;
-	if (!cover_holds(c, at) && !list_gaps(w, c, at, r))
+	if (!holds_all(w, c, at) && !list_gaps(w, c, at, r))
 		return EXTENT_PART;
 	return at == w->root ? EXTENT_DOCUMENT : EXTENT_ELEMENT;
 }
@@ -376,13 +390,15 @@ describe_list(struct describing *w, struct xref *v, size_t n)
 
 /* ---- the signature ---- */
 
-/* Is there nothing but signatures in the document: no attribute, no text, no other element? */
+/* Is there nothing but signatures in the document: no attribute, no text, no other element, no instruction that is not signed? */
 static bool
-only_signatures(const struct describing *w)
+only_signatures(const struct describing *w, const struct cover *c)
 {
 	const xmlNode *n;
 	size_t i;
 
+	if (!cover_holds_beside(c))
+		return false;
 	if (w->root == w->s->node)
 		return true;
 	if (w->root != w->s->node->parent || w->root->properties != NULL)
@@ -390,7 +406,7 @@ only_signatures(const struct describing *w)
 	for (n = w->root->children; n != NULL; n = n->next) {
 		for (i = 0; i < w->n_but && w->but[i] != n; i++)
 			;
-		if (i == w->n_but && (n->type == XML_ELEMENT_NODE || (is_text(n) && !is_blank(n))))
+		if (i == w->n_but && is_content(n) && !(n->type == XML_PI_NODE && cover_holds(c, n)))
 			return false;
 	}
 	return true;
@@ -423,7 +439,7 @@ octets_are_in(const struct report_ref *v, size_t n)
 static bool
 holds_document(struct describing *w, const struct cover *c)
 {
-	return cover_holds(c, w->root) || (c->n != 0 && may_walk(w, w->root) && cover_holds_document(c, w->but, w->n_but));
+	return holds_all(w, c, w->root) || (c->n != 0 && may_walk(w, w->root) && cover_holds_document(c, w->but, w->n_but));
 }
 
 static enum scope
@@ -435,7 +451,7 @@ scope_of(struct describing *w, const struct cover *c, const struct report_signat
 		return w->s->master_ref != NULL ? SCOPE_SIGNATURE : SCOPE_PART;
 	if (w->root != w->s->node && own && octets && holds_document(w, c))
 		return SCOPE_DOCUMENT;
-	if (own && octets && only_signatures(w))
+	if (own && octets && only_signatures(w, c))
 		return touches_own_data(c, w->s->node) ? SCOPE_OBJECTS : c->n_files != 0 ? SCOPE_FILES : SCOPE_NOTHING;
 	return c->n_files != 0 || touches_own_data(c, w->s->node) || cover_beyond(c, w->but, 1) ? SCOPE_PART : SCOPE_NOTHING;
 }
