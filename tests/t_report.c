@@ -14,6 +14,10 @@
 #define BASE64 "<ds:Transform Algorithm=\"" NS_DS "base64\"/>"
 #define OBJECT(id, content) "<ds:Object xmlns:ds=\"" NS_DS "\" Id=\"" id "\">" content "</ds:Object>" /* is its own canonical form */
 #define STYLE "<?xml-stylesheet href=\"e\"?>"
+#define KEY_INFO(content) "<ds:KeyInfo>" content "</ds:KeyInfo>"
+#define UNSIGNED(content) \
+	"<ds:Object><q:QualifyingProperties xmlns:q=\"http://uri.etsi.org/01903/v1.3.2#\"><q:UnsignedProperties><q:UnsignedSignatureProperties>" content \
+	"</q:UnsignedSignatureProperties></q:UnsignedProperties></q:QualifyingProperties></ds:Object>"
 #define OTHER(objects) \
 	"<ds:Signature xmlns:ds=\"" NS_DS "\"><ds:SignedInfo/><ds:SignatureValue>AA==</ds:SignatureValue>" objects "</ds:Signature>"
 
@@ -41,6 +45,27 @@ static const struct row {
 	NULL},
     {"what an Object encodes, and an instruction in it", "@", OBJECT("o", "YSBkZWVk" STYLE), "#o", BASE64, "a deed", "part", "text",
 	"the text of /Signature/Object", NULL},
+    {"properties that nobody reads", "@", OBJECT("o", "a deed") "<ds:Object><q:QualifyingProperties xmlns:q=\"http://uri.etsi.org/01903/v1.1.1#\"><h1>9</h1>"
+	"</q:QualifyingProperties></ds:Object>", "#o", CANON, OBJECT("o", "a deed"), "part", "element", "/Signature/Object", NULL},
+    {"data in unsigned properties", "@", OBJECT("o", "a deed") UNSIGNED("<h1>9</h1>"), "#o", CANON, OBJECT("o", "a deed"), "part", "element",
+	"/Signature/Object", NULL},
+    {"text among unsigned properties", "@", OBJECT("o", "a deed") UNSIGNED("9<q:CertificateValues/>"), "#o", CANON, OBJECT("o", "a deed"), "part",
+	"element", "/Signature/Object", NULL},
+    {"unsigned properties", "@", OBJECT("o", "a deed") UNSIGNED("<q:CertificateValues/>"), "#o", CANON, OBJECT("o", "a deed"), "objects", "element",
+	"/Signature/Object", NULL},
+    {"a second value", "@", OBJECT("o", "a deed") "<ds:SignatureValue>9</ds:SignatureValue>", "#o", CANON, OBJECT("o", "a deed"), "part", "element",
+	"/Signature/Object", NULL},
+    {"a key", "@", KEY_INFO("<ds:KeyName>k</ds:KeyName>") OBJECT("o", "a deed"), "#o", CANON, OBJECT("o", "a deed"), "objects", "element",
+	"/Signature/Object", NULL},
+    {"data beside a key", "@", KEY_INFO("<ds:KeyName>k</ds:KeyName><h1>9</h1>") OBJECT("o", "a deed"), "#o", CANON, OBJECT("o", "a deed"), "part", "element",
+	"/Signature/Object", NULL},
+    {"data in a key", "@", KEY_INFO("<ds:X509Data><h1>9</h1></ds:X509Data>") OBJECT("o", "a deed"), "#o", CANON, OBJECT("o", "a deed"), "part",
+	"element", "/Signature/Object", NULL},
+    {"text beside a key", "@", KEY_INFO("9") OBJECT("o", "a deed"), "#o", CANON, OBJECT("o", "a deed"), "part", "element", "/Signature/Object", NULL},
+    {"an instruction beside a key", "@", KEY_INFO(STYLE) OBJECT("o", "a deed"), "#o", CANON, OBJECT("o", "a deed"), "part", "element",
+	"/Signature/Object", NULL},
+    {"an Object in a key", "@", KEY_INFO("<ds:Object>9</ds:Object>") OBJECT("o", "a deed"), "#o", CANON, OBJECT("o", "a deed"), "part", "element",
+	"/Signature/Object", NULL},
     {"a file, and a stylesheet", STYLE "@", "", "f", "", "a deed", "part", "file", "the file \"f\"", "a deed"},
     {"one of two elements", "<d><a Id=\"a\">1</a><b/>@</d>", "", "#a", CANON, "<a Id=\"a\">1</a>", "part", "element", "/d/a", NULL},
     {"the only element, not the root", "<d><a Id=\"a\">1</a>@</d>", "", "#a", CANON, "<a Id=\"a\">1</a>", "part", "element", "/d/a", NULL},

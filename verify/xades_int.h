@@ -93,6 +93,7 @@ struct docstate {
 	size_t n_imprints, cap_imprints;
 	struct sig_covers {
 		bool refs_known, all_known;
+		enum tri has_data; /* in the signature itself; UNKNOWN: nobody asked */
 		struct cover refs, all; /* of its intact references; with the entries that they sign */
 	} *unions; /* [n_sigs] */
 };
