@@ -357,11 +357,10 @@ is_xml_attr(const xmlAttr *a)
 static void
 inherit_attrs(struct writer *w, const xmlNode *apex, size_t *n)
 {
-	const xmlNode *up;
 	const xmlAttr *a;
 	size_t i;
 
-	for (up = apex->parent; up != NULL && up->type == XML_ELEMENT_NODE; up = up->parent) {
+	for (const xmlNode *up = apex->parent; up != NULL && up->type == XML_ELEMENT_NODE; up = up->parent) {
 		for (a = up->properties; a != NULL; a = a->next) {
 			if (!is_xml_attr(a))
 				continue;
@@ -424,7 +423,7 @@ put_attrs(struct writer *w, const xmlNode *n, bool apex)
 static bool
 left_out(const struct writer *w, const xmlNode *n)
 {
-	return n == w->what->hidden || (w->what->hide_signatures && is_ds(n, "Signature"));
+	return nodes_hide(w->what, n);
 }
 
 static void put_node(struct writer *w, const xmlNode *n, bool apex);
@@ -534,7 +533,6 @@ static enum err_code
 write_fast(const struct c14n *how, const struct nodes *what, const struct sink *to, struct err *e)
 {
 	struct writer w;
-	const xmlNode *up;
 
 	memset(&w, 0, offsetof(struct writer, out));
 	w.how = how;
@@ -542,9 +540,8 @@ write_fast(const struct c14n *how, const struct nodes *what, const struct sink *
 	w.to = to;
 	w.e = e;
 	w.trace = what->trace;
-	for (up = what->apex->type == XML_ELEMENT_NODE ? what->apex->parent : NULL; up != NULL; up = up->parent)
-		if (left_out(&w, up))
-			return ERR_OK;
+	if (nodes_none(what))
+		return ERR_OK;
 	w.code = prefixes_cut(how, &w.listed, e);
 	if (w.code == ERR_OK && what->apex == (const xmlNode *)what->doc)
 		put_document(&w);
@@ -563,12 +560,11 @@ write_fast(const struct c14n *how, const struct nodes *what, const struct sink *
 static bool
 base_above(const struct nodes *what)
 {
-	const xmlNode *up;
 	const xmlAttr *a;
 
 	if (what->apex->type != XML_ELEMENT_NODE)
 		return false;
-	for (up = what->apex->parent; up != NULL && up->type == XML_ELEMENT_NODE; up = up->parent)
+	for (const xmlNode *up = what->apex->parent; up != NULL && up->type == XML_ELEMENT_NODE; up = up->parent)
 		for (a = up->properties; a != NULL; a = a->next)
 			if (is_xml_attr(a) && strcmp((const char *)a->name, "base") == 0)
 				return true;

@@ -163,6 +163,9 @@ MUST_USE enum err_code c14n_write(const struct c14n *how, const struct nodes *wh
 MUST_USE enum err_code c14n_write_slow(const struct c14n *how, const struct nodes *what, struct numbering *numbers,
     const struct sink *to, struct err *e);
 /* what's subtree with the hidden parts left out, as marks. */
+/* Is n left out with all below? Is the whole set, since its apex stands inside of what is? Every writer asks this. */
+bool nodes_hide(const struct nodes *what, const xmlNode *n);
+bool nodes_none(const struct nodes *what);
 MUST_USE enum err_code nodes_marks(const struct nodes *what, struct numbering *numbers, struct marks **out, struct err *e);
 /* An element with that name in the XML-DSig namespace. */
 bool is_ds(const xmlNode *node, const char *local);

@@ -78,7 +78,7 @@ prove_references(struct prover *w, const struct jsig *g, struct rests *r)
 		if (!derive_need(r, derive_reference(w, g, i, PROOF_NO_ENTRY)))
 			return false;
 		for (size_t e = 0; e < g->s->refs[i].n_entries; e++)
-			if (!derive_need(r, derive_reference(w, g, i, e)) && g->s->refs[i].entries[e].found == TRI_TRUE)
+			if (!derive_need(r, derive_reference(w, g, i, e)) && g->s->refs[i].entries_signed && g->s->refs[i].entries[e].found == TRI_TRUE)
 				return false;
 	}
 	return true;

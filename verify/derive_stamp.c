@@ -33,20 +33,20 @@ learn_embedded(struct prover *w, struct proof_line *l, const struct jsig *g, con
 }
 
 static void
-learn_tokens(struct prover *w, struct proof_line *l, const struct jsig *g, const struct cover *c, long stamp)
+learn_tokens(struct prover *w, struct proof_line *l, const struct jsig *g, const struct cover *c, long stamp, long via)
 {
 	for (size_t i = 0; i < g->n_stamps; i++) {
 		const struct token *t = g->stamps[i].tok;
 
 		if (t == NULL || !lies_in(c, g->s->stamps[i].token_node))
 			continue;
-		learn_octets(w, l, PLACE_TOKEN, i, t->sha256, stamp, NO_LINE);
+		learn_octets(w, l, PLACE_TOKEN, i, t->sha256, stamp, via);
 		for (size_t m = 0; m < t->n_certs; m++)
-			learn_octets(w, l, PLACE_IN_TOKEN, i, t->certs[m]->sha256, stamp, NO_LINE);
+			learn_octets(w, l, PLACE_IN_TOKEN, i, t->certs[m]->sha256, stamp, via);
 		for (size_t m = 0; m < t->n_revs; m++) {
-			learn_octets(w, l, PLACE_IN_TOKEN, i, t->revs[m]->sha256, stamp, NO_LINE);
+			learn_octets(w, l, PLACE_IN_TOKEN, i, t->revs[m]->sha256, stamp, via);
 			for (size_t q = 0; q < t->revs[m]->n_certs; q++)
-				learn_octets(w, l, PLACE_IN_TOKEN, i, t->revs[m]->certs[q]->sha256, stamp, NO_LINE);
+				learn_octets(w, l, PLACE_IN_TOKEN, i, t->revs[m]->certs[q]->sha256, stamp, via);
 		}
 	}
 }
@@ -76,8 +76,10 @@ learn_signed(struct prover *w, struct proof_line *l, const struct jsig *g, long 
 		struct covered got = {0};
 		struct err e = {0};
 
-		if (cover_reference(w->j->doc, g->s, &g->s->refs[i], &got, &e) == ERR_OK && got.intact == TRI_TRUE)
+		if (cover_reference(w->j->doc, g->s, &g->s->refs[i], &got, &e) == ERR_OK && got.intact == TRI_TRUE) {
 			learn_embedded(w, l, g, &got.cover, stamp, (long)i);
+			learn_tokens(w, l, g, &got.cover, stamp, (long)i);
+		}
 	}
 }
 
@@ -95,7 +97,7 @@ learn_cover(struct prover *w, const struct cover *c, int64_t t, long stamp)
 		if (lies_in(c, g->s->signature_value))
 			learn_signed(w, &l, g, stamp);
 		learn_embedded(w, &l, g, c, stamp, NO_LINE);
-		learn_tokens(w, &l, g, c, stamp);
+		learn_tokens(w, &l, g, c, stamp, NO_LINE);
 		learn_refs(w, &l, g, c, stamp);
 	}
 }

@@ -4,6 +4,7 @@
  * 6960 3.2 and 4.2.2.2), and whether those who signed it may be believed.
  */
 #include "verify/judge.h"
+#include "verify/pki_int.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -126,6 +127,17 @@ share_an_anchor(struct judge *j, const struct cert *a, const struct cert *b, enu
 	return shared;
 }
 
+/* The same CA under another key: certified by whoever certified the one, or by the one itself. */
+static bool
+same_parent(struct judge *j, const struct cert *other, const struct cert *ca)
+{
+	bool same = pki_signed_by(j->pki, other, ca);
+
+	for (size_t i = 0; i < pool_candidates(&j->pool) && !same; i++)
+		same = pki_signed_by(j->pki, ca, pool_candidate(&j->pool, i)) && pki_signed_by(j->pki, other, pool_candidate(&j->pool, i));
+	return same;
+}
+
 /*
  * RFC 5280 6.3.3 (f): the CRL issuer's chain ends at the certificate's own anchor. A CA may have a new key; a stranger may
  * have its name. The peer takes the issuer's own key only.
@@ -135,7 +147,7 @@ listed_by_its_ca(struct judge *j, const struct rev_answer *a, const struct cert 
 {
 	if (a->object->kind != REV_CRL || a->signer_is_issuer)
 		return true;
-	return !j->peer && share_an_anchor(j, a->signer, issuer, line);
+	return !j->peer && a->signer->is_ca && same_parent(j, a->signer, issuer) && share_an_anchor(j, a->signer, issuer, line);
 }
 
 const char *
@@ -196,6 +208,10 @@ trust_fault(struct judge *j, const struct rev_answer *a, enum line line)
 		return "its issuer's key was compromised";
 	if (t->revoked_at <= a->produced_at)
 		return "its issuer is revoked, or its anchor past its sunset";
+	for (size_t i = 1; !a->signer_is_issuer && t->state == ACC_YES && i + 1 < t->chain.n; i++)
+		if ((a->produced_at < t->chain.v[i]->not_before || a->produced_at > t->chain.v[i]->not_after) &&
+		    level_of(j, CHECK_CA_VALIDITY, CTX_REVOCATION, POS_CA) == LEVEL_FAIL && !warns)
+			return "made when a CA above its issuer had ended";
 	return NULL;
 }
 

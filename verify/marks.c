@@ -324,24 +324,37 @@ hide_kind(struct marks *m, const struct nodes *what)
 
 		if (at->type == XML_COMMENT_NODE && !what->comments)
 			marks_put(m, n, false);
-		else if (at == what->hidden || (what->hide_signatures && is_ds(at, "Signature")))
+		else if (nodes_hide(what, at))
 			marks_put_range(m, n, m->numbering->last[n], false);
 	}
+}
+
+bool
+nodes_hide(const struct nodes *what, const xmlNode *n)
+{
+	return n == what->hidden || (what->hide_signatures && is_ds(n, "Signature"));
+}
+
+bool
+nodes_none(const struct nodes *what)
+{
+	for (const xmlNode *up = what->apex; up != NULL; up = up->parent)
+		if (nodes_hide(what, up))
+			return true;
+	return false;
 }
 
 enum err_code
 nodes_marks(const struct nodes *what, struct numbering *numbers, struct marks **out, struct err *e)
 {
 	struct marks *m = NULL;
-	const xmlNode *up;
 	size_t first;
 
 	if (numbering_make(what->doc, numbers, e) != ERR_OK || marks_new(numbers, &m, e) != ERR_OK)
 		return err_wrap(e, "node-set");
 	*out = m;
-	for (up = what->apex; up != NULL; up = up->parent)
-		if (up == what->hidden || (what->hide_signatures && is_ds(up, "Signature")))
-			return ERR_OK; /* nothing of it is left */
+	if (nodes_none(what))
+		return ERR_OK;
 	first = number_of(what->apex);
 	marks_put_range(m, first, numbers->last[first], true);
 	hide_kind(m, what);

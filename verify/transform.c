@@ -178,10 +178,10 @@ static void
 node_text(const struct data *io, struct buf *out, struct trace *seen)
 {
 	const struct nodes *set = &io->nodes;
-	const xmlNode *n = set->apex;
+	const xmlNode *n = nodes_none(set) ? NULL : set->apex;
 
 	while (n != NULL) {
-		bool skip = n == set->hidden || (set->hide_signatures && is_ds(n, "Signature"));
+		bool skip = nodes_hide(set, n);
 		bool text = n->type == XML_TEXT_NODE || n->type == XML_CDATA_SECTION_NODE;
 
 		if (text && n->content != NULL && (set->marks == NULL || marks_has(set->marks, number_of(n)))) {

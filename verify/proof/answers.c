@@ -59,6 +59,32 @@ is_anchored_responder(const struct proof_checker *k, const struct cert *d)
 	return own != NULL && (own->roles == ROLE_OCSP || ((own->roles & ROLE_OCSP) != 0 && !d->is_ca && (d->eku & EKU_OCSP_SIGNING) != 0));
 }
 
+/* The same CA under another key: certified by whoever certified the one, or by the one itself. */
+static bool
+same_parent(struct proof_checker *k, const struct cert *other, const struct cert *ca)
+{
+	bool same = pki_signed_by(k->c->pki, other, ca);
+
+	for (size_t m = 0; m < k->all.n_certs && !same; m++)
+		same = pki_signed_by(k->c->pki, ca, k->all.certs[m]) && pki_signed_by(k->c->pki, other, k->all.certs[m]);
+	return same;
+}
+
+/* The CAs above whoever signed revocation data lasted when it was made: an ended CA's old key makes nobody that signs. */
+static bool
+cas_lasted(struct proof_checker *k, const struct proof_line *good, int64_t made)
+{
+	const struct cert *v[CHAIN_MAX];
+	size_t lines[CHAIN_MAX], n = chain_of(k, k->p->rests[good->first], v, lines);
+
+	if (level_at(k, CHECK_CA_VALIDITY, CTX_REVOCATION, POS_CA) != LEVEL_FAIL)
+		return n > 0;
+	for (size_t i = 1; i + 1 < n; i++)
+		if (made < v[i]->not_before || made > v[i]->not_after)
+			return refuse(k, "%s had ended when the revocation data was made", v[i]->subject_text);
+	return n > 0;
+}
+
 /* May signer, who is not the issuer itself, speak of c? by: the good line's chain; ca_anchor: where c's own chain ends. */
 static bool
 entitled(struct proof_checker *k, const struct revocation *r, const struct cert *signer, const struct cert *issuer,
@@ -67,7 +93,7 @@ entitled(struct proof_checker *k, const struct revocation *r, const struct cert 
 	if (r->kind == REV_CRL) {
 		if (signer->has_key_usage && (signer->key_usage & KU_CRL_SIGN) == 0)
 			return refuse(k, "%s may not sign lists (RFC 5280 6.3.3 (f))", signer->subject_text);
-		return of_signer == of_cert || refuse(k, "a list by another CA of that name (RFC 5280 6.3.3 (f))");
+		return (signer->is_ca && of_signer == of_cert && same_parent(k, signer, issuer)) || refuse(k, "a list by another CA of that name (RFC 5280 6.3.3 (f))");
 	}
 	if (is_delegate(k, signer, issuer) || is_anchored_responder(k, signer))
 		return true;
@@ -127,7 +153,7 @@ rule_answers(struct proof_checker *k, const struct proof_line *l, struct fact *f
 		return refuse(k, "%s may not sign lists (RFC 5280 6.3.3 (f))", issuer->subject_text);
 	if (f->rev->kind == REV_OCSP && (f->signer == f->cert || (!k->peer && cert_same_authority(f->signer, f->cert))))
 		return refuse(k, "the responder speaks of itself");
-	if (by != NULL && !entitled(k, f->rev, f->signer, issuer, by->anchor, of->anchor))
+	if (by != NULL && (!entitled(k, f->rev, f->signer, issuer, by->anchor, of->anchor) || !cas_lasted(k, gl, s.produced_at)))
 		return false;
 	f->this_update = s.this_update;
 	f->next_update = s.next_update;

@@ -51,6 +51,7 @@ bool
 rule_reference(struct proof_checker *k, const struct proof_line *l, struct fact *f)
 {
 	struct xsig *s = sig_of(k, l);
+	struct cover all;
 	const struct xref *x = l->entry == PROOF_NO_ENTRY ? &s->refs[l->at] : &s->refs[l->at].entries[l->entry];
 	const struct proof_line *ml;
 	struct covered got = {0};
@@ -60,11 +61,12 @@ rule_reference(struct proof_checker *k, const struct proof_line *l, struct fact 
 		return false;
 	if (l->entry == PROOF_NO_ENTRY)
 		return true;
-	struct fact *manifest = premise(k, PROOF_REFERENCE, &ml);
-	if (manifest == NULL)
+	if (premise(k, PROOF_REFERENCE, &ml) == NULL)
 		return false;
-	return (ml->sig == l->sig && ml->at == l->at && ml->entry == PROOF_NO_ENTRY && cover_holds(&manifest->cover, x->node)) ||
-	    refuse(k, "an entry of a Manifest that its reference does not cover");
+	/* whole in what the signature's references cover together */
+	return (ml->sig == l->sig && ml->at == l->at && ml->entry == PROOF_NO_ENTRY && cover_signature(k->c->doc, s, &all, &e) == ERR_OK &&
+		   cover_holds(&all, x->node)) ||
+	    refuse(k, "an entry of a Manifest that no reference covers");
 }
 
 bool
@@ -350,7 +352,8 @@ take_reference(struct proof_checker *k, const struct proof_line *l, size_t i, si
 		return false;
 	if (rl->sig != l->sig || rl->at != i || rl->entry != entry)
 		return refuse(k, "the references are not taken one by one");
-	*master = *master || (value != NULL && cover_holds(&r->cover, value));
+	/* the peer does not mind what stands between a reference and the value that it leads to */
+	*master = *master || (value != NULL && (cover_holds(&r->cover, value) || (k->peer && s->refs[i].target == value)));
 	return digest_at(k, r->digest, USE_DATA, l->time, "reference");
 }
 
@@ -370,14 +373,20 @@ take_references(struct proof_checker *k, const struct proof_line *l)
 {
 	struct xsig *s = sig_of(k, l);
 	enum tri data = TRI_UNKNOWN;
+	struct cover all = {0};
 	struct err e = {0};
-	bool master = false;
+	bool master = false, entries = false;
+
+	for (size_t i = 0; i < s->n_refs; i++)
+		entries = entries || s->refs[i].n_entries > 0;
+	if (entries && cover_signature(k->c->doc, s, &all, &e) != ERR_OK)
+		return refuse(k, "what the signature covers is not known: %s", e.text);
 
 	for (size_t i = 0; i < s->n_refs; i++) {
 		if (!take_reference(k, l, i, PROOF_NO_ENTRY, &master))
 			return false;
-		for (size_t m = 0; m < s->refs[i].n_entries; m++)
-			if (!may_miss(k, s, i, m) && !take_reference(k, l, i, m, &master))
+		for (size_t m = 0; m < s->refs[i].n_entries; m++) /* an entry that is not signed says nothing */
+			if (cover_holds(&all, s->refs[i].entries[m].node) && !may_miss(k, s, i, m) && !take_reference(k, l, i, m, &master))
 				return false;
 	}
 	/* under dss the data of all entries may be missing: nothing is known of them then */
