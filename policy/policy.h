@@ -116,7 +116,7 @@ enum check {
 	CHECK_CRL_NEXT_UPDATE,
 	CHECK_OCSP_DELEGATE_EKU,
 	CHECK_CA_VALIDITY, /* a CA certificate outside its validity at the model's time */
-	CHECK_REVOCATION_FRESHNESS, /* older than its own nextUpdate - thisUpdate: TRY_LATER (EN 319 102-1 5.2.5) */
+	CHECK_REVOCATION_FRESHNESS, /* past its nextUpdate at the best signature time: TRY_LATER (EN 319 102-1 5.2.5) */
 	CHECK_COUNT
 };
 

@@ -49,6 +49,19 @@ sha1_before_certificate(struct world *w)
 	return d;
 }
 
+/* The list tells of signer and responder a week long; the responder answers for the signer when that is over. */
+static struct doc
+answered_under_a_stale_list(struct world *w)
+{
+	struct who delegate = mini_cert(NULL, (struct spec){.name = "delegate", .key = "p256", .issuer = &w->ca, .to = T0 + 3 * YEAR,
+						  .serial = 30, .ext = {"extendedKeyUsage=OCSPSigning"}});
+	struct doc d = plain(w);
+
+	answer(&d, w, &delegate, V_OCSP_CERTSTATUS_GOOD, T0 + 10 * DAY);
+	who_free(&delegate);
+	return d;
+}
+
 /* ---- rows ---- */
 
 enum how { PLAIN = 0, STRICT = 1, SUNSET = 2, SWAPPED = 4 /* anchors in the other's role */, FRESHNESS = 8, ORDER = 16, PEER = 32, ITSELF = 64 /* the signer is the anchor */,
@@ -114,10 +127,11 @@ static const struct row ROWS[] = {
     {"stale list, freshness asked for", list_stale, T0 + 40 * DAY, IND_INDETERMINATE, SUB_TRY_LATER, FRESHNESS},
     {"stale list, not asked for", list_stale, T0 + 40 * DAY, IND_PASSED, SUB_NONE, PLAIN},
     {"stale now, but newer than the stamp and grace", fresh_for_the_stamp, T0 + 40 * DAY, IND_PASSED, SUB_NONE, FRESHNESS},
-    {"stale now, newer than the stamp, not than the grace", inside_the_grace, T0 + 40 * DAY, IND_INDETERMINATE, SUB_TRY_LATER, FRESHNESS | ALONE},
-    {"stale now, older than the stamp", older_than_the_stamp, T0 + 40 * DAY, IND_INDETERMINATE, SUB_TRY_LATER, FRESHNESS | ALONE},
+    {"stale now, newer than the stamp, not than the grace", inside_the_grace, T0 + 40 * DAY, IND_PASSED, SUB_NONE, FRESHNESS},
+    {"stale now, older than the stamp, not stale then", older_than_the_stamp, T0 + 40 * DAY, IND_PASSED, SUB_NONE, FRESHNESS},
     {"a CA's list stale now, not at the stamp", ca_list_fresh_then, T0 + 40 * DAY, IND_PASSED, SUB_NONE, FRESHNESS},
     {"a CA's list stale at the stamp already", ca_list_stale_then, T0 + 40 * DAY, IND_INDETERMINATE, SUB_TRY_LATER, FRESHNESS},
+    {"a responder's own data stale, asked for", answered_under_a_stale_list, T0 + 10 * DAY + 1, IND_INDETERMINATE, SUB_TRY_LATER, FRESHNESS},
     {"the signer is the anchor", plain, T0 + 2 * DAY, IND_PASSED, SUB_NONE, ITSELF},
     {"the same before its certificate began", plain, T0 - 2 * YEAR, IND_FAILED, SUB_NOT_YET_VALID, ITSELF},
     {"signer's anchor trusted for TSAs only", plain, T0 + 2 * DAY, IND_INDETERMINATE, SUB_NO_CERTIFICATE_CHAIN_FOUND, SWAPPED},

@@ -39,6 +39,7 @@ struct chain_link {
 	const struct rev_answer *rev; /* the selected one */
 	int64_t revoked_at;	      /* or on hold since; TIME_NONE */
 	struct verdict revocation, signature /* how it and its data are signed */, bounds;
+	struct verdict freshness; /* judged behind all others of the whole chain: newer data mends nothing else */
 };
 
 /* X.509 certificate validation (5.2.6) at the validation time, of one certificate in one context. */
@@ -66,6 +67,7 @@ struct issuer_trust {
 	const char *why;
 	int64_t revoked_at; /* it or one above it was revoked then; TIME_MAX = not. What it signed before still counts, unless */
 	bool compromised;   /* its key was stolen */
+	bool stale;	    /* what is known of its chain ended before the validation time, and the policy minds */
 	struct chain chain; /* the one that it is believed by */
 	struct issuer_trust *next;
 };
@@ -206,7 +208,8 @@ void report_refs_release(struct report_ref *v, size_t n);
 /* ---- judge_cert.c ---- */
 struct xcv *judge_cert(struct judge *j, const struct cert *c, enum check_context ctx, enum line line);
 struct verdict chain_form(struct judge *j, const struct chain *ch, enum check_context ctx);
-struct verdict link_verdict(const struct chain_link *l); /* the first that failed */
+struct verdict link_verdict(const struct chain_link *l); /* the first that failed, freshness aside */
+bool only_stale(const struct xcv *x); /* nothing but newer revocation data is lacking */
 struct answers *judge_answers(struct judge *j, const struct cert *c, const struct cert *issuer);
 bool needs_revocation(const struct cert *c, bool as_responder);
 void judge_memo_release(struct judge *j);
@@ -234,6 +237,12 @@ const char *answer_fault(struct judge *j, const struct answers *a, size_t i, enu
 const struct chain *signer_chain(struct judge *j, const struct rev_answer *a, enum line line);
 /* 5.2.5: not older at t than the time to its next update. Without nextUpdate nothing is fresh. */
 bool answer_fresh(const struct rev_answer *r, int64_t t);
+/*
+ * Is ch->v[i] told of at t: has some acceptable answer that may (NULL: all) its nextUpdate after t, or its thisUpdate not before
+ * (5.2.5, 5.5.4 step 7)? True too where the policy does not ask, or there is none: that is another check's matter.
+ */
+bool told_at(struct judge *j, const struct xcv *x, const struct chain *ch, size_t i, int64_t t,
+    bool (*may)(void *ctx, const struct rev_answer *r), void *ctx);
 unsigned line_roles(enum line line, bool revocation);
 
 /* ---- judge_signer.c ---- */

@@ -210,10 +210,23 @@ revocation_verdict(struct judge *j, struct xcv *x, const struct chain *ch, size_
 	    find_level(j, 1, level_of(j, CHECK_CRL_NEXT_UPDATE, x->ctx, pos), "CRLNextUpdatePresent", "RFC 5280 5.1.2.5", c->subject_text,
 		NULL, "CRL of %s without nextUpdate", at))
 		return open_verdict(SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE);
-	if (!answer_fresh(r, j->now) && find_level(j, 1, level_of(j, CHECK_REVOCATION_FRESHNESS, x->ctx, pos), "RevocationFreshness",
-					    "EN 319 102-1 5.2.5.4", c->subject_text, "newer revocation data", "of %s, past its next update", at))
-		return open_verdict(SUB_TRY_LATER);
 	find_add(j, 1, FIND_OK, "NotRevoked", CLAUSE, c->subject_text, NULL, "%s of %s", r->object->kind == REV_CRL ? "CRL" : "OCSP", at);
+	return passed();
+}
+
+/* Does what is known of it reach to the validation time? (5.2.5) Of what is revoked the time of that counts. */
+static struct verdict
+freshness_verdict(struct judge *j, const struct xcv *x, const struct chain *ch, size_t i)
+{
+	const struct rev_answer *r = x->at[i].rev;
+	char at[TIME_TEXT];
+
+	if (r == NULL || x->at[i].revocation.ind != IND_PASSED || told_at(j, x, ch, i, j->now, NULL, NULL))
+		return passed();
+	time_text(r->this_update, at);
+	if (find_level(j, 1, level_of(j, CHECK_REVOCATION_FRESHNESS, x->ctx, i == 0 ? POS_SIGNING : POS_CA), "RevocationFreshness",
+		"EN 319 102-1 5.2.5.4", ch->v[i]->subject_text, "newer revocation data", "of %s, past its next update", at))
+		return open_verdict(SUB_TRY_LATER);
 	return passed();
 }
 
@@ -311,13 +324,24 @@ link_verdict(const struct chain_link *l)
 	return l->signature.ind != IND_PASSED ? l->signature : l->bounds;
 }
 
+bool
+only_stale(const struct xcv *x)
+{
+	if (!verdict_is(x->v, SUB_TRY_LATER) || x->form.ind != IND_PASSED)
+		return false;
+	for (size_t i = 0; x->chain != NULL && i + 1 < x->chain->n; i++)
+		if (link_verdict(&x->at[i]).ind != IND_PASSED)
+			return false;
+	return true;
+}
+
 static struct verdict
 chain_verdict(struct judge *j, struct xcv *x, const struct chain *ch)
 {
 	struct verdict v = passed();
 
 	for (size_t i = 0; i < CHAIN_MAX; i++)
-		x->at[i] = (struct chain_link){NULL, TIME_NONE, passed(), passed(), passed()};
+		x->at[i] = (struct chain_link){NULL, TIME_NONE, passed(), passed(), passed(), passed()};
 	x->form = chain_form(j, ch, x->ctx);
 	x->revocation_missing = false;
 	if (ch->anchor->sunset_utc <= j->now) {
@@ -334,9 +358,12 @@ chain_verdict(struct judge *j, struct xcv *x, const struct chain *ch)
 		x->at[i].revocation = revocation_verdict(j, x, ch, i);
 		x->at[i].signature = signature_verdict(j, x, ch, i);
 		x->at[i].bounds = validity_verdict(j, x, ch, i);
+		x->at[i].freshness = freshness_verdict(j, x, ch, i);
 		if (v.ind == IND_PASSED)
 			v = link_verdict(&x->at[i]);
 	}
+	for (size_t i = 0; v.ind == IND_PASSED && i + 1 < ch->n; i++)
+		v = x->at[i].freshness;
 	return v;
 }
 
@@ -363,6 +390,7 @@ chain_distance(const struct xcv *x)
 	for (size_t i = 0; x->chain != NULL && i < x->chain->n; i++) {
 		worst = one > worst ? one : worst;
 		one = distance(link_verdict(&x->at[i]));
+		worst = distance(x->at[i].freshness) > worst ? distance(x->at[i].freshness) : worst;
 	}
 	return one > worst ? one : worst;
 }

@@ -32,26 +32,38 @@ in_bounds(const struct jsig *g)
 	return passed();
 }
 
-/* Revoked or held after the best signature time, or stale data that was issued after it: mended (step 4 a, step 7). */
+/* Revoked or held after the best signature time: mended (step 4 a). */
 static bool
 revocation_mended(const struct judge *j, const struct jsig *g, const struct chain_link *l)
 {
 	switch (l->revocation.sub) {
 	case SUB_REVOKED_NO_POE:
+	case SUB_TRY_LATER: /* on hold */
 		return l->revoked_at > g->bst;
 	case SUB_REVOKED_CA_NO_POE:
 		/* a stolen key makes certificates and lists of any date: what it signed needs a proof of its own (past validation) */
 		return l->revoked_at > g->bst && (j->peer || key_stays_trusted(l->rev));
-	case SUB_TRY_LATER:
-		return l->revoked_at != TIME_NONE ? l->revoked_at > g->bst : l->rev->this_update >= g->bst + j->in->grace_seconds;
 	default:
 		return false;
 	}
 }
 
+/* Does what is known of each certificate reach to the best signature time, or was it issued since? (step 7) */
+static struct verdict
+chain_told(struct judge *j, const struct jsig *g)
+{
+	const struct xcv *x = g->sub.x;
+
+	for (size_t i = 0; x->chain != NULL && i + 1 < x->chain->n; i++)
+		if (x->at[i].rev != NULL && !told_at(j, x, x->chain, i, g->bst, NULL, NULL) &&
+		    level_of(j, CHECK_REVOCATION_FRESHNESS, x->ctx, i == 0 ? POS_SIGNING : POS_CA) == LEVEL_FAIL)
+			return open_verdict(SUB_TRY_LATER);
+	return passed();
+}
+
 /* Each certificate of the chain, and the signing one's bounds, at the best signature time. */
 static struct verdict
-chain_mended(const struct judge *j, const struct jsig *g)
+chain_mended(struct judge *j, const struct jsig *g)
 {
 	const struct xcv *x = g->sub.x;
 
@@ -69,7 +81,7 @@ chain_mended(const struct judge *j, const struct jsig *g)
 		if (v.ind != IND_PASSED)
 			return v;
 	}
-	return passed();
+	return chain_told(j, g);
 }
 
 /* 5.5.4 step 4 and 7: is the basic status mended by the best signature time? */
@@ -87,8 +99,11 @@ mend(struct judge *j, struct jsig *g, struct verdict v)
 		/* acceptance first; then of the signature itself only: certificates are the archival process's matter */
 		if (g->sav.ind != IND_PASSED)
 			return g->sav;
-		if (x->v.ind != IND_PASSED || subject_weak(j, &g->sub, g->bst) != NULL)
+		if ((x->v.ind != IND_PASSED && !only_stale(x)) || subject_weak(j, &g->sub, g->bst) != NULL)
 			return v;
+		fixed = chain_told(j, g);
+		if (fixed.ind != IND_PASSED)
+			return fixed;
 		return g->bst < g->cert->not_before ? failed(SUB_NOT_YET_VALID) : passed();
 	case SUB_REVOKED_NO_POE:
 	case SUB_REVOKED_CA_NO_POE:

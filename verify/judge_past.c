@@ -251,20 +251,49 @@ older_than_ca_end(struct judge *j, const struct poe *poe, const struct xcv *x)
 	return true;
 }
 
-/*
- * Stale data: of the signing certificate only what was issued after t and the grace tells of that time (as 5.5.4 step 7), of a
- * certificate authority what was not stale then.
- */
-static bool
-told_since(const struct judge *j, const struct xcv *x, int64_t t)
-{
-	const struct chain_link *l = x->at;
+/* What may tell of a time in the past: proven before its issuer's key might be another's, and while its algorithm was good. */
+struct by_control {
+	const struct judge *j;
+	const struct poe *poe;
+	int64_t control;
+	bool signer_lasts; /* while its signer's certificate lasted, too (5.6.2.4.4 step 1) */
+};
 
-	if (l[0].rev == NULL || l[0].rev->this_update < t + (l[0].revocation.ind == IND_PASSED ? 0 : j->in->grace_seconds))
+static bool
+was_proven(void *ctx, const struct rev_answer *r)
+{
+	const struct by_control *b = ctx;
+	int64_t at = poe_lowest(b->j, b->poe, r->object->sha256);
+	struct alg_use use = answer_alg(r);
+
+	if (b->signer_lasts && at > r->signer->not_after && anchors_find(b->j->in->anchors, r->signer->sha256) == NULL)
 		return false;
-	for (size_t i = 1; i < x->chain->n; i++)
-		if (verdict_is(l[i].revocation, SUB_TRY_LATER) && l[i].revoked_at == TIME_NONE && l[i].rev->this_update < t && !answer_fresh(l[i].rev, t))
+	return at <= b->control && alg_good(b->j, &use, at);
+}
+
+/* Stale data tells nothing of t: what is known of each certificate reaches there, or was issued since (as 5.5.4 step 7). */
+static bool
+told_then(struct judge *j, const struct poe *poe, const struct xcv *x, const struct chain *ch, int64_t t)
+{
+	struct by_control b = {.j = j, .poe = poe, .control = earlier(j->now, ch->anchor->sunset_utc)};
+
+	for (size_t i = ch->n - 1; i-- > 0;) {
+		const struct rev_answer *r = NULL;
+		const char *why;
+		bool any;
+
+		b.signer_lasts = i == 0 && level_of(j, CHECK_REVOCATION_ISSUER_NOT_EXPIRED, x->ctx, POS_SIGNING) == LEVEL_FAIL;
+		if (level_of(j, CHECK_REVOCATION_FRESHNESS, x->ctx, i == 0 ? POS_SIGNING : POS_CA) == LEVEL_FAIL &&
+		    !told_at(j, x, ch, i, t, was_proven, &b)) {
+			find_add(j, 2, FIND_FAIL, "RevocationFreshness", "EN 319 102-1 5.2.5.4", ch->v[i]->subject_text,
+			    "revocation data that tells of that time", "stale at the time that is proven");
 			return false;
+		}
+		if (needs_revocation(ch->v[i], false))
+			r = select_answer(j, judge_answers(j, ch->v[i], ch->v[i + 1]), x->line, &any, &why);
+		if (r != NULL && (r->status == REV_REVOKED || r->status == REV_HOLD))
+			b.control = earlier(b.control, r->revoked_at);
+	}
 	return true;
 }
 
@@ -284,9 +313,6 @@ past_verdict(struct judge *j, const struct subject *s, struct verdict cur, const
 	case SUB_NO_CERTIFICATE_CHAIN_FOUND_NO_POE:
 		return within(c, t, SUB_OUT_OF_BOUNDS_NO_POE);
 	case SUB_TRY_LATER:
-		if (s->x->at[0].revoked_at == TIME_NONE && !told_since(j, s->x, t))
-			return cur;
-		return within(c, t, SUB_OUT_OF_BOUNDS_NOT_REVOKED);
 	case SUB_REVOKED_NO_POE:
 	case SUB_REVOCATION_OUT_OF_BOUNDS_NO_POE:
 		return within(c, t, SUB_OUT_OF_BOUNDS_NOT_REVOKED);
@@ -321,7 +347,7 @@ judge_past(struct judge *j, const struct subject *s, struct verdict cur, const s
 		    "a proof of the revocation data while its issuer was valid", "none of its revocation data is proven in time");
 		return open_verdict(SUB_REVOCATION_OUT_OF_BOUNDS_NO_POE);
 	}
-	return v;
+	return told_then(j, poe, s->x, ch, poe_lowest(j, poe, s->key)) ? v : open_verdict(SUB_TRY_LATER);
 }
 
 /* ---- the process with archival data ---- */

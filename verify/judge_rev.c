@@ -24,6 +24,30 @@ answer_fresh(const struct rev_answer *r, int64_t t)
 }
 
 bool
+told_at(struct judge *j, const struct xcv *x, const struct chain *ch, size_t i, int64_t t,
+    bool (*may)(void *ctx, const struct rev_answer *r), void *ctx)
+{
+	enum cert_position pos = i == 0 ? POS_SIGNING : POS_CA;
+	struct answers *a;
+	const char *why;
+	bool any = false;
+
+	if (level_of(j, CHECK_REVOCATION_FRESHNESS, x->ctx, pos) == LEVEL_IGNORE || !needs_revocation(ch->v[i], false))
+		return true;
+	a = judge_answers(j, ch->v[i], ch->v[i + 1]);
+	for (size_t k = 0; a != NULL && k < a->n; k++) {
+		const struct rev_answer *r = &a->v[k];
+
+		if (!answer_accepted(j, a, k, x->line, &why))
+			continue;
+		any = true;
+		if ((r->this_update >= t || answer_fresh(r, t)) && (may == NULL || may(ctx, r)))
+			return true;
+	}
+	return !any;
+}
+
+bool
 needs_revocation(const struct cert *c, bool as_responder)
 {
 	/* both promises are of end entities only (RFC 9608 4, EN 319 412-1 5.2) */
@@ -203,6 +227,8 @@ trust_fault(struct judge *j, const struct rev_answer *a, enum line line)
 		return t->why;
 	if (j->peer)
 		return NULL; /* it does not ask whether the issuer is revoked */
+	if (t->stale && !a->signer_is_issuer && !warns)
+		return "the revocation data for its issuer's chain is stale";
 	/* a stolen key signs with any date; of the certificate's own CA the chain says so itself */
 	if (t->compromised && !a->signer_is_issuer)
 		return "its issuer's key was compromised";
@@ -317,10 +343,13 @@ issuer_link_fault(struct judge *j, struct issuer_trust *t, const struct chain *c
 {
 	enum cert_position pos = i == 0 ? POS_SIGNING : POS_CA;
 	struct answers *a = judge_answers(j, ch->v[i], ch->v[i + 1]);
+	const struct xcv as = {.ctx = CTX_REVOCATION, .line = t->line};
 	bool any;
 	const char *why;
 	const struct rev_answer *r = select_answer(j, a, t->line, &any, &why);
 
+	t->stale = t->stale ||
+	    (level_of(j, CHECK_REVOCATION_FRESHNESS, CTX_REVOCATION, pos) == LEVEL_FAIL && !told_at(j, &as, ch, i, j->now, NULL, NULL));
 	if (r == NULL && !any)
 		return level_of(j, CHECK_REVOCATION_DATA_AVAILABLE, CTX_REVOCATION, pos) == LEVEL_FAIL ?
 		    "no revocation data for its issuer's chain" : NULL;
@@ -338,7 +367,7 @@ issuer_link_fault(struct judge *j, struct issuer_trust *t, const struct chain *c
 static const char *
 issuer_chain_fault(struct judge *j, struct issuer_trust *t, const struct chain *ch)
 {
-	t->compromised = false;
+	t->compromised = t->stale = false;
 	/* what was produced before the sunset is past validation's to judge */
 	t->revoked_at = ch->anchor->sunset_utc <= j->now ? ch->anchor->sunset_utc : TIME_MAX;
 	if (!issued_by_cas(ch) || (!j->peer && chain_form(j, ch, CTX_REVOCATION).ind != IND_PASSED))

@@ -381,7 +381,10 @@ judge_basic(struct judge *j, struct jsig *g)
 	crypto = crypto_now(j, g);
 	tell_unchecked(j, g);
 
-	struct verdict order[] = {fault == NULL ? passed() : failed(SUB_FORMAT_FAILURE), g->isc, vci, g->cv, x509, g->sav, crypto};
+	/* newer revocation data mends no more than its own lack: what else is wrong comes first */
+	bool stale = g->sub.x != NULL && only_stale(g->sub.x);
+	struct verdict order[] = {fault == NULL ? passed() : failed(SUB_FORMAT_FAILURE), g->isc, vci, g->cv, stale ? passed() : x509, g->sav,
+	    crypto, x509};
 	g->r->basic = passed();
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]) && g->r->basic.ind == IND_PASSED; i++)
 		g->r->basic = order[i];
