@@ -184,6 +184,16 @@ plain(struct world *w)
 	return d;
 }
 
+/* The last list that speaks of the signer. */
+static inline struct doc
+listed_last(struct world *w)
+{
+	struct doc d = signed_by(&w->signer);
+
+	doc_crl(&d, &w->ca, T0 + YEAR - DAY, NULL, 0);
+	return d;
+}
+
 /* KeyInfo says something, but holds no certificate; the signer's stands among the values. */
 static inline struct doc
 certificate_beside_key_info(struct world *w)
@@ -327,7 +337,7 @@ content_after_end(struct world *w)
 	    .signer = &w->signer, .signing_time = T0, .content_tsa = &w->tsa, .content_time = T0 + YEAR + DAY});
 
 	doc_crl(&d, &w->troot, T0 + YEAR + 2 * DAY, NULL, 0);
-	doc_crl(&d, &w->ca, T0 + DAY, NULL, 0);
+	doc_crl(&d, &w->ca, T0 + YEAR - DAY, NULL, 0);
 	return d;
 }
 
@@ -403,17 +413,15 @@ older_stamp_good(struct world *w)
 }
 
 static inline struct doc
-deep_chain(struct world *w, bool archived, int64_t ca_revoked)
+deep_chain(struct world *w, bool archive_broken, int64_t ca_revoked)
 {
 	struct doc d = stamped(w, &w->deep, &w->tsa_long, T0 + DAY);
 
 	doc_cert(&d, &w->sub);
 	doc_crl(&d, &w->sub, T0 + 3 * DAY, NULL, 0);
 	doc_crl(&d, &w->root, T0 + 3 * DAY, NULL, 0);
-	if (archived) {
-		doc_stamp(&d, STAMP_ARCHIVE, &w->tsa3, T0 + 5 * DAY, false);
-		doc_crl(&d, &w->troot2, T0 + 6 * DAY, NULL, 0);
-	}
+	doc_stamp(&d, STAMP_ARCHIVE, &w->tsa3, T0 + 5 * DAY, archive_broken);
+	doc_crl(&d, &w->troot2, T0 + 6 * DAY, NULL, 0);
 	doc_crl(&d, &w->root, T0 + 55 * DAY, &w->sub, ca_revoked);
 	return d;
 }
@@ -421,13 +429,20 @@ deep_chain(struct world *w, bool archived, int64_t ca_revoked)
 static inline struct doc
 ca_revoked_after_archive(struct world *w)
 {
+	return deep_chain(w, false, T0 + 50 * DAY);
+}
+
+/* Nothing proves that the list of the CA's is older than that. */
+static inline struct doc
+ca_revoked_archive_broken(struct world *w)
+{
 	return deep_chain(w, true, T0 + 50 * DAY);
 }
 
 static inline struct doc
 ca_revoked_before_stamp(struct world *w)
 {
-	return deep_chain(w, true, T0 - DAY);
+	return deep_chain(w, false, T0 - DAY);
 }
 
 static inline struct doc
@@ -467,12 +482,12 @@ ca_revoked_bare(struct world *w)
 }
 
 static inline struct doc
-sha1_stamped(struct world *w, int64_t archive)
+sha1_stamped(struct world *w, int64_t listed, int64_t archive)
 {
 	int64_t t = T0 - 15 * YEAR; /* 2011 */
 	struct doc d = doc_new((struct doc_spec){.signer = &w->early, .signing_time = t, .sha1 = true});
 
-	doc_crl(&d, &w->ca, t + DAY, NULL, 0);
+	doc_crl(&d, &w->ca, listed, NULL, 0);
 	doc_stamp(&d, STAMP_ARCHIVE, &w->tsa_long, archive, false);
 	doc_crl(&d, &w->troot, T0 + DAY, NULL, 0);
 	return d;
@@ -481,13 +496,20 @@ sha1_stamped(struct world *w, int64_t archive)
 static inline struct doc
 sha1_in_time(struct world *w)
 {
-	return sha1_stamped(w, T0 - 15 * YEAR + 10 * DAY);
+	return sha1_stamped(w, T0 - 15 * YEAR + 9 * DAY, T0 - 15 * YEAR + 10 * DAY);
+}
+
+/* The list's seven days were over when the signature was first proven. */
+static inline struct doc
+sha1_listed_before(struct world *w)
+{
+	return sha1_stamped(w, T0 - 15 * YEAR + DAY, T0 - 15 * YEAR + 10 * DAY);
 }
 
 static inline struct doc
 sha1_too_late(struct world *w)
 {
-	return sha1_stamped(w, T0 - 10 * YEAR);
+	return sha1_stamped(w, T0 - 10 * YEAR - DAY, T0 - 10 * YEAR);
 }
 
 static inline struct doc
@@ -619,6 +641,32 @@ static inline struct doc
 older_than_the_stamp(struct world *w)
 {
 	return listed_at(w, T0 + 4 * DAY);
+}
+
+static inline struct doc
+stale_at_the_stamp(struct world *w)
+{
+	return listed_at(w, T0 - 3 * DAY);
+}
+
+static inline struct doc
+stale_at_the_stamp_archived(struct world *w)
+{
+	struct doc d = stale_at_the_stamp(w);
+
+	doc_stamp(&d, STAMP_ARCHIVE, &w->tsa3, T0 + 6 * DAY, false);
+	doc_crl(&d, &w->troot2, T0 + 38 * DAY, NULL, 0);
+	return d;
+}
+
+/* Somebody fetched newer data after the stamp. */
+static inline struct doc
+stale_at_the_stamp_mended(struct world *w)
+{
+	struct doc d = stale_at_the_stamp(w);
+
+	doc_crl(&d, &w->ca, T0 + 6 * DAY, NULL, 0);
+	return d;
 }
 
 #endif

@@ -78,8 +78,8 @@ static const struct row ROWS[] = {
     {"valid, inside the validity", plain, T0 + 2 * DAY, IND_PASSED, SUB_NONE, PLAIN},
     {"the certificate among the values", certificate_beside_key_info, T0 + 2 * DAY, IND_PASSED, SUB_NONE, PLAIN},
     {"the peer looks there too where KeyInfo has none", certificate_beside_key_info, T0 + 2 * DAY, IND_PASSED, SUB_NONE, PEER},
-    {"the last second of the validity", plain, T0 + YEAR, IND_PASSED, SUB_NONE, PLAIN},
-    {"one second later", plain, T0 + YEAR + 1, IND_INDETERMINATE, SUB_OUT_OF_BOUNDS_NOT_REVOKED, PLAIN},
+    {"the last second of the validity", listed_last, T0 + YEAR, IND_PASSED, SUB_NONE, PLAIN},
+    {"one second later", listed_last, T0 + YEAR + 1, IND_INDETERMINATE, SUB_OUT_OF_BOUNDS_NOT_REVOKED, PLAIN},
     {"data changed", data_changed, T0 + 2 * DAY, IND_FAILED, SUB_HASH_FAILURE, PLAIN},
     {"data changed, and a reference leads nowhere", data_changed_properties_gone, T0 + 2 * DAY, IND_FAILED, SUB_FORMAT_FAILURE, PLAIN},
     {"the same as the peer sees it: the first decides", data_changed_properties_gone, T0 + 2 * DAY, IND_FAILED, SUB_HASH_FAILURE, PEER},
@@ -102,13 +102,15 @@ static const struct row ROWS[] = {
 	SUB_REVOCATION_OUT_OF_BOUNDS_NO_POE, PLAIN},
     {"newest good, older broken: no proof between", older_stamp_broken, T0 + 3 * YEAR, IND_INDETERMINATE, SUB_REVOCATION_OUT_OF_BOUNDS_NO_POE, PLAIN},
     {"newest good, older good", older_stamp_good, T0 + 3 * YEAR, IND_PASSED, SUB_NONE, PLAIN},
-    {"ended, never stamped", plain, T0 + YEAR + 9 * DAY, IND_INDETERMINATE, SUB_OUT_OF_BOUNDS_NOT_REVOKED, PLAIN},
+    {"ended, never stamped", listed_last, T0 + YEAR + 5 * DAY, IND_INDETERMINATE, SUB_OUT_OF_BOUNDS_NOT_REVOKED, PLAIN},
     {"every TSA ended, renewal missed", ended_short_responder_archived, T0 + 5 * YEAR, IND_INDETERMINATE, SUB_OUT_OF_BOUNDS_NO_POE, PLAIN},
     {"CA revoked after the archive stamp", ca_revoked_after_archive, T0 + 60 * DAY, IND_PASSED, SUB_NONE, PLAIN},
+    {"CA revoked, the archive stamp broken", ca_revoked_archive_broken, T0 + 60 * DAY, IND_INDETERMINATE, SUB_REVOKED_CA_NO_POE, PLAIN},
     {"CA revoked, nothing stamped", ca_revoked_bare, T0 + 60 * DAY, IND_INDETERMINATE, SUB_REVOKED_CA_NO_POE, PLAIN},
     {"CA revoked before it signed the list", ca_revoked_before_stamp, T0 + 60 * DAY, IND_INDETERMINATE,
 	SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE, PLAIN},
     {"SHA-1, archived before its end", sha1_in_time, T0 + 2 * DAY, IND_PASSED, SUB_NONE, PLAIN},
+    {"SHA-1, archived before its end, its list stale by then", sha1_listed_before, T0 + 2 * DAY, IND_INDETERMINATE, SUB_TRY_LATER, PLAIN},
     {"SHA-1, archived after its end", sha1_too_late, T0 + 2 * DAY, IND_INDETERMINATE, SUB_CRYPTO_CONSTRAINTS_FAILURE_NO_POE, PLAIN},
     {"SHA-1, stamped before the certificate began", sha1_before_certificate, T0 + 2 * DAY, IND_FAILED, SUB_NOT_YET_VALID, PLAIN},
     {"stamped before the certificate began", stamp_before_certificate, T0 + 2 * DAY, IND_FAILED, SUB_NOT_YET_VALID, PLAIN},
@@ -125,12 +127,21 @@ static const struct row ROWS[] = {
     {"excluded by a CA's name constraints", narrow_chain_only, T0 + 2 * DAY, IND_INDETERMINATE, SUB_CERTIFICATE_CHAIN_GENERAL_FAILURE, PLAIN},
     {"the same, and a second chain without them", narrow_and_wide_chain, T0 + 2 * DAY, IND_PASSED, SUB_NONE, PLAIN},
     {"stale list, freshness asked for", list_stale, T0 + 40 * DAY, IND_INDETERMINATE, SUB_TRY_LATER, FRESHNESS},
-    {"stale list, not asked for", list_stale, T0 + 40 * DAY, IND_PASSED, SUB_NONE, PLAIN},
+    {"stale list, not asked for", list_stale, T0 + 40 * DAY, IND_PASSED, SUB_NONE, PEER},
+    {"stale list", list_stale, T0 + 40 * DAY, IND_INDETERMINATE, SUB_TRY_LATER, PLAIN},
+    {"the last second before its next update", list_stale, T0 + 8 * DAY - 1, IND_PASSED, SUB_NONE, PLAIN},
+    {"the second of its next update", list_stale, T0 + 8 * DAY, IND_INDETERMINATE, SUB_TRY_LATER, PLAIN},
+    {"stale at the stamp already", stale_at_the_stamp, T0 + 40 * DAY, IND_INDETERMINATE, SUB_TRY_LATER, PLAIN},
+    {"stale at the stamp already, as the peer has it", stale_at_the_stamp, T0 + 40 * DAY, IND_PASSED, SUB_NONE, PEER},
+    {"stale at the stamp already, and ended since", stale_at_the_stamp, T0 + YEAR + 9 * DAY, IND_INDETERMINATE, SUB_TRY_LATER, PLAIN},
+    {"stale at the stamp already, archived", stale_at_the_stamp_archived, T0 + 40 * DAY, IND_INDETERMINATE, SUB_TRY_LATER, PLAIN},
+    {"stale at the stamp already, and newer data", stale_at_the_stamp_mended, T0 + 40 * DAY, IND_PASSED, SUB_NONE, PLAIN},
     {"stale now, but newer than the stamp and grace", fresh_for_the_stamp, T0 + 40 * DAY, IND_PASSED, SUB_NONE, FRESHNESS},
     {"stale now, newer than the stamp, not than the grace", inside_the_grace, T0 + 40 * DAY, IND_PASSED, SUB_NONE, FRESHNESS},
     {"stale now, older than the stamp, not stale then", older_than_the_stamp, T0 + 40 * DAY, IND_PASSED, SUB_NONE, FRESHNESS},
     {"a CA's list stale now, not at the stamp", ca_list_fresh_then, T0 + 40 * DAY, IND_PASSED, SUB_NONE, FRESHNESS},
     {"a CA's list stale at the stamp already", ca_list_stale_then, T0 + 40 * DAY, IND_INDETERMINATE, SUB_TRY_LATER, FRESHNESS},
+    {"a responder's own data stale, not asked for", answered_under_a_stale_list, T0 + 10 * DAY + 1, IND_PASSED, SUB_NONE, PLAIN},
     {"a responder's own data stale, asked for", answered_under_a_stale_list, T0 + 10 * DAY + 1, IND_INDETERMINATE, SUB_TRY_LATER, FRESHNESS},
     {"the signer is the anchor", plain, T0 + 2 * DAY, IND_PASSED, SUB_NONE, ITSELF},
     {"the same before its certificate began", plain, T0 - 2 * YEAR, IND_FAILED, SUB_NOT_YET_VALID, ITSELF},
@@ -423,6 +434,27 @@ wants_until_complete(void **state)
 	assert_false(third->sigs[0].closure.v[0].embedded && third->sigs[0].closure.n < 3);
 }
 
+/* What ended before the stamp is asked for anew, of a CA as well as of the signer. */
+static void
+stale_data_is_wanted(void **state)
+{
+	struct world *w = *state;
+	struct row row = {.at = T0 + 40 * DAY};
+	AUTO(doc) struct doc d = stale_at_the_stamp(w), deep = ca_list_stale_then(w);
+	AUTO(report) struct report *r = judge_doc(w, &d, &row, NULL, true);
+	AUTO(report) struct report *of_ca = judge_doc(w, &deep, &row, NULL, true);
+	const struct want *signer = want_for(r, &w->signer, false), *sub = want_for(of_ca, &w->sub, false);
+
+	assert_int_equal(r->sigs[0].verdict.sub, SUB_TRY_LATER);
+	assert_non_null(signer);
+	assert_true(signer->newer_than == T0 + 6 * DAY); /* the stamp and a day of grace */
+	assert_false(r->sigs[0].closure.enough);
+	assert_int_equal(of_ca->sigs[0].verdict.sub, SUB_TRY_LATER);
+	assert_non_null(sub);
+	assert_true(sub->newer_than == T0 + 20 * DAY);
+	assert_null(want_for(of_ca, &w->deep, false));
+}
+
 static void
 issuer_is_wanted(void **state)
 {
@@ -601,6 +633,7 @@ main(void)
 	    cmocka_unit_test(baseline_needs_the_signer_in_key_info),
 	    cmocka_unit_test(best_time_is_the_oldest_stamp),
 	    cmocka_unit_test(wants_until_complete),
+	    cmocka_unit_test(stale_data_is_wanted),
 	    cmocka_unit_test(issuer_is_wanted),
 	    cmocka_unit_test(known_proof_counts),
 	    cmocka_unit_test(same_input_same_octets),
