@@ -11,6 +11,7 @@
 #define XPATH(x) \
 	"<ds:Transform Algorithm=\"http://www.w3.org/TR/1999/REC-xpath-19991116\"><ds:XPath>" x "</ds:XPath></ds:Transform>"
 #define CANON "<ds:Transform Algorithm=\"" EXC "\"/>"
+#define LISTED "<ds:Transform Algorithm=\"" EXC "\"><i:InclusiveNamespaces xmlns:i=\"" EXC "\" PrefixList=\"q p\"/></ds:Transform>"
 #define BASE64 "<ds:Transform Algorithm=\"" NS_DS "base64\"/>"
 #define OBJECT(id, content) "<ds:Object xmlns:ds=\"" NS_DS "\" Id=\"" id "\">" content "</ds:Object>" /* is its own canonical form */
 #define STYLE "<?xml-stylesheet href=\"e\"?>"
@@ -67,6 +68,22 @@ static const struct row {
     {"an Object in a key", "@", KEY_INFO("<ds:Object>9</ds:Object>") OBJECT("o", "a deed"), "#o", CANON, OBJECT("o", "a deed"), "part", "element",
 	"/Signature/Object", NULL},
     {"a file, and a stylesheet", STYLE "@", "", "f", "", "a deed", "part", "file", "the file \"f\"", "a deed"},
+    {"a prefix in a value alone", "<d xmlns:p=\"urn:p\" t=\"p:Euro\"><a>1</a>@</d>", "", "", ENVELOPED CANON, "<d t=\"p:Euro\"><a>1</a></d>", "part", "part",
+	"all of this document but /d/@xmlns:p", NULL},
+    {"a prefix in text alone", "<d xmlns:p=\"urn:p\"><a>1 p:Euro</a>@</d>", "", "", ENVELOPED CANON, "<d><a>1 p:Euro</a></d>", "part", "part",
+	"all of this document but /d/@xmlns:p", NULL},
+    {"a prefix of a value, declared around what is signed", "<d xmlns:p=\"urn:p\">@</d>", "<ds:Object Id=\"o\">p:Euro</ds:Object>", "#o", CANON,
+	"<ds:Object xmlns:ds=\"" NS_DS "\" Id=\"o\">p:Euro</ds:Object>", "part", "part", "all of /d/Signature/Object but /d/@xmlns:p", NULL},
+    {"a prefix of a value and of a name", "<d xmlns:p=\"urn:p\" t=\"p:Euro\"><p:a>1</p:a>@</d>", "", "", ENVELOPED CANON,
+	"<d t=\"p:Euro\"><p:a xmlns:p=\"urn:p\">1</p:a></d>", "document", "document", "this document", NULL},
+    {"another declaration of it nearer to the value", "<d xmlns:p=\"urn:p\"><p:a>1</p:a><b xmlns:p=\"urn:q\">p:Euro</b>@</d>", "", "", ENVELOPED CANON,
+	"<d><p:a xmlns:p=\"urn:p\">1</p:a><b>p:Euro</b></d>", "part", "part", "all of this document but /d/b/@xmlns:p", NULL},
+    {"a prefix of a value that is listed", "<d xmlns:p=\"urn:p\" t=\"p:Euro\"><a>1</a>@</d>", "", "", ENVELOPED LISTED,
+	"<d xmlns:p=\"urn:p\" t=\"p:Euro\"><a>1</a></d>", "document", "document", "this document", NULL},
+    {"a prefix of a value, all that is in scope written", "<d xmlns:p=\"urn:p\" t=\"p:Euro\"><a>1</a>@</d>", "", "", ENVELOPED,
+	"<d xmlns:p=\"urn:p\" t=\"p:Euro\"><a>1</a></d>", "document", "document", "this document", NULL},
+    {"a prefix that is none", "<d xmlns:p=\"urn:p\" t=\"xp:Euro urn:p\"><a>12:30</a>@</d>", "", "", ENVELOPED CANON,
+	"<d t=\"xp:Euro urn:p\"><a>12:30</a></d>", "document", "document", "this document", NULL},
     {"one of two elements", "<d><a Id=\"a\">1</a><b/>@</d>", "", "#a", CANON, "<a Id=\"a\">1</a>", "part", "element", "/d/a", NULL},
     {"the only element, not the root", "<d><a Id=\"a\">1</a>@</d>", "", "#a", CANON, "<a Id=\"a\">1</a>", "part", "element", "/d/a", NULL},
     {"wrapped", "<d><a Id=\"b\">9</a>@</d>", "<ds:Object><a Id=\"a\">1</a></ds:Object>", "#a", CANON, "<a Id=\"a\">1</a>", "part", "element",

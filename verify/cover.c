@@ -357,6 +357,12 @@ cover_touches(const struct cover *c, const xmlNode *node)
 }
 
 bool
+cover_holds_tags(const struct cover *c, const xmlNode *element)
+{
+	return askable(c, element) && has_number(c, number_of(element));
+}
+
+bool
 cover_holds_text(const struct cover *c, const xmlNode *node)
 {
 	const xmlNode *n;

@@ -53,6 +53,8 @@ struct cover {
 bool cover_holds(const struct cover *c, const xmlNode *node);
 /* Is anything of it in: itself, an attribute, something below? */
 bool cover_touches(const struct cover *c, const xmlNode *node);
+/* Its own tags and name, whatever of its attributes and below it. */
+bool cover_holds_tags(const struct cover *c, const xmlNode *element);
 /* Is all text below node in? True of an element without text. What a base64 transform takes of an element is its text alone. */
 bool cover_holds_text(const struct cover *c, const xmlNode *node);
 bool cover_holds_file(const struct cover *c, const struct side_file *f);

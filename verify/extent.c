@@ -6,8 +6,7 @@
  */
 #include "verify/judge.h"
 
-#include "verify/cover.h"
-#include "verify/xades_int.h"
+#include "verify/extent.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -26,193 +25,7 @@ struct describing {
 	size_t n_but;
 };
 
-/* ---- signatures and their Objects ---- */
-
-static bool
-is_blank(const xmlNode *n)
-{
-	return n->content == NULL || strspn((const char *)n->content, " \t\r\n") == strlen((const char *)n->content);
-}
-
-static bool
-is_text(const xmlNode *n)
-{
-	return n->type == XML_TEXT_NODE || n->type == XML_CDATA_SECTION_NODE;
-}
-
-/* What says something to a reader, or to the program that shows it. */
-static bool
-is_content(const xmlNode *n)
-{
-	return n->type == XML_ELEMENT_NODE || n->type == XML_PI_NODE || (is_text(n) && !is_blank(n));
-}
-
-/* The next node in document order that is not below n. */
-static const xmlNode *
-behind(const xmlNode *top, const xmlNode *n)
-{
-	while (n != top && n->next == NULL)
-		n = n->parent;
-	return n != top ? n->next : NULL;
-}
-
-static bool
-is_mixed(const xmlNode *element)
-{
-	bool text = false, elements = false;
-	const xmlNode *n;
-
-	for (n = element->children; n != NULL; n = n->next) {
-		text = text || (is_text(n) && !is_blank(n));
-		elements = elements || n->type == XML_ELEMENT_NODE;
-	}
-	return text && elements;
-}
-
-/* Nothing in it but what says something only to a machine: known elements, text in the innermost alone, no instruction. */
-static bool
-is_plain(const xmlNode *top, bool (*known)(const xmlNode *n))
-{
-	const xmlNode *n = top;
-
-	while (n != NULL) {
-		if (n->type == XML_PI_NODE || (n->type == XML_ELEMENT_NODE && (!known(n) || is_mixed(n))))
-			return false;
-		/* a counter-signature is described by itself */
-		n = n != top && is_ds(n, "Signature") ? behind(top, n) : node_after(top, n);
-	}
-	return true;
-}
-
-static bool
-stands_in_ns(const xmlNode *n, const char *begin)
-{
-	return n->ns != NULL && n->ns->href != NULL && strncmp((const char *)n->ns->href, begin, strlen(begin)) == 0;
-}
-
-/* Of KeyInfo: what ds (XMLDSig 4.5, 1.1 too) has for keys; what may hold anything is not among it. */
-static bool
-is_of_keys(const xmlNode *n)
-{
-	return (stands_in_ns(n, NS_DS) || stands_in_ns(n, "http://www.w3.org/2009/xmldsig11#")) && !is_ds(n, "Object") && !is_ds(n, "Signature") &&
-	    !is_ds(n, "SignatureProperties") && !is_ds(n, "Manifest");
-}
-
-/* Of unsigned properties: those of XAdES and RFC 6283, with what of ds they hold. */
-static bool
-is_of_properties(const xmlNode *n)
-{
-	return stands_in_ns(n, "http://uri.etsi.org/01903/") || stands_in_ns(n, "urn:ietf:params:xml:ns:ers") || is_ds(n, "Signature") || is_of_keys(n);
-}
-
-/* The qualifying properties that the reader took; the signed ones among them are covered, or the signature does not pass. */
-static bool
-is_own_properties(const struct xsig *s, const xmlNode *n)
-{
-	const xmlNode *c;
-
-	if (n != s->qualifying)
-		return false;
-	for (c = n->children; c != NULL; c = c->next)
-		if (is_content(c) && c != s->signed_props && (!is_xades(c, "UnsignedProperties") || !is_plain(c, is_of_properties)))
-			return false;
-	return true;
-}
-
-/* An Object that holds those, or nothing at all: no data in it. */
-static bool
-holds_no_data(const struct xsig *s, const xmlNode *object)
-{
-	const xmlNode *n;
-
-	for (n = object->children; n != NULL; n = n->next)
-		if (is_content(n) && !is_own_properties(s, n))
-			return false;
-	return true;
-}
-
-static bool
-holds_keys_alone(const xmlNode *key_info)
-{
-	const xmlNode *n;
-
-	for (n = key_info->children; n != NULL; n = n->next)
-		if (is_text(n) && !is_blank(n))
-			return false;
-	return is_plain(key_info, is_of_keys);
-}
-
-/* A child of ds:Signature that only says how it was signed: what the reader itself reads. */
-static bool
-is_machinery(const struct xsig *s, const xmlNode *n)
-{
-	if (n == s->signed_info)
-		return true;
-	if (n == s->signature_value)
-		return is_plain(n, is_of_keys);
-	return n == s->key_info ? holds_keys_alone(n) : is_ds(n, "Object") && holds_no_data(s, n);
-}
-
-/* The next part of a signature that is data: an Object with something in it, or what has no place there. NULL: none. */
-static const xmlNode *
-next_data(const struct xsig *s, const xmlNode *n)
-{
-	while (n != NULL && (!is_content(n) || is_machinery(s, n)))
-		n = n->next;
-	return n;
-}
-
-/* Asked of each signature beside each other. */
-static bool
-has_data(const struct sigdoc *d, const struct xsig *s)
-{
-	struct sig_covers *memo = &state_of(d)->unions[s->index];
-
-	if (memo->has_data == TRI_UNKNOWN)
-		memo->has_data = next_data(s, s->node->children) != NULL ? TRI_TRUE : TRI_FALSE;
-	return memo->has_data == TRI_TRUE;
-}
-
-/* All that is in the Object, whatever its own tags and attributes: they name, they are no data. */
-static bool
-holds_content(const struct cover *c, const xmlNode *object)
-{
-	const xmlNode *n;
-	bool elements = false;
-
-	if (cover_holds(c, object))
-		return true;
-	if (!is_ds(object, "Object"))
-		return false;
-	for (n = object->children; n != NULL; n = n->next) {
-		elements = elements || n->type == XML_ELEMENT_NODE;
-		if (is_content(n) && !cover_holds(c, n))
-			return false;
-	}
-	return elements || cover_holds_text(c, object);
-}
-
-static bool
-holds_own_data(const struct cover *c, const struct xsig *s)
-{
-	const xmlNode *n;
-
-	for (n = next_data(s, s->node->children); n != NULL; n = next_data(s, n->next))
-		if (!holds_content(c, n))
-			return false;
-	return true;
-}
-
-static bool
-touches_own_data(const struct cover *c, const struct xsig *s)
-{
-	const xmlNode *n;
-
-	for (n = next_data(s, s->node->children); n != NULL; n = next_data(s, n->next))
-		if (cover_touches(c, n))
-			return true;
-	return false;
-}
+/* ---- signatures beside it ---- */
 
 /* Others beside it are passed over while nothing but the machinery of signing is in them. */
 static bool
@@ -231,7 +44,7 @@ describing_begin(struct judge *j, struct jsig *g, struct describing *w)
 		const struct xsig *other = &j->doc->sigs[i];
 
 		if (other != g->s && other->parent < 0 && !other->nested && other->node->parent == g->s->node->parent &&
-		    !has_data(j->doc, other))
+		    !has_own_data(j->doc, other))
 			w->but[w->n_but++] = other->node;
 	}
 	return true;
@@ -266,6 +79,17 @@ holds_all(const struct describing *w, const struct cover *c, const xmlNode *at)
 	return cover_holds(c, at) && (at != w->root || cover_holds_beside(c));
 }
 
+static void
+note_gap(struct describing *w, struct report_ref *r, char *path, const char *more)
+{
+	if (r->gaps == NULL && (r->gaps = mem_new(GAPS_LISTED, sizeof(*r->gaps))) == NULL)
+		judge_nomem(w->j);
+	if (r->gaps == NULL || r->n_listed == GAPS_LISTED || w->j->gap_paths >= PATHS_LISTED)
+		return;
+	r->gaps[r->n_listed++] = text_of(w->j, path != NULL ? mem_printf("%s%s", path, more) : NULL);
+	w->j->gap_paths++;
+}
+
 /* The gaps below within; true when there are none. */
 static bool
 list_gaps(struct describing *w, const struct cover *c, const xmlNode *within, struct report_ref *r)
@@ -276,15 +100,10 @@ list_gaps(struct describing *w, const struct cover *c, const xmlNode *within, st
 	if (!may_walk(w, within))
 		return false;
 	r->n_gaps = cover_gaps(c, within != w->root ? within : NULL, w->but, w->n_but, gaps, GAPS_LISTED);
-	r->gaps = r->n_gaps != 0 ? mem_new(GAPS_LISTED, sizeof(*r->gaps)) : NULL;
-	if (r->n_gaps != 0 && r->gaps == NULL)
-		judge_nomem(w->j);
-	for (i = 0; r->gaps != NULL && i < r->n_gaps && i < GAPS_LISTED && w->j->gap_paths < PATHS_LISTED; i++) {
+	for (i = 0; i < r->n_gaps && i < GAPS_LISTED; i++) {
 		AUTO(mem) char *path = node_path(w->d, gaps[i].node);
-		bool tags = gaps[i].node->type == XML_ELEMENT_NODE && !gaps[i].whole;
 
-		r->gaps[r->n_listed++] = text_of(w->j, path != NULL ? mem_printf("%s%s", path, tags ? " (its tags alone)" : "") : NULL);
-		w->j->gap_paths++;
+		note_gap(w, r, path, gaps[i].node->type == XML_ELEMENT_NODE && !gaps[i].whole ? " (its tags alone)" : "");
 	}
 	return r->n_gaps == 0;
 }
@@ -318,17 +137,6 @@ is_all_text(const struct cover *c, const xmlNode *target)
 	return !has_element(target) && cover_holds_text(c, target) && cover_touches(c, target);
 }
 
-/* Its own tags. */
-static bool
-holds_tags(const struct cover *c, const xmlNode *node)
-{
-	size_t i;
-
-	for (i = 0; i < c->n && c->v[i].last < number_of(node); i++)
-		;
-	return i < c->n && c->v[i].first <= number_of(node);
-}
-
 /* The one child that holds all that is in; NULL: there is more, or there are several. */
 static const xmlNode *
 only_child_in(const struct cover *c, const xmlNode *node)
@@ -336,7 +144,7 @@ only_child_in(const struct cover *c, const xmlNode *node)
 	const xmlNode *n, *found = NULL;
 	const xmlAttr *a;
 
-	if (node->type != XML_ELEMENT_NODE || holds_tags(c, node))
+	if (node->type != XML_ELEMENT_NODE || cover_holds_tags(c, node))
 		return NULL;
 	for (a = node->properties; a != NULL; a = a->next)
 		if (cover_touches(c, (const xmlNode *)a))
@@ -364,12 +172,39 @@ lowest_around(struct describing *w, const struct cover *c, const xmlNode *target
 	return at;
 }
 
-static enum extent
-extent_at(struct describing *w, const struct cover *c, const xmlNode *at, struct report_ref *r)
+/* Declarations that count for what is signed and were not hashed. whole: they are all that is left out. */
+static bool
+list_unbound(struct describing *w, const struct xref *x, const struct cover *c, const xmlNode *at, bool whole, struct report_ref *r)
 {
+	struct unbound v[UNBOUND_MAX];
+	size_t n = 0, i;
+
+	if (r->kind == REF_SIGNED_PROPERTIES || r->kind == REF_KEY_INFO || r->kind == REF_COUNTERSIGNED || !is_exclusive(x))
+		return true;
+	if (!may_walk(w, at) || !unbound_find(x, c, at, &w->j->gap_nodes, GAP_NODES, v, &n)) {
+		r->unbound = true;
+		return false;
+	}
+	for (i = 0; i < n && (whole || r->n_gaps != 0); i++) {
+		AUTO(mem) char *path = node_path(w->d, v[i].element);
+		AUTO(mem) char *name = mem_printf("/@xmlns:%s", (const char *)v[i].ns->prefix);
+
+		note_gap(w, r, path, name != NULL ? name : "");
+		r->n_gaps++;
+	}
+	r->unbound = n != 0;
+	return n == 0;
+}
+
+static enum extent
+extent_at(struct describing *w, const struct xref *x, const struct cover *c, const xmlNode *at, struct report_ref *r)
+{
+	bool whole;
+
 	if (!cover_holds(c, at) && is_all_text(c, at))
 		return c->read == READ_NOT ? EXTENT_TEXT : EXTENT_TEXT_READ;
-	if (!holds_all(w, c, at) && !list_gaps(w, c, at, r))
+	whole = holds_all(w, c, at) || list_gaps(w, c, at, r);
+	if (!list_unbound(w, x, c, at, whole, r) || !whole)
 		return EXTENT_PART;
 	return at == w->root ? EXTENT_DOCUMENT : EXTENT_ELEMENT;
 }
@@ -406,7 +241,7 @@ local_extent(struct describing *w, const struct xref *x, const struct cover *c, 
 		r->stands = where_stands(w, at);
 	}
 	r->kind = kind_at(w, at, x->kind);
-	return extent_at(w, c, at, r);
+	return extent_at(w, x, c, at, r);
 }
 
 static enum extent
@@ -521,15 +356,15 @@ all_are(const struct report_ref *v, size_t n, enum tri intact)
 	return true;
 }
 
-/* Are the files that it leads to whole, and the data behind base64? */
+/* Are the files that it leads to whole, the data behind base64, and the declarations that count for it? */
 static bool
-octets_are_in(const struct report_ref *v, size_t n)
+nothing_beside(const struct report_ref *v, size_t n)
 {
 	size_t i;
 
 	for (i = 0; i < n; i++)
-		if (v[i].extent == EXTENT_TEXT_READ || (v[i].stands == STANDS_BESIDE && v[i].extent != EXTENT_FILE) ||
-		    !octets_are_in(v[i].entries, v[i].n_entries))
+		if (v[i].extent == EXTENT_TEXT_READ || v[i].unbound || (v[i].stands == STANDS_BESIDE && v[i].extent != EXTENT_FILE) ||
+		    !nothing_beside(v[i].entries, v[i].n_entries))
 			return false;
 	return true;
 }
@@ -543,7 +378,7 @@ holds_document(struct describing *w, const struct cover *c)
 static enum scope
 scope_of(struct describing *w, const struct cover *c, const struct report_signature *r)
 {
-	bool own = holds_own_data(c, w->s), octets = octets_are_in(r->refs, r->n_refs);
+	bool own = holds_own_data(c, w->s), octets = nothing_beside(r->refs, r->n_refs);
 
 	if (w->s->parent >= 0)
 		return w->s->master_ref != NULL ? SCOPE_SIGNATURE : SCOPE_PART;

@@ -196,6 +196,7 @@ struct report_ref {
 	uint64_t octets; /* that were hashed */
 	char **gaps;	 /* paths of what is left out: the first n_listed of n_gaps. n_gaps 0 for a part: not counted */
 	size_t n_listed, n_gaps;
+	bool unbound; /* a namespace declaration that its values go by was not hashed, or that could not be told */
 	struct report_ref *entries;
 	size_t n_entries;
 };
