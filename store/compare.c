@@ -160,6 +160,7 @@ index_compare(struct store *s, const struct index_tell *tell, struct err *e)
 {
 	AUTO(mem) char *path = mem_printf("%s/" SCRATCH, s->dir);
 	struct compare c = {.s = s, .tell = tell};
+	bool scratch;
 	AUTO(fd) int fd = -1;
 	enum err_code r = path == NULL ? err_nomem(e) : sys_mkdirs(s->dir_fd, SCRATCH, 0700, e);
 
@@ -173,10 +174,15 @@ index_compare(struct store *s, const struct index_tell *tell, struct err *e)
 		return r;
 	store_wipe(s, SCRATCH);
 	r = index_open(path, false, &c.again, e);
+	scratch = r == ERR_DAMAGED;
 	if (r == ERR_OK) {
 		r = compare(&c, e);
+		scratch = r == ERR_DAMAGED && c.again.kv.broken; /* a page that the disk had no room for is SIGBUS */
 		index_close(&c.again);
 	}
+	if (scratch) /* new, so nothing that was kept */
+		r = err_set(e, ERR_IO, "the index could not be held against the segments: the one that was made of them in " SCRATCH
+		    " could not be read again (is the disk full?)");
 	store_wipe(s, SCRATCH);
 	unlinkat(s->dir_fd, SCRATCH, AT_REMOVEDIR);
 	return r;

@@ -124,11 +124,26 @@ kv_close(struct kv *kv)
 	kv->env = NULL;
 }
 
+static int
+do_abort(void *ctx)
+{
+	struct op *o = ctx;
+
+	mdb_txn_abort(o->t);
+	return 0;
+}
+
+/*
+ * Of a broken environment as well: a writer that is only forgotten holds a robust lock of this thread in a map that goes
+ * away, and the next such lock of any other environment would stumble over it.
+ */
 void
 txn_auto(MDB_txn **t)
 {
-	if (*t != NULL && !kv_of(*t)->broken) /* its pages are not looked at again */
-		mdb_txn_abort(*t);
+	struct op o = {.t = *t};
+
+	if (*t != NULL)
+		(void)guarded(do_abort, &o);
 }
 
 static int
@@ -317,9 +332,12 @@ enum err_code
 kv_commit(MDB_txn **t, bool *full, struct err *e)
 {
 	struct op o = {.kv = kv_of(*t), .t = *t};
+	int r = run(&o, do_commit);
 
 	*t = NULL;
-	return outcome(run(&o, do_commit), full, "index commit", e);
+	if (r == KV_BROKEN) /* it came to no end of its own */
+		txn_auto(&o.t);
+	return outcome(r, full, "index commit", e);
 }
 
 enum err_code

@@ -185,7 +185,7 @@ scrub_rest(struct scrub *k, struct err *e)
 	log_key_release(seed);
 	r = store_lost(k->s, &finds, e);
 	if (r == ERR_OK && index_compare(k->s, &rows, &why) != ERR_OK) {
-		if (why.code == ERR_NOMEM || why.code == ERR_NOSPACE || why.code == ERR_BUSY)
+		if (why.code == ERR_NOMEM || why.code == ERR_NOSPACE || why.code == ERR_BUSY || why.code == ERR_IO)
 			return err_set(e, why.code, "%s", why.text);
 		tell(k, 0, "index", why.text);
 	}
