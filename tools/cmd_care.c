@@ -2,6 +2,7 @@
 /* Verbs for bad days: rebuild, lost, upgrade-format. They need the store alone. */
 #include "tools/tools.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -130,6 +131,17 @@ note_in_log(struct tool *t)
 	t->archive = NULL;
 }
 
+/* Digits alone, at least 1; one that does not fit is none. */
+static bool
+group_number(const char *text, uint64_t *out)
+{
+	char *end = NULL;
+
+	errno = 0;
+	*out = strtoull(text, &end, 10);
+	return text[0] >= '1' && text[0] <= '9' && *end == '\0' && errno == 0;
+}
+
 int
 verb_rebuild(struct tool *t, int argc, char **argv)
 {
@@ -138,14 +150,11 @@ verb_rebuild(struct tool *t, int argc, char **argv)
 	AUTO(store) struct store *s = NULL;
 	AUTO(json) json_t *list = NULL;
 	struct err e = {0};
-	char *end = NULL;
-	unsigned long long group = 0;
+	uint64_t group = 0;
 
 	if (tool_options(rows, 1, &argc, argv, &e) != ERR_OK || argc != 1)
 		return tool_usage(tool_verb("rebuild"), e.code != ERR_OK ? e.text : NULL);
-	if (accept != NULL)
-		group = strtoull(accept, &end, 10);
-	if (accept != NULL && (group == 0 || *end != '\0' || accept[0] == '-'))
+	if (accept != NULL && !group_number(accept, &group))
 		return tool_usage(tool_verb("rebuild"), "--accept-loss wants the number of a group");
 	if (rebuild(t, group, &e) != ERR_OK)
 		return tool_fail(t, &e);
