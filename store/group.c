@@ -281,38 +281,47 @@ group_write(const struct group *g, seg_lookup look, void *ctx, struct buf *out, 
 
 /* --- reading --- */
 
-bool
-group_whole(struct slice t)
+enum err_code
+group_whole(struct slice t, struct err *e)
 {
 	size_t front = strlen(FRONT), close = strlen(MIDDLE) + 64 + strlen(BACK);
-	uint8_t sum[32], said[32];
+	uint8_t sum[32];
+	char hex[65];
 	const uint8_t *m;
+	enum err_code r;
 
 	if (t.n < front + close || memcmp(t.p, FRONT, front) != 0)
-		return false;
+		return err_set(e, ERR_NOTFOUND, "not a group");
 	m = t.p + t.n - close;
 	if (memcmp(m, MIDDLE, strlen(MIDDLE)) != 0 || memcmp(t.p + t.n - strlen(BACK), BACK, strlen(BACK)) != 0)
-		return false;
-	if (!hex_to((const char *)m + strlen(MIDDLE), 64, said))
-		return false;
-	return digest_sha256(slice_of(t.p + front, t.n - front - close), sum, NULL) == ERR_OK && memcmp(sum, said, 32) == 0;
+		return err_set(e, ERR_NOTFOUND, "not a group");
+	r = digest_sha256(slice_of(t.p + front, t.n - front - close), sum, e);
+	if (r != ERR_OK)
+		return r;
+	hex_of(slice_of(sum, 32), hex); /* one form: the same digest in other letters is another text */
+	return memcmp(m + strlen(MIDDLE), hex, 64) == 0 ? ERR_OK : err_set(e, ERR_NOTFOUND, "not a whole group");
 }
 
 /* Quotes inside strings are escaped, so the key with its quotes stands once only. */
-bool
-group_link(struct slice t, uint64_t *n, uint8_t prev[32])
+enum err_code
+group_link(struct slice t, uint64_t *n, uint8_t prev[32], struct err *e)
 {
 	static const char key[] = ",\"number\":", next[] = ",\"previous\":\"";
 	const uint8_t *p, *end = t.p + t.n;
+	enum err_code r = group_whole(t, e);
 
-	if (!group_whole(t) || (p = memmem(t.p, t.n, key, strlen(key))) == NULL)
-		return false;
+	if (r != ERR_OK)
+		return r;
 	*n = 0;
+	p = memmem(t.p, t.n, key, strlen(key));
+	if (p == NULL)
+		return err_set(e, ERR_NOTFOUND, "a group without a number");
 	for (p += strlen(key); p < end && *p >= '0' && *p <= '9'; p++)
 		*n = *n * 10 + (uint64_t)(*p - '0');
-	if ((size_t)(end - p) < strlen(next) + 64 || memcmp(p, next, strlen(next)) != 0)
-		return false;
-	return hex_to((const char *)p + strlen(next), 64, prev);
+	if ((size_t)(end - p) < strlen(next) + 64 || memcmp(p, next, strlen(next)) != 0 ||
+	    !hex_to((const char *)p + strlen(next), 64, prev))
+		return err_set(e, ERR_NOTFOUND, "a group without the digest of the one before");
+	return ERR_OK;
 }
 
 static enum err_code
@@ -561,8 +570,9 @@ group_read(struct slice text, struct group **out, struct err *e)
 
 	if (g == NULL)
 		return err_nomem(e);
-	if (!group_whole(text))
-		return err_set(e, ERR_FORMAT, "group text is not whole");
+	r = group_whole(text, e);
+	if (r != ERR_OK)
+		return r == ERR_NOTFOUND ? err_set(e, ERR_FORMAT, "group text is not whole") : r;
 	r = json_read(text, &limits, &j, e);
 	if (r == ERR_OK)
 		r = json_need_obj(j, "body", &o, e);

@@ -20,8 +20,8 @@ mdctx_auto(EVP_MD_CTX **c)
 }
 
 /* The frame or the closing digest itself: few places, each tried with the whole text. */
-static bool
-heal_frame(struct buf *text)
+static enum err_code
+heal_frame(struct buf *text, struct err *e)
 {
 	size_t n = text->n, at;
 	unsigned bit;
@@ -30,38 +30,53 @@ heal_frame(struct buf *text)
 		if (at == strlen(FRONT))
 			at = n - BACK_OCTETS;
 		for (bit = 0; bit < 8; bit++) {
+			enum err_code r;
+
 			text->p[at] ^= (uint8_t)(1u << bit);
-			if (group_whole(buf_slice(text)))
-				return true;
+			r = group_whole(buf_slice(text), e);
+			if (r != ERR_NOTFOUND)
+				return r;
 			text->p[at] ^= (uint8_t)(1u << bit);
 		}
 	}
-	return false;
+	return ERR_NOTFOUND;
 }
 
-static bool
-heal_body(struct slice body, uint8_t *p, const uint8_t want[32])
+/* 1: the digest is the wanted one; 0: another; -1: no memory for it. */
+static int
+sum_is(EVP_MD_CTX *c, const EVP_MD_CTX *before, struct slice rest, const uint8_t want[32])
+{
+	uint8_t sum[32];
+
+	if (EVP_MD_CTX_copy_ex(c, before) != 1 || EVP_DigestUpdate(c, rest.p, rest.n) != 1 || EVP_DigestFinal_ex(c, sum, NULL) != 1)
+		return -1;
+	return memcmp(sum, want, 32) == 0;
+}
+
+static enum err_code
+heal_body(uint8_t *p, size_t n, const uint8_t want[32], struct err *e)
 {
 	AUTO(mdctx) EVP_MD_CTX *before = EVP_MD_CTX_new();
 	AUTO(mdctx) EVP_MD_CTX *c = EVP_MD_CTX_new();
-	uint8_t sum[32];
 	size_t at;
 	unsigned bit;
 
 	if (before == NULL || c == NULL || EVP_DigestInit_ex(before, EVP_sha256(), NULL) != 1)
-		return false;
-	for (at = 0; at < body.n; at++) {
+		return err_nomem(e);
+	for (at = 0; at < n; at++) {
 		for (bit = 0; bit < 8; bit++) {
+			int is;
+
 			p[at] ^= (uint8_t)(1u << bit);
-			if (EVP_MD_CTX_copy_ex(c, before) == 1 && EVP_DigestUpdate(c, p + at, body.n - at) == 1 &&
-			    EVP_DigestFinal_ex(c, sum, NULL) == 1 && memcmp(sum, want, 32) == 0)
-				return true;
+			is = sum_is(c, before, slice_of(p + at, n - at), want);
+			if (is != 0)
+				return is > 0 ? ERR_OK : err_nomem(e);
 			p[at] ^= (uint8_t)(1u << bit);
 		}
 		if (EVP_DigestUpdate(before, p + at, 1) != 1)
-			return false;
+			return err_nomem(e);
 	}
-	return false;
+	return ERR_NOTFOUND;
 }
 
 /* A torn text has holes; one that lost a bit has at most one octet that is no character. */
@@ -77,18 +92,17 @@ may_heal(const struct buf *text)
 	return odd < 2;
 }
 
-bool
-group_heal(struct buf *text)
+enum err_code
+group_heal(struct buf *text, struct err *e)
 {
 	size_t front = strlen(FRONT);
 	uint8_t want[32];
+	enum err_code r = may_heal(text) ? heal_frame(text, e) : ERR_NOTFOUND;
 
-	if (!may_heal(text))
-		return false;
-	if (heal_frame(text))
-		return true;
-	if (!hex_to((const char *)text->p + text->n - BACK_OCTETS + 11, 64, want))
-		return false;
-	return heal_body(slice_of(text->p + front, text->n - front - BACK_OCTETS), text->p + front, want) &&
-	    group_whole(buf_slice(text));
+	if (r == ERR_NOTFOUND && may_heal(text) && hex_to((const char *)text->p + text->n - BACK_OCTETS + 11, 64, want)) {
+		r = heal_body(text->p + front, text->n - front - BACK_OCTETS, want, e);
+		if (r == ERR_OK)
+			r = group_whole(buf_slice(text), e);
+	}
+	return r == ERR_NOTFOUND ? err_set(e, r, "no single bit makes the group whole") : r;
 }

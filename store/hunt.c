@@ -87,9 +87,16 @@ group_content(const struct source *from, uint64_t off, uint64_t size, struct buf
 	buf_clear(text);
 	text->max_bytes = GROUP_MAX_BYTES;
 	r = source_copy(from, head, size, &(struct sink){sink_buf(text).write, text}, e);
-	if (r == ERR_IO || r == ERR_DAMAGED) /* a sector that can't be read: not whole */
-		return err_set(e, ERR_NOTFOUND, "group at %" PRIu64 " can't be read", off);
-	return r;
+	return r == ERR_OK ? r : err_wrap(e, "group at %" PRIu64, off);
+}
+
+/* The same, and whole. Once it is read nothing but memory is lacking, so what can't be asked is ERR_NOMEM. */
+static enum err_code
+whole_content(const struct source *from, uint64_t off, uint64_t size, struct buf *text, struct err *e)
+{
+	enum err_code r = group_content(from, off, size, text, e);
+
+	return r == ERR_OK ? group_whole(buf_slice(text), e) : r;
 }
 
 enum err_code
@@ -97,10 +104,13 @@ group_at(int fd, uint64_t off, struct buf *text, uint64_t *n, struct err *e)
 {
 	struct source from;
 	char name[TAR_NAME], again[MEMBER_NAME];
+	uint8_t head[TAR_BLOCK];
 	struct member m = {.kind = MEMBER_GROUP};
 	uint64_t size;
 	enum err_code r = source_fd(&fd, &from, e);
 
+	if (r == ERR_OK && off + TAR_BLOCK <= from.size_bytes) /* what can't be read is not what is not there */
+		r = sys_pread(fd, head, TAR_BLOCK, off, e);
 	if (r != ERR_OK)
 		return r;
 	if (!tar_read_head(&from, off, name, &size) || sscanf(name, "groups/%20" SCNu64 ".json", &m.group) != 1)
@@ -108,11 +118,8 @@ group_at(int fd, uint64_t off, struct buf *text, uint64_t *n, struct err *e)
 	member_name(&m, NULL, again);
 	if (strcmp(name, again) != 0)
 		return err_set(e, ERR_NOTFOUND, "no group at %" PRIu64, off);
-	r = group_content(&from, off, size, text, e);
-	if (r == ERR_OK && !group_whole(buf_slice(text)))
-		return err_set(e, ERR_NOTFOUND, "no whole group at %" PRIu64, off);
 	*n = m.group;
-	return r;
+	return whole_content(&from, off, size, text, e);
 }
 
 /* Group n, one bit of whose header or text is wrong. More than one bit of a header may make it a header again: all are tried. */
@@ -130,18 +137,24 @@ healed_at(int fd, uint64_t off, uint64_t n, struct buf *text, struct err *e)
 	enum err_code r = source_fd(&fd, &from, e);
 
 	member_name(&m, NULL, want);
+	if (r == ERR_OK && off + TAR_BLOCK > from.size_bytes)
+		return err_set(e, ERR_NOTFOUND, "no group at %" PRIu64, off);
 	if (r == ERR_OK)
 		r = sys_pread(fd, head, TAR_BLOCK, off, e);
 	if (r != ERR_OK)
-		return err_set(e, ERR_NOTFOUND, "no group at %" PRIu64, off);
-	if (tar_read_head(&one, 0, name, &size) && strcmp(name, want) == 0 && group_content(&from, off, size, text, e) == ERR_OK &&
-	    group_heal(text))
-		return ERR_OK;
+		return r;
+	if (tar_read_head(&one, 0, name, &size) && strcmp(name, want) == 0) {
+		r = group_content(&from, off, size, text, e);
+		if (r == ERR_OK)
+			r = group_heal(text, e);
+		if (r != ERR_NOTFOUND)
+			return r;
+	}
 	for (bit = 0; bit < (size_t)TAR_BLOCK * 8; bit++) {
 		head[bit / 8] ^= (uint8_t)(1u << bit % 8);
-		if (tar_read_head(&one, 0, name, &size) && strcmp(name, want) == 0 &&
-		    group_content(&from, off, size, text, NULL) == ERR_OK && group_whole(buf_slice(text)))
-			return ERR_OK;
+		r = tar_read_head(&one, 0, name, &size) && strcmp(name, want) == 0 ? whole_content(&from, off, size, text, e) : ERR_NOTFOUND;
+		if (r != ERR_NOTFOUND)
+			return r;
 		head[bit / 8] ^= (uint8_t)(1u << bit % 8);
 	}
 	return err_set(e, ERR_NOTFOUND, "no group at %" PRIu64 " that one bit would make whole", off);
@@ -154,9 +167,11 @@ links(const struct chain *c, struct slice text, uint64_t n, struct group **out, 
 	AUTO(group) struct group *g = NULL;
 	uint64_t said = 0;
 	uint8_t prev[32];
-	enum err_code r;
+	enum err_code r = group_link(text, &said, prev, e);
 
-	if (!group_link(text, &said, prev) || n != c->n + 1 || said != n || memcmp(prev, c->prev, 32) != 0)
+	if (r != ERR_OK)
+		return r;
+	if (n != c->n + 1 || said != n || memcmp(prev, c->prev, 32) != 0)
 		return err_set(e, ERR_NOTFOUND, "group %" PRIu64 " does not link to group %" PRIu64, n, c->n);
 	r = group_read(text, &g, e);
 	if (r != ERR_OK)
@@ -193,8 +208,11 @@ try_at(const struct chain *c, const struct seg_id *id, uint64_t off, bool heal, 
 
 	if (r == ERR_OK && off == 0)
 		off = behind_head(fd, id);
-	if (r == ERR_OK)
+	if (r == ERR_OK) {
 		r = heal ? healed_at(fd, off, n = c->n + 1, &text, e) : group_at(fd, off, &text, &n, e);
+		if (r == ERR_IO || r == ERR_DAMAGED) /* the twin may serve; else chain_ends refuses */
+			r = err_set(e, ERR_NOTFOUND, "group at %" PRIu64 " can't be read", off);
+	}
 	if (r == ERR_OK)
 		r = links(c, buf_slice(&text), n, &g, e);
 	if (r != ERR_OK)
@@ -245,43 +263,47 @@ chain_step(struct chain *c, const struct group *g)
 	c->off = g->off + tar_member_bytes(g->ref.size_bytes);
 }
 
+static enum err_code
+behind_in(const struct chain *c, const struct seg_id *id, struct behind *out, struct err *e)
+{
+	AUTO(buf) struct buf text = {0};
+	AUTO(fd) int fd = -1;
+	uint64_t off, size = 0, n = 0, taken = 0;
+	enum err_code r = store_segment_fd(c->s, id, &fd, e);
+
+	if (r == ERR_OK)
+		r = sys_size(fd, &size, e);
+	for (off = id->id == c->seg ? c->off : 0; r == ERR_OK && off + TAR_BLOCK <= size; off += TAR_BLOCK) {
+		buf_clear(&text);
+		r = group_at(fd, off, &text, &n, e);
+		taken += text.n;
+		if (taken > size)
+			return err_set(e, ERR_DAMAGED, "segment %" PRIu32 " holds groups that overlap behind group %" PRIu64
+			    "; nothing was changed", id->id, c->n);
+		if (r == ERR_OK && n > c->n && n > out->n)
+			*out = (struct behind){.n = n, .off = off, .seg = id->id};
+		if (r == ERR_NOTFOUND)
+			r = ERR_OK;
+	}
+	return r == ERR_OK ? r : err_wrap(e, "behind group %" PRIu64 " the log segment %" PRIu32 " can't be looked through, nothing was changed",
+	    c->n, id->id);
+}
+
 /*
  * After the chain's end no whole group may stand in the log: else the chain was broken by damage, not by a crash. Members
  * lie side by side, so what is read as groups is never more than the file; headers that promise more were put there.
  */
 enum err_code
-chain_ends(struct chain *c, struct err *e)
+chain_ends(struct chain *c, struct behind *out, struct err *e)
 {
-	AUTO(buf) struct buf text = {0};
+	enum err_code r = ERR_OK;
 	size_t i;
 
-	for (i = 0; i < c->files->n; i++) {
-		const struct seg_id *id = &c->files->v[i];
-		AUTO(fd) int fd = -1;
-		uint64_t off, size = 0, n = 0, taken = 0;
-		enum err_code r;
-
-		if (id->kind != STORE_LOG || id->id < c->seg)
-			continue;
-		r = store_segment_fd(c->s, id, &fd, e);
-		if (r == ERR_OK)
-			r = sys_size(fd, &size, e);
-		if (r != ERR_OK)
-			return r;
-		for (off = id->id == c->seg ? c->off : 0; off + TAR_BLOCK <= size; off += TAR_BLOCK) {
-			buf_clear(&text);
-			r = group_at(fd, off, &text, &n, NULL);
-			taken += text.n;
-			if (taken > size)
-				return err_set(e, ERR_DAMAGED, "segment %" PRIu32 " holds groups that overlap behind group %" PRIu64
-				    "; nothing was changed", id->id, c->n);
-			if (r == ERR_OK && n > c->n)
-				return err_set(e, ERR_DAMAGED, "the log is broken behind group %" PRIu64 ": segment %" PRIu32
-				    " still holds group %" PRIu64 " at offset %" PRIu64 "; nothing was changed",
-				    c->n, id->id, n, off);
-		}
-	}
-	return ERR_OK;
+	*out = (struct behind){.n = 0};
+	for (i = 0; r == ERR_OK && i < c->files->n; i++)
+		if (c->files->v[i].kind == STORE_LOG && c->files->v[i].id >= c->seg)
+			r = behind_in(c, &c->files->v[i], out, e);
+	return r;
 }
 
 /* --- twins --- */
@@ -332,8 +354,10 @@ note_twins_of(struct chain *c, const struct seg_id *id, uint64_t off, struct err
 		r = source_fd(&fd, &from, e);
 	while (r == ERR_OK && off + TAR_BLOCK <= from.size_bytes) {
 		char name[TAR_NAME];
+		uint8_t head[TAR_BLOCK];
 		uint64_t size = 0, step = TAR_BLOCK;
 
+		c->unread |= sys_pread(fd, head, TAR_BLOCK, off, NULL) != ERR_OK;
 		if (tar_read_head(&from, off, name, &size) && size <= from.size_bytes) {
 			step = tar_member_bytes(size);
 			r = note_twin(c, name, id->id, off, e);
@@ -402,7 +426,14 @@ twin_text(struct chain *c, const struct twin_place *t, struct buf *text, struct 
 	uint64_t n = 0;
 	enum err_code r = store_segment_fd(c->s, id, &fd, e);
 
-	return r == ERR_OK ? group_at(fd, t->off, text, &n, e) : r;
+	if (r != ERR_OK)
+		return r;
+	r = group_at(fd, t->off, text, &n, e);
+	if (r == ERR_IO || r == ERR_DAMAGED) {
+		c->unread = true;
+		return err_set(e, ERR_NOTFOUND, "twin of group %" PRIu64 " can't be read", t->n);
+	}
+	return r;
 }
 
 enum err_code
@@ -427,11 +458,11 @@ hunt_twin(struct chain *c, struct group **out, struct err *e)
 		if (r == ERR_OK) {
 			place_in_log(c, g);
 			*out = TAKE(g);
-		} else if (r != ERR_NOMEM) {
+		} else if (r == ERR_FORMAT) { /* whole, but no group of ours */
 			r = ERR_NOTFOUND;
 		}
 	}
-	return r == ERR_OK ? r : err_set(e, r, "no twin of group %" PRIu64, c->n + 1);
+	return r == ERR_NOTFOUND ? err_set(e, r, "no twin of group %" PRIu64, c->n + 1) : r;
 }
 
 enum err_code
@@ -444,8 +475,12 @@ hunt_later(struct chain *c, bool *out, struct err *e)
 	for (i = first_from(c, c->n + 2); r == ERR_OK && !*out && i < c->n_twins; i++) {
 		AUTO(buf) struct buf text = {0};
 
-		*out = twin_text(c, &c->twins[i], &text, NULL) == ERR_OK;
+		r = twin_text(c, &c->twins[i], &text, e);
+		*out = r == ERR_OK;
+		if (r == ERR_NOTFOUND)
+			r = ERR_OK;
 	}
+	*out |= c->unread;
 	return r;
 }
 
@@ -477,7 +512,7 @@ group_text(struct store *s, uint64_t n, struct buf *text, bool *bad_log, bool *b
 	AUTO(buf) struct buf other = {0};
 	struct member log, twin;
 	struct err why = {0};
-	enum err_code r = index_group(&s->index, n, &log, e), rt = index_twin(&s->index, n, &twin, NULL), rl;
+	enum err_code r = index_group(&s->index, n, &log, e), rt = index_twin(&s->index, n, &twin, NULL), rl, rh = ERR_NOTFOUND;
 
 	if (r != ERR_OK)
 		return r;
@@ -490,9 +525,13 @@ group_text(struct store *s, uint64_t n, struct buf *text, bool *bad_log, bool *b
 		rt = ERR_NOTFOUND; /* not asked for */
 	if (bad_twin != NULL)
 		*bad_twin = rt != ERR_OK && index_twin(&s->index, n, &twin, NULL) == ERR_OK;
-	if (rl == ERR_NOMEM)
+	if (rl == ERR_NOMEM || rt == ERR_NOMEM)
 		return err_nomem(e);
-	if (rl == ERR_OK || rt == ERR_OK || copy_of(s, &log, true, text, NULL) == ERR_OK)
+	if (rl != ERR_OK && rt != ERR_OK)
+		rh = copy_of(s, &log, true, text, NULL);
+	if (rh == ERR_NOMEM)
+		return err_nomem(e);
+	if (rl == ERR_OK || rt == ERR_OK || rh == ERR_OK)
 		return ERR_OK;
 	return err_set(e, ERR_DAMAGED, "group %" PRIu64 " in log segment %" PRIu32 " offset %" PRIu64 ": %.120s, and no other copy of it is whole",
 	    n, log.seg, log.off, why.text);

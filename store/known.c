@@ -14,6 +14,7 @@
 #define OLD "index/data.mdb.old"
 #define LEAVES_MAX 1000000
 #define READ_S 20
+#define NO_MEMORY 2 /* exit code of the child */
 #define LINE_OCTETS (8 + TLOG_LEAF_OCTETS)
 
 static bool
@@ -79,7 +80,7 @@ in_child(const char *path, uint64_t from, int fd)
 	for (i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
 		signal(ends[i], SIG_DFL); /* whatever the parent does about them */
 	alarm(READ_S); /* pages that lead in a circle */
-	_exit(mdb_env_create(&env) == 0 && tell(env, path, from, fd) ? 0 : 1);
+	_exit(mdb_env_create(&env) != 0 ? NO_MEMORY : tell(env, path, from, fd) ? 0 : 1);
 }
 
 /* Nothing is appended unless the child came to its end. */
@@ -96,7 +97,7 @@ ask(struct store *s, uint64_t from, struct buf *out, struct err *e)
 	if (path == NULL)
 		return err_nomem(e);
 	if (access(path, F_OK) != 0)
-		return ERR_OK;
+		return errno == ENOENT ? ERR_OK : err_errno(e, ERR_IO, errno, "%s", OLD);
 	if (pipe(p) != 0)
 		return err_errno(e, ERR_IO, errno, "pipe");
 	child = fork();
@@ -113,6 +114,8 @@ ask(struct store *s, uint64_t from, struct buf *out, struct err *e)
 		return err_errno(e, ERR_IO, errno, "fork");
 	while (waitpid(child, &st, 0) < 0 && errno == EINTR)
 		;
+	if (WIFEXITED(st) && WEXITSTATUS(st) == NO_MEMORY)
+		return err_nomem(e);
 	if (!WIFEXITED(st) || WEXITSTATUS(st) != 0)
 		return ERR_OK;
 	buf_addslice(out, buf_slice(&got));

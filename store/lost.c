@@ -144,7 +144,10 @@ describe_part(struct store *s, const struct lost_part *p, json_t *list, struct e
 	    (json_int_t)p->size), e);
 }
 
-/* The id is a digest of what is said, time apart: the same find again is the same find. */
+/*
+ * The id is a digest of what is said, apart from when: neither the time nor how far the chain goes meanwhile. The same find
+ * again is the same find.
+ */
 static enum err_code
 make_manifest(struct store *s, const struct lost *l, char id[40], struct buf *text, struct err *e)
 {
@@ -159,7 +162,7 @@ make_manifest(struct store *s, const struct lost *l, char id[40], struct buf *te
 		r = describe_part(s, &l->parts[i], parts, e);
 	if (r != ERR_OK)
 		return r;
-	j = json_pack("{s:I, s:b, s:o, s:i, s:I, s:s, s:o, s:O, s:o}", "after", (json_int_t)l->after, "alarm", is_alarm(l->kind),
+	j = json_pack("{s:b, s:o, s:i, s:I, s:s, s:o, s:O, s:o}", "alarm", is_alarm(l->kind),
 	    "damage", l->damage != NULL ? json_incref(l->damage) : json_array(), "format", FORMAT_OF_LOST, "group",
 	    (json_int_t)l->group, "kind", WORD[l->kind], "leaves", l->leaves != NULL ? json_incref(l->leaves) : json_array(),
 	    "parts", parts, "why", json_text(l->why));
@@ -172,7 +175,7 @@ make_manifest(struct store *s, const struct lost *l, char id[40], struct buf *te
 		return r;
 	hex_of(slice_of(sum, 32), hex);
 	snprintf(id, 40, "%010" PRIu64 "-%.12s", l->group, hex);
-	if (json_set(j, "id", json_text(id), e) != ERR_OK ||
+	if (json_set(j, "id", json_text(id), e) != ERR_OK || json_set(j, "after", json_integer((json_int_t)l->after), e) != ERR_OK ||
 	    json_set(j, "time", json_integer((json_int_t)clock_now(&s->clock)), e) != ERR_OK)
 		return err_nomem(e);
 	buf_clear(text);
@@ -360,6 +363,65 @@ list_ids(int lost, struct ids *out, struct err *e)
 	if (out->n != 0)
 		qsort(out->v, out->n, sizeof(*out->v), by_text);
 	return ERR_OK;
+}
+
+/* --- damage that was told already --- */
+
+static enum err_code
+key_of(const json_t *damage, struct buf *out, struct err *e)
+{
+	buf_clear(out);
+	return json_canonical(damage, out, e);
+}
+
+static enum err_code
+keep_told(void *ctx, const struct store_lost *l, struct err *e)
+{
+	AUTO(json) json_t *j = NULL;
+	AUTO(buf) struct buf key = {0};
+	const json_t *d;
+	size_t i;
+	enum err_code r = l->kind == STORE_LOST_DAMAGED && l->manifest.n != 0 ? json_read(l->manifest, NULL, &j, e) : ERR_OK;
+
+	if (r == ERR_FORMAT || r == ERR_LIMIT) /* then it is told once more */
+		return ERR_OK;
+	json_array_foreach(json_object_get(j, "damage"), i, d) {
+		if (r == ERR_OK)
+			r = key_of(d, &key, e);
+		if (r == ERR_OK)
+			r = json_set(ctx, buf_str(&key), json_true(), e);
+	}
+	return r;
+}
+
+enum err_code
+lost_put_new(struct store *s, struct lost *l, struct err *e)
+{
+	AUTO(json) json_t *told = json_object();
+	AUTO(json) json_t *left = json_array();
+	AUTO(buf) struct buf key = {0};
+	const struct store_lost_each each = {keep_told, told};
+	json_t *d;
+	size_t i;
+	enum err_code r = told != NULL && left != NULL ? store_lost(s, &each, e) : err_nomem(e);
+
+	l->group = 0;
+	json_array_foreach(l->damage, i, d) {
+		uint64_t group = (uint64_t)json_integer_value(json_object_get(d, "group"));
+
+		if (r == ERR_OK)
+			r = key_of(d, &key, e);
+		if (r != ERR_OK || json_object_get(told, buf_str(&key)) != NULL)
+			continue;
+		r = json_push(left, json_incref(d), e);
+		if (l->group == 0 || group < l->group)
+			l->group = group;
+	}
+	if (r != ERR_OK || json_array_size(left) == 0)
+		return r;
+	json_decref(l->damage);
+	l->damage = TAKE(left);
+	return lost_put(s, l, e);
 }
 
 enum err_code

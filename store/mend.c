@@ -21,6 +21,7 @@ struct mend {
 	bool writing; /* the second time round */
 	bool hole;    /* octets of an object are missing: nothing is put behind them */
 	bool differs;
+	uint64_t unknown; /* members that could not be computed */
 	uint64_t missing, missing_off; /* what simply was not there, and should have been since before the last group */
 	struct lost lost;
 };
@@ -148,8 +149,10 @@ mend_member(void *ctx, const struct member *m, struct err *e)
 		return r == ERR_OK ? must_be(k, m->off + tar_head_bytes(size) + size, slice_of(zeros, tar_padding(size)), m->group, e) : r;
 	}
 	r = content(k, m, &text, &why);
-	if (r == ERR_DAMAGED) /* nothing to mend it from: scrub tells it */
+	if (r == ERR_DAMAGED) { /* nothing to mend it from: scrub tells it */
+		k->unknown++;
 		return ERR_OK;
+	}
 	if (r != ERR_OK)
 		return err_set(e, r, "%s", why.text);
 	buf_add(&raw, head, tar_head_bytes(size));
@@ -195,7 +198,7 @@ write_anew(struct mend *k, struct err *e)
 	k->lost.kind = STORE_LOST_MENDED;
 	k->lost.after = k->s->last.group;
 	snprintf(k->lost.why, sizeof(k->lost.why), "segment %s: headers, groups, tables or padding that were not what they must be were "
-	    "written anew; nothing is lost", name);
+	    "written anew%s", name, k->unknown != 0 ? "; others could not be computed, a scrub tells which" : "; nothing is lost");
 	if (k->missing != 0)
 		r = lost_add_damage(&k->lost, &k->row->id, k->missing_off, "", k->lost.group,
 		    k->fd < 0 ? "the file was not there" : "octets were missing", e);

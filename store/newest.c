@@ -39,25 +39,29 @@ newest_write(struct store *s)
 		(void)!sys_pwrite(s->newest_fd, buf_slice(&b), 0, NULL);
 }
 
-bool
-newest_read(struct store *s, struct newest *out)
+enum err_code
+newest_read(struct store *s, struct newest *out, struct err *e)
 {
 	AUTO(buf) struct buf b = {0};
 	struct newest n = {.group = 0};
 	char sha[65] = "", root[65] = "", hex[65];
 	uint8_t sum[32];
+	enum err_code r = sys_read_file(s->dir_fd, FILE_NAME, LINE_MAX_OCTETS, &b, e);
 
-	if (sys_read_file(s->dir_fd, FILE_NAME, LINE_MAX_OCTETS, &b, NULL) != ERR_OK || b.n < SUM_OCTETS)
-		return false;
-	if (digest_sha256(slice_of(b.p, b.n - SUM_OCTETS), sum, NULL) != ERR_OK)
-		return false;
+	*out = n;
+	if (r == ERR_NOTFOUND || r == ERR_LIMIT || (r == ERR_OK && b.n < SUM_OCTETS))
+		return ERR_OK;
+	if (r == ERR_OK)
+		r = digest_sha256(slice_of(b.p, b.n - SUM_OCTETS), sum, e);
+	if (r != ERR_OK)
+		return r;
 	hex_of(slice_of(sum, 32), hex);
 	if (memcmp(b.p + b.n - SUM_OCTETS + 1, hex, 64) != 0 ||
 	    sscanf(buf_str(&b), "%20" SCNu64 " %64s %20" SCNu64 " %64s", &n.group, sha, &n.log_size, root) != 4 ||
 	    !hex_to(sha, 64, n.sha256) || !hex_to(root, 64, n.root))
-		return false;
+		return ERR_OK;
 	*out = n;
-	return true;
+	return ERR_OK;
 }
 
 void

@@ -14,7 +14,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define PIECE ((size_t)256 << 10)
 #define LOG_HEAD_OCTETS 1024 /* of the header member of a segment */
 #define LOOK_BACK 16 /* groups whose objects are read again after an unclean end, at most */
 
@@ -27,6 +26,8 @@ struct walk {
 	uint32_t *mend;	    /* segments in which something must be written anew */
 	size_t n_mend, cap_mend;
 	bool log_begun;	   /* the log holds more than zeros behind the end */
+	struct behind behind;
+	bool forked;	   /* newest names a group of the chain that is another one */
 };
 
 static void
@@ -53,26 +54,6 @@ must_mend(struct walk *w, uint32_t seg, struct err *e)
 
 /* --- octets --- */
 
-/* Is anything but zeros in [off, end)? What can't be read is something. */
-static enum err_code
-anything(int fd, uint64_t off, uint64_t end, bool *out, struct err *e)
-{
-	AUTO(mem) uint8_t *piece = mem_new(1, PIECE);
-	size_t i, n;
-
-	*out = false;
-	if (piece == NULL)
-		return err_nomem(e);
-	for (; !*out && off < end; off += n) {
-		n = end - off < PIECE ? (size_t)(end - off) : PIECE;
-		if (sys_pread(fd, piece, n, off, NULL) != ERR_OK)
-			*out = true;
-		for (i = 0; !*out && i < n; i++)
-			*out = piece[i] != 0;
-	}
-	return ERR_OK;
-}
-
 /* Octets of a segment file behind the committed ones. */
 static enum err_code
 tail_of(struct walk *w, const struct seg_id *id, uint64_t *from, uint64_t *size, bool *any, struct err *e)
@@ -90,37 +71,6 @@ tail_of(struct walk *w, const struct seg_id *id, uint64_t *from, uint64_t *size,
 	if (r == ERR_OK)
 		r = anything(fd, *from, *size, any, e);
 	return r;
-}
-
-/* Is what stands behind the end of a log segment nothing but its sealing, as far as that came? It is written before the log's turn. */
-static enum err_code
-only_seal(struct walk *w, const struct seg_id *id, int fd, uint64_t from, uint64_t size, bool *out, struct err *e)
-{
-	const struct member m = {.kind = MEMBER_TABLE};
-	AUTO(buf) struct buf text = {0};
-	AUTO(buf) struct buf raw = {0};
-	const struct sink to = sink_buf(&text);
-	uint8_t head[TAR_HEAD_MAX], got[TAR_BLOCK], zeros[TAR_BLOCK] = {0};
-	char name[MEMBER_NAME];
-	size_t at, n;
-	enum err_code r = seg_table(&w->s->index, id, NULL, UINT64_MAX, &to, e);
-
-	member_name(&m, id, name);
-	tar_head(name, text.n, head);
-	buf_add(&raw, head, tar_head_bytes(text.n));
-	buf_addslice(&raw, buf_slice(&text));
-	buf_add(&raw, zeros, tar_padding(text.n));
-	if (r == ERR_OK)
-		r = buf_ok(&raw, e);
-	if (r != ERR_OK)
-		return r;
-	*out = true;
-	for (at = 0; *out && from + at < size; at += n) {
-		n = size - from - at < TAR_BLOCK ? (size_t)(size - from - at) : TAR_BLOCK;
-		*out = sys_pread(fd, got, n, from + at, NULL) == ERR_OK &&
-		    (memcmp(got, zeros, n) == 0 || (at + n <= raw.n && memcmp(got, raw.p + at, n) == 0));
-	}
-	return ERR_OK;
 }
 
 /* Does the log hold octets that are written in its own turn, after all else was synced? */
@@ -146,7 +96,7 @@ look_at_log(struct walk *w, struct err *e)
 		if (r == ERR_OK && from == 0) /* just born: its header goes before */
 			r = anything(fd, LOG_HEAD_OCTETS, size, &any, e);
 		else if (r == ERR_OK)
-			r = only_seal(w, id, fd, from, size, &seal, e);
+			r = only_seal(w->s, id, fd, from, size, &seal, e);
 		w->log_begun |= any && !seal;
 	}
 	return r;
@@ -270,7 +220,7 @@ check_last(struct walk *w, const struct index_last *last, struct err *e)
 
 /* --- what is known to have been --- */
 
-/* Leaves that the old index knew and the chain has not. */
+/* Leaves that the old index knew and the chain has not, or has others in their place. */
 struct given_up {
 	struct walk *w;
 	struct lost *lost;
@@ -280,31 +230,48 @@ static enum err_code
 list_leaf(void *ctx, uint64_t index, struct slice leaf, struct err *e)
 {
 	struct given_up *g = ctx;
+	uint8_t now[TLOG_LEAF_OCTETS];
+	enum err_code r = index_leaf(&g->w->s->index, index, now, e);
 
-	return lost_add_leaf(g->lost, index, leaf, e);
+	if (r == ERR_OK && memcmp(now, leaf.p, sizeof(now)) == 0)
+		return ERR_OK;
+	return r == ERR_OK || r == ERR_NOTFOUND ? lost_add_leaf(g->lost, index, leaf, e) : r;
+}
+
+static uint64_t
+latest_known(const struct walk *w)
+{
+	return w->behind.n > w->how->known ? w->behind.n : w->how->known;
 }
 
 static enum err_code
 compare_known(struct walk *w, struct err *e)
 {
 	const struct recover_how *how = w->how;
+	uint64_t known = latest_known(w);
 	struct member m;
-	bool forked = false;
+	enum err_code r = ERR_OK;
 
-	if (how->newest.group != 0 && how->newest.group <= w->chain.n)
-		forked = index_group(&w->s->index, how->newest.group, &m, NULL) == ERR_OK && memcmp(m.ref.sha256, how->newest.sha256, 32) != 0;
-	if (!forked && how->known <= w->chain.n)
-		return ERR_OK;
-	if (how->accept_loss != 0 && how->accept_loss >= how->known)
+	if (how->newest.group != 0 && how->newest.group <= w->chain.n) {
+		r = index_group(&w->s->index, how->newest.group, &m, e);
+		w->forked = r == ERR_OK && memcmp(m.ref.sha256, how->newest.sha256, 32) != 0;
+	}
+	if (r != ERR_OK || (!w->forked && known <= w->chain.n))
+		return r;
+	if (how->accept_loss == known)
 		return ERR_OK;
 	if (how->accept_loss != 0)
-		return err_set(e, ERR_DAMAGED, "group %" PRIu64 " was acknowledged, not only group %" PRIu64 "; nothing was changed", how->known,
+		return err_set(e, ERR_DAMAGED, "the latest known group is %" PRIu64 ", not %" PRIu64 "; nothing was changed", known,
 		    how->accept_loss);
-	if (forked)
+	if (w->forked)
 		return err_set(e, ERR_DAMAGED, "group %" PRIu64 " in the segments is not the one that was acknowledged here; nothing was changed "
-		    "(rebuild --accept-loss %" PRIu64 " goes on with what is there)", how->newest.group, how->known);
+		    "(rebuild --accept-loss %" PRIu64 " goes on with what is there)", how->newest.group, known);
+	if (w->behind.n != 0)
+		return err_set(e, ERR_DAMAGED, "the log is broken behind group %" PRIu64 ": segment %" PRIu32 " still holds group %" PRIu64
+		    " at offset %" PRIu64 "; nothing was changed (rebuild --accept-loss %" PRIu64 " gives up what is behind)", w->chain.n,
+		    w->behind.seg, w->behind.n, w->behind.off, known);
 	return err_set(e, ERR_DAMAGED, "group %" PRIu64 " was acknowledged, but the segments end with group %" PRIu64 "; nothing was changed "
-	    "(rebuild --accept-loss %" PRIu64 " gives up what is behind)", how->known, w->chain.n, how->known);
+	    "(rebuild --accept-loss %" PRIu64 " gives up what is behind)", known, w->chain.n, known);
 }
 
 /* --- tails --- */
@@ -349,10 +316,21 @@ say_why(const struct walk *w, bool never, struct lost *l)
 {
 	l->after = w->chain.n;
 	l->group = w->chain.n + 1;
-	if (w->how->accept_loss != 0 && w->how->known > w->chain.n) {
+	if (w->forked) {
+		char was[65], now[65] = "another";
+		struct member m;
+
+		hex_of(slice_of(w->how->newest.sha256, 32), was);
+		if (index_group(&w->s->index, w->how->newest.group, &m, NULL) == ERR_OK)
+			hex_of(slice_of(m.ref.sha256, 32), now);
 		l->kind = STORE_LOST_ACCEPTED;
-		snprintf(l->why, sizeof(l->why), "group %" PRIu64 " was acknowledged, the segments end with group %" PRIu64
-		    "; given up by rebuild --accept-loss", w->how->known, w->chain.n);
+		l->group = w->how->newest.group;
+		snprintf(l->why, sizeof(l->why), "group %" PRIu64 " was %s when it was acknowledged here and is %s; given up by rebuild "
+		    "--accept-loss", l->group, was, now);
+	} else if (latest_known(w) > w->chain.n) {
+		l->kind = STORE_LOST_ACCEPTED;
+		snprintf(l->why, sizeof(l->why), "group %" PRIu64 " was known, the segments end with group %" PRIu64
+		    "; given up by rebuild --accept-loss", latest_known(w), w->chain.n);
 	} else if (never) {
 		l->kind = STORE_LOST_TORN;
 		snprintf(l->why, sizeof(l->why), "the writing of group %" PRIu64 " did not end; %s, so nothing in it was acknowledged", l->group,
@@ -377,7 +355,7 @@ tails_aside(struct walk *w, struct err *e)
 		return r;
 	say_why(w, never, &l);
 	if (l.kind == STORE_LOST_ACCEPTED)
-		r = old_leaves(w->s, w->s->last.log_size, list_leaf, &g, e);
+		r = old_leaves(w->s, w->forked ? 0 : w->s->last.log_size, list_leaf, &g, e);
 	if (r == ERR_OK && (l.n_parts != 0 || l.kind == STORE_LOST_ACCEPTED))
 		r = lost_put(w->s, &l, e);
 	return r;
@@ -447,6 +425,17 @@ cut_all(struct walk *w, bool aside, struct err *e)
 
 /* --- damage of what counts --- */
 
+/* The header member of a segment: it says which group bore it. */
+static enum err_code
+head_of(const struct walk *w, uint32_t seg, struct member *out, struct err *e)
+{
+	enum err_code r = index_member(&w->s->index, seg, 0, out, e);
+
+	if (r == ERR_NOTFOUND)
+		*out = (struct member){.group = 0};
+	return r == ERR_NOTFOUND ? ERR_OK : r;
+}
+
 /* Segments that are shorter than they must be: l NULL: to be mended, as far as that goes; else what is still short is told. */
 static enum err_code
 short_segments(struct walk *w, struct lost *l, struct err *e)
@@ -458,6 +447,7 @@ short_segments(struct walk *w, struct lost *l, struct err *e)
 	for (i = 0; r == ERR_OK && i < n; i++) {
 		const struct seg_id *id = seg_files_find(&w->files, rows[i].id.id);
 		AUTO(fd) int fd = -1;
+		struct member head = {.group = 0};
 		uint64_t size = 0;
 
 		if (id != NULL && (r = store_segment_fd(w->s, id, &fd, e)) == ERR_OK)
@@ -465,7 +455,9 @@ short_segments(struct walk *w, struct lost *l, struct err *e)
 		if (r == ERR_OK && size < rows[i].end && l == NULL)
 			r = must_mend(w, rows[i].id.id, e);
 		else if (r == ERR_OK && size < rows[i].end)
-			r = lost_add_damage(l, &rows[i].id, size, "", 0, id != NULL ? "the segment is cut off" : "the segment is missing", e);
+			r = head_of(w, rows[i].id.id, &head, e);
+		if (r == ERR_OK && size < rows[i].end && l != NULL)
+			r = lost_add_damage(l, &rows[i].id, size, "", head.group, id != NULL ? "the segment is cut off" : "the segment is missing", e);
 	}
 	return r;
 }
@@ -531,7 +523,7 @@ follow(struct walk *w, struct err *e)
 	while (r == ERR_OK)
 		r = next_group(w, e);
 	if (r == ERR_NOTFOUND)
-		r = chain_ends(&w->chain, e);
+		r = chain_ends(&w->chain, &w->behind, e);
 	if (r == ERR_OK)
 		r = compare_known(w, e);
 	return r == ERR_OK ? index_last(&w->s->index, &w->s->last, e) : r;
@@ -541,7 +533,7 @@ follow(struct walk *w, struct err *e)
 static enum err_code
 mend_and_tell(struct walk *w, struct err *e)
 {
-	AUTO(lost) struct lost l = {.kind = STORE_LOST_DAMAGED, .after = w->chain.n, .group = w->chain.n};
+	AUTO(lost) struct lost l = {.kind = STORE_LOST_DAMAGED, .after = w->chain.n};
 	enum err_code r = recent_groups(w, &l, e);
 
 	if (r == ERR_OK)
@@ -555,7 +547,7 @@ mend_and_tell(struct walk *w, struct err *e)
 	if (r == ERR_OK)
 		r = short_segments(w, &l, e);
 	snprintf(l.why, sizeof(l.why), "octets of groups that count are bad or missing");
-	return r == ERR_OK && l.damage != NULL ? lost_put(w->s, &l, e) : r;
+	return r == ERR_OK && l.damage != NULL ? lost_put_new(w->s, &l, e) : r;
 }
 
 enum err_code

@@ -221,11 +221,12 @@ lock_and_load(struct store *s, struct err *e)
 static enum err_code
 bring_up(struct store *s, struct recover_how *how, struct err *e)
 {
-	enum err_code r;
+	enum err_code r = newest_read(s, &how->newest, e);
 
-	if (newest_read(s, &how->newest) && how->newest.group > how->known)
+	if (r == ERR_OK && how->newest.group > how->known)
 		how->known = how->newest.group;
-	r = recover(s, how, e);
+	if (r == ERR_OK)
+		r = recover(s, how, e);
 	return r == ERR_OK ? index_edge(&s->index, s->last.log_size, &s->edge, e) : r;
 }
 

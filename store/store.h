@@ -64,7 +64,7 @@ enum store_kind {
 };
 
 enum store_open_flags {
-	STORE_READ = 1,	 /* beside a writer, changes nothing (an index left behind by a crash is brought up first) */
+	STORE_READ = 1,	 /* beside a writer changes nothing; after a crash it recovers first, as a writer does: mends, sets aside, cuts */
 	STORE_WRITE = 2, /* takes the lock, recovers */
 };
 
@@ -271,7 +271,8 @@ MUST_USE enum err_code store_log_verify(struct store *s, const struct store_watc
 /*
  * Read every committed octet: headers, padding, members (SHA-256; full: SHA-512 too), member tables of sealed segments,
  * and octets that belong to nothing. Then the operational tables, the key pair, alarms of DIR/lost, and the index, row by
- * row, against one made of the groups in DIR/scrub meanwhile; one that differs is made anew by the next open. Damage is ERR_OK with report->damaged > 0; each is told to w.
+ * row, against one made of the groups in DIR/scrub meanwhile; one that differs is made anew by the next open. Damage is ERR_OK
+ * with report->damaged > 0; each is told to w. ERR_NOSPACE, ERR_IO: the index could not be compared; what was told before counts.
  */
 MUST_USE enum err_code store_scrub(struct store *s, bool full, const struct store_watch *w, struct store_report *out, struct err *e);
 /*
@@ -281,7 +282,8 @@ MUST_USE enum err_code store_scrub(struct store *s, bool full, const struct stor
 MUST_USE enum err_code store_rebuild(const char *dir, const struct store_seams *seams, struct err *e);
 /*
  * The same when the segments end before a group that is known to have been acknowledged: what is behind is given up, set
- * aside, and listed in DIR/lost as STORE_LOST_ACCEPTED. group: the latest one known, as the refusal names it; 0: store_rebuild.
+ * aside, and listed in DIR/lost as STORE_LOST_ACCEPTED. group: the latest one known, as the refusal names it (another one is
+ * ERR_DAMAGED, nothing was changed); 0: store_rebuild.
  */
 MUST_USE enum err_code store_rebuild_accept(const char *dir, uint64_t group, const struct store_seams *seams, struct err *e);
 /*

@@ -118,10 +118,10 @@ typedef bool (*seg_lookup)(void *ctx, uint32_t id, struct seg_id *out);
 MUST_USE enum err_code group_write(const struct group *g, seg_lookup look, void *ctx, struct buf *out, struct err *e);
 /* Checks the digest that closes the text, then the form. */
 MUST_USE enum err_code group_read(struct slice text, struct group **out, struct err *e);
-/* False unless text is whole: frame and closing digest. */
-bool group_whole(struct slice text);
-/* Number and predecessor of a whole text, without reading the rest. */
-bool group_link(struct slice text, uint64_t *n, uint8_t prev[32]);
+/* ERR_OK: frame and closing digest are right, octet for octet. ERR_NOTFOUND: they are not. Anything else: could not be asked. */
+MUST_USE enum err_code group_whole(struct slice text, struct err *e);
+/* Number and predecessor of a whole text, without reading the rest. ERR_NOTFOUND: it is not whole. */
+MUST_USE enum err_code group_link(struct slice text, uint64_t *n, uint8_t prev[32], struct err *e);
 
 /* --- rowsum.c, guard.c, kv.c: LMDB, and what it can't be believed --- */
 
@@ -299,7 +299,10 @@ struct index_tell {
 	void (*row)(void *ctx, const char *name, const char *what);
 	void *ctx;
 };
-/* Every row of the index against what the groups in the segments say; what differs is told, and the index marked to be made anew. */
+/*
+ * Every row of the index against what the groups in the segments say; what differs is told, and the index marked to be made
+ * anew. ERR_IO, ERR_NOSPACE, ERR_NOMEM, ERR_BUSY: could not be compared, which says nothing about the index.
+ */
 MUST_USE enum err_code index_compare(struct store *s, const struct index_tell *tell, struct err *e);
 
 /* sound.c */
@@ -355,8 +358,8 @@ struct newest {
 };
 /* Never synced, and a failure is nobody's trouble: it is a memory, not a promise. */
 void newest_write(struct store *s);
-/* False: there is none, or it is not whole. */
-bool newest_read(struct store *s, struct newest *out);
+/* out->group = 0: there is none, or it is not whole. ERR_IO, ERR_NOMEM: can't be read, so it is not known what it says. */
+MUST_USE enum err_code newest_read(struct store *s, struct newest *out, struct err *e);
 /* Forget it: what it named was given up by an operator's word. */
 void newest_forget(struct store *s);
 
@@ -375,11 +378,11 @@ struct recover_how {
 	bool anew;	      /* an empty index: look at everything that can be mended */
 	struct newest newest; /* group 0 = none */
 	uint64_t known;	      /* the latest group that newest or the old index knows */
-	uint64_t accept_loss; /* 0, or the group up to which the operator gives up what is not there */
+	uint64_t accept_loss; /* 0, or the latest known group: the operator gives up what is not there */
 };
 /* Bring index and segments to the last group that counts (docs/format.md 4). Lock held. */
 MUST_USE enum err_code recover(struct store *s, const struct recover_how *how, struct err *e);
-/* The group member at off of a log segment. ERR_NOTFOUND: there is no whole one. */
+/* The group member at off of a segment. ERR_NOTFOUND: there is no whole one. ERR_IO: its octets can't be read. */
 MUST_USE enum err_code group_at(int fd, uint64_t off, struct buf *text, uint64_t *n, struct err *e);
 /* check.c: reads members and compares everything. ERR_DAMAGED and a text, or ERR_OK. */
 struct checker;

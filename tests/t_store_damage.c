@@ -291,7 +291,7 @@ test_accepted_loss(void **state)
 	snprintf(cmd, sizeof(cmd), "cd %s && mv aside newest", x.path);
 	assert_int_equal(system(cmd), 0);
 	FAILS(ERR_DAMAGED, store_rebuild_accept(x.path, 2, &x.seams, &e));
-	SAYS("group 3 was acknowledged, not only group 2");
+	SAYS("the latest known group is 3, not 2");
 	OK(store_rebuild_accept(x.path, 3, &x.seams, &e));
 	OK(store_open(x.path, STORE_WRITE, &x.seams, &x.s, &e));
 	has_text(x.s, "document 1");

@@ -50,16 +50,16 @@ one_group(struct slice in)
 		buf_addslice(&text, in);
 	else
 		close_group(in, &text);
-	if (!group_whole(buf_slice(&text)))
+	if (group_whole(buf_slice(&text), &e) != ERR_OK)
 		return;
-	(void)group_link(buf_slice(&text), &n, prev);
+	(void)!group_link(buf_slice(&text), &n, prev, NULL);
 	if (group_read(buf_slice(&text), &g, &e) != ERR_OK) {
 		fuzz_must(e.code != ERR_BUG);
 		return;
 	}
 	fuzz_must(group_write(g, no_segment, NULL, &again, &e) == ERR_OK || e.code == ERR_LIMIT);
 	/* One that was written by us is linked to its number by what recovery looks at. */
-	if (again.n != 0 && group_link(buf_slice(&again), &n, prev))
+	if (again.n != 0 && group_link(buf_slice(&again), &n, prev, NULL) == ERR_OK)
 		fuzz_must(n == g->n && memcmp(prev, g->prev, 32) == 0);
 }
 
