@@ -178,8 +178,11 @@ test_octets_turned(void **state)
 			hit->p[at + k] ^= (uint8_t)(1 + below(255));
 		for (k = 0; k < 3; k++)
 			octets[k] = buf_slice(&p.octets[k]);
-		if (below(3) == 0)
-			octets[below(3)].n = below(octets[0].n);
+		if (below(3) == 0) {
+			struct slice *cut = &octets[below(3)];
+
+			cut->n = below(cut->n);
+		}
 		lay_out(&p, octets);
 		opened += audited(&p.x, "turned octets", i) == 0;
 		memcpy(hit->p, kept.p, kept.n);
