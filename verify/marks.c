@@ -279,9 +279,9 @@ marks_trace(const struct marks *m, const xmlDoc *doc, struct trace *to)
 	for (at = root; at != NULL; at = node_after(root, at)) {
 		if (at->type == XML_ELEMENT_NODE)
 			trace_element(m, at, to);
-		else if (at->type == XML_COMMENT_NODE)
-			trace_pass(to, number_of(at));
-		else if (at != root && marks_has(m, number_of(at)))
+		else if (at->type == XML_COMMENT_NODE && (at->parent->type != XML_ELEMENT_NODE || marks_has(m, number_of(at->parent))))
+			trace_pass(to, number_of(at)); /* one inside of the set; behind it stands none of its own */
+		else if (at != root && at->type != XML_COMMENT_NODE && marks_has(m, number_of(at)))
 			trace_put(to, number_of(at), number_of(at));
 	}
 }
